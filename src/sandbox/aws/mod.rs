@@ -1,0 +1,4 @@
+//! The embedded AWS.
+
+pub mod call;
+pub mod store;
