@@ -1,1 +1,617 @@
-//! (to come)
+//! Values between a script and the resources: what an option map holds, and what a resource gives back.
+//!
+//! A text can hold what is not known yet. [`Text`] is made of parts: plain text, a [`Secret`], or an [`Output`] of a
+//! resource that is still being created. [`Value::resolve`] waits for the outputs; what is joined with a secret stays a
+//! secret.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::de::{self, DeserializeOwned, IntoDeserializer};
+use tokio::sync::watch;
+
+use crate::error::{Error, Result};
+use crate::secret::{MASK, SERDE_NAME, Secret};
+
+/// Keys in the order in which they were written, so that tables and JSON read as the author meant them.
+pub type Map = IndexMap<String, Value>;
+
+/// Anything a script can pass to a native function or get from one.
+#[derive(Clone, Debug, Default)]
+pub enum Value {
+    #[default]
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(Text),
+    List(Vec<Value>),
+    Map(Map),
+    /// A resource, a database: something with fields and an identity.
+    Object(Arc<dyn Object>),
+}
+
+/// Something with an identity that a script holds: the handle of a resource, a connection.
+pub trait Object: Any + Send + Sync + fmt::Debug {
+    /// What it is called in errors and by `type_of`: `replication_group`, `database`.
+    fn type_name(&self) -> String;
+
+    /// A field, or an error that names the fields there are.
+    fn field(&self, name: &str) -> Result<Value>;
+
+    /// What the prompt prints.
+    fn show(&self) -> Value;
+
+    /// The resource behind it, when it is one: passing it on records an edge.
+    fn promise(&self) -> Option<&Promise> {
+        None
+    }
+}
+
+impl dyn Object {
+    /// The object as the type that it was made from.
+    pub fn downcast<T: Object>(&self) -> Option<&T> {
+        (self as &dyn Any).downcast_ref()
+    }
+}
+
+/// Text made of parts. One plain part is the ordinary case.
+#[derive(Clone, Debug, Default)]
+pub struct Text(pub Vec<Part>);
+
+#[derive(Clone, Debug)]
+pub enum Part {
+    Plain(String),
+    Secret(Secret),
+    Output(Output),
+}
+
+impl Text {
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self(vec![Part::Plain(text.into())])
+    }
+
+    /// The text, when no part is a secret or not known yet.
+    pub fn as_plain(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [] => Some(""),
+            [Part::Plain(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Joins two texts; neighbouring plain parts become one.
+    pub fn join(mut self, other: Text) -> Self {
+        for part in other.0 {
+            match (self.0.last_mut(), part) {
+                (Some(Part::Plain(last)), Part::Plain(next)) => last.push_str(&next),
+                (_, part) => self.0.push(part),
+            }
+        }
+        self
+    }
+
+    /// The outputs in it that a run has to wait for.
+    pub fn outputs(&self) -> impl Iterator<Item = &Output> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Output(output) => Some(output),
+            _ => None,
+        })
+    }
+
+    /// Waits for the outputs. The result has one part: plain, or a secret if any part was one.
+    pub async fn resolve(self) -> Result<Text> {
+        let mut secret = false;
+        let mut text = String::new();
+        for part in self.0 {
+            match part {
+                Part::Plain(plain) => text.push_str(&plain),
+                Part::Secret(part) => {
+                    secret = true;
+                    text.push_str(part.expose());
+                }
+                Part::Output(output) => match output.wait().await? {
+                    Value::Text(value) => {
+                        for part in value.0 {
+                            match part {
+                                Part::Plain(plain) => text.push_str(&plain),
+                                Part::Secret(part) => {
+                                    secret = true;
+                                    text.push_str(part.expose());
+                                }
+                                Part::Output(output) => {
+                                    return Err(Error::failed(format!("{output} depends on another output")));
+                                }
+                            }
+                        }
+                    }
+                    other => text.push_str(&other.to_string()),
+                },
+            }
+        }
+        Ok(Text(vec![if secret {
+            Part::Secret(Secret::new(text))
+        } else {
+            Part::Plain(text)
+        }]))
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in &self.0 {
+            match part {
+                Part::Plain(text) => f.write_str(text)?,
+                Part::Secret(_) => f.write_str(MASK)?,
+                Part::Output(output) => match output.peek() {
+                    Some(Ok(value)) => write!(f, "{value}")?,
+                    _ => write!(f, "<{output}>")?,
+                },
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The outputs of one resource: not known, known, or never to be known because it failed.
+#[derive(Clone)]
+pub struct Promise(Arc<PromiseInner>);
+
+struct PromiseInner {
+    /// `vpc/main`: the resource whose outputs these are.
+    resource: String,
+    state: watch::Sender<Option<Result<Arc<Map>>>>,
+}
+
+impl Promise {
+    pub fn new(resource: impl Into<String>) -> Self {
+        Self(Arc::new(PromiseInner {
+            resource: resource.into(),
+            state: watch::Sender::new(None),
+        }))
+    }
+
+    /// One whose outputs are known from the beginning: a reference.
+    pub fn known(resource: impl Into<String>, outputs: Map) -> Self {
+        let promise = Self::new(resource);
+        promise.settle(Ok(outputs));
+        promise
+    }
+
+    pub fn resource(&self) -> &str {
+        &self.0.resource
+    }
+
+    /// Makes the outputs known. Only the first call has an effect.
+    pub fn settle(&self, outputs: Result<Map>) {
+        self.0.state.send_if_modified(|state| {
+            let first = state.is_none();
+            if first {
+                *state = Some(outputs.map(Arc::new));
+            }
+            first
+        });
+    }
+
+    /// The outputs if they are known, the error if it failed, `None` while the work goes on.
+    pub fn peek(&self) -> Option<Result<Arc<Map>>> {
+        self.0.state.borrow().clone()
+    }
+
+    pub async fn wait(&self) -> Result<Arc<Map>> {
+        let mut receiver = self.0.state.subscribe();
+        match receiver.wait_for(Option::is_some).await {
+            Ok(state) => match &*state {
+                Some(outcome) => outcome.clone(),
+                None => Err(Error::failed(format!("{} was abandoned", self.resource()))),
+            },
+            Err(_) => Err(Error::failed(format!("{} was abandoned", self.resource()))),
+        }
+    }
+
+    pub fn same(&self, other: &Promise) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Promise({})", self.resource())
+    }
+}
+
+/// One field of a resource's outputs.
+#[derive(Clone, Debug)]
+pub struct Output {
+    pub promise: Promise,
+    pub field: String,
+}
+
+impl Output {
+    /// The value if it is known.
+    pub fn peek(&self) -> Option<Result<Value>> {
+        self.promise.peek().map(|outputs| self.pick(&*outputs?))
+    }
+
+    pub async fn wait(&self) -> Result<Value> {
+        self.pick(&*self.promise.wait().await?)
+    }
+
+    fn pick(&self, outputs: &Map) -> Result<Value> {
+        outputs.get(&self.field).cloned().ok_or_else(|| {
+            let fields: Vec<_> = outputs.keys().map(String::as_str).collect();
+            Error::failed(format!("{} has no field `{}`", self.promise.resource(), self.field))
+                .hint(format!("it has: {}", fields.join(", ")))
+        })
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.promise.resource(), self.field)
+    }
+}
+
+impl Value {
+    pub fn text(text: impl Into<String>) -> Self {
+        Value::Text(Text::plain(text))
+    }
+
+    pub fn secret(secret: Secret) -> Self {
+        Value::Text(Text(vec![Part::Secret(secret)]))
+    }
+
+    /// What it is, in the words of a script's author.
+    pub fn type_name(&self) -> String {
+        match self {
+            Value::Null => "nothing".into(),
+            Value::Bool(_) => "a boolean".into(),
+            Value::Int(_) => "a whole number".into(),
+            Value::Float(_) => "a number".into(),
+            Value::Text(text) => match text.0.iter().any(|part| matches!(part, Part::Secret(_))) {
+                true => "a secret".into(),
+                false => "text".into(),
+            },
+            Value::List(_) => "a list".into(),
+            Value::Map(_) => "a map".into(),
+            Value::Object(object) => format!("a {}", object.type_name()),
+        }
+    }
+
+    /// The text, when it is plain and known.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => text.as_plain(),
+            _ => None,
+        }
+    }
+
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// Every output in it, and every resource that is passed on whole.
+    pub fn dependencies(&self) -> Vec<Promise> {
+        fn walk(value: &Value, found: &mut Vec<Promise>) {
+            let mut push = |promise: &Promise| {
+                if !found.iter().any(|known| known.same(promise)) {
+                    found.push(promise.clone());
+                }
+            };
+            match value {
+                Value::Text(text) => text.outputs().for_each(|output| push(&output.promise)),
+                Value::Object(object) => object.promise().into_iter().for_each(push),
+                Value::List(list) => list.iter().for_each(|item| walk(item, found)),
+                Value::Map(map) => map.values().for_each(|item| walk(item, found)),
+                Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+            }
+        }
+        let mut found = Vec::new();
+        walk(self, &mut found);
+        found
+    }
+
+    /// Waits for every output in it. A text that is one output of another type (a list of subnet ids) becomes that
+    /// value; an object whose resource is passed whole stays an object, and its outputs are known afterwards.
+    pub async fn resolve(self) -> Result<Value> {
+        Ok(match self {
+            Value::Text(text) => match text.0.as_slice() {
+                [Part::Output(output)] => output.wait().await?,
+                _ => Value::Text(text.resolve().await?),
+            },
+            Value::List(list) => {
+                let mut resolved = Vec::with_capacity(list.len());
+                for item in list {
+                    resolved.push(Box::pin(item.resolve()).await?);
+                }
+                Value::List(resolved)
+            }
+            Value::Map(map) => {
+                let mut resolved = Map::with_capacity(map.len());
+                for (key, item) in map {
+                    resolved.insert(key, Box::pin(item.resolve()).await?);
+                }
+                Value::Map(resolved)
+            }
+            Value::Object(object) => {
+                if let Some(promise) = object.promise() {
+                    promise.wait().await?;
+                }
+                Value::Object(object)
+            }
+            other => other,
+        })
+    }
+
+    /// Reads a resolved value as a Rust type. A secret goes only into a field that is a [`Secret`].
+    pub fn read<T: DeserializeOwned>(self) -> Result<T> {
+        T::deserialize(Reader(self)).map_err(|error| Error::failed(error.0))
+    }
+
+    /// The value as JSON, with secrets masked.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Int(value) => (*value).into(),
+            Value::Float(value) => (*value).into(),
+            Value::Text(text) => text.to_string().into(),
+            Value::List(list) => list.iter().map(Value::to_json).collect(),
+            Value::Map(map) => map.iter().map(|(key, value)| (key.clone(), value.to_json())).collect(),
+            Value::Object(object) => object.show().to_json(),
+        }
+    }
+
+    /// Any serialisable Rust value. Secrets in it come out masked, not as secrets.
+    pub fn from_serialize(value: &impl serde::Serialize) -> Result<Value> {
+        serde_json::to_value(value)
+            .map(Value::from)
+            .map_err(|error| Error::failed(error.to_string()))
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => Ok(()),
+            Value::Text(text) => text.fmt(f),
+            other => other.to_json().fmt(f),
+        }
+    }
+}
+
+impl From<serde_json::Value> for Value {
+    fn from(json: serde_json::Value) -> Self {
+        match json {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(value),
+            serde_json::Value::Number(number) => match number.as_i64() {
+                Some(value) => Value::Int(value),
+                None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            serde_json::Value::String(text) => Value::text(text),
+            serde_json::Value::Array(list) => Value::List(list.into_iter().map(Value::from).collect()),
+            serde_json::Value::Object(map) => {
+                Value::Map(map.into_iter().map(|(key, value)| (key, Value::from(value))).collect())
+            }
+        }
+    }
+}
+
+macro_rules! value_from {
+    ($($from:ty => $variant:ident),*) => {
+        $(impl From<$from> for Value {
+            fn from(value: $from) -> Self {
+                Value::$variant(value.into())
+            }
+        })*
+    };
+}
+value_from!(bool => Bool, i64 => Int, i32 => Int, u16 => Int, u32 => Int, f64 => Float, Vec<Value> => List, Map => Map);
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::text(text)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::text(text)
+    }
+}
+
+impl From<Vec<String>> for Value {
+    fn from(list: Vec<String>) -> Self {
+        Value::List(list.into_iter().map(Value::from).collect())
+    }
+}
+
+impl From<Secret> for Value {
+    fn from(secret: Secret) -> Self {
+        Value::secret(secret)
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Value::Null, Into::into)
+    }
+}
+
+/// A map written in place: `map! { "id" => id, "zones" => zones }`.
+#[macro_export]
+macro_rules! map {
+    ($($key:expr => $value:expr),* $(,)?) => {{
+        #[allow(unused_mut)]
+        let mut map = $crate::value::Map::new();
+        $(map.insert($key.to_string(), $crate::value::Value::from($value));)*
+        map
+    }};
+}
+
+/// Why a value could not be read as a Rust type.
+#[derive(Debug)]
+struct ReadError(String);
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+impl de::Error for ReadError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        ReadError(message.to_string())
+    }
+}
+
+/// serde's view of a resolved value.
+struct Reader(Value);
+
+impl Reader {
+    fn unexpected(value: &Value, expected: &dyn de::Expected) -> ReadError {
+        ReadError(format!("{} stands where {expected} is expected", value.type_name()))
+    }
+}
+
+impl<'de> IntoDeserializer<'de, ReadError> for Value {
+    type Deserializer = Reader;
+
+    fn into_deserializer(self) -> Reader {
+        Reader(self)
+    }
+}
+
+impl<'de> de::Deserializer<'de> for Reader {
+    type Error = ReadError;
+
+    fn deserialize_any<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        match self.0 {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(value),
+            Value::Int(value) => visitor.visit_i64(value),
+            Value::Float(value) => visitor.visit_f64(value),
+            Value::Text(text) => match text.as_plain() {
+                Some(plain) => visitor.visit_string(plain.to_owned()),
+                None => Err(Self::unexpected(&Value::Text(text), &"plain text")),
+            },
+            Value::List(list) => visitor.visit_seq(de::value::SeqDeserializer::new(list.into_iter())),
+            Value::Map(map) => visitor.visit_map(de::value::MapDeserializer::new(map.into_iter())),
+            // A resource that is passed whole is read as the map of its outputs.
+            Value::Object(object) => match object.promise().and_then(Promise::peek) {
+                Some(Ok(outputs)) => {
+                    visitor.visit_map(de::value::MapDeserializer::new(outputs.as_ref().clone().into_iter()))
+                }
+                _ => Err(Self::unexpected(&Value::Object(object), &"a value")),
+            },
+        }
+    }
+
+    fn deserialize_option<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        match self.0 {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: de::Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        if name == SERDE_NAME
+            && let Value::Text(Text(parts)) = &self.0
+            && let [Part::Secret(secret)] = parts.as_slice()
+        {
+            return visitor.visit_str(secret.expose());
+        }
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: de::Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        match self.0 {
+            Value::Text(text) => match text.as_plain() {
+                Some(plain) => visitor.visit_enum(plain.to_owned().into_deserializer()),
+                None => Err(Self::unexpected(&Value::Text(text), &"a word")),
+            },
+            Value::Map(map) => visitor.visit_enum(de::value::MapAccessDeserializer::new(
+                de::value::MapDeserializer::new(map.into_iter()),
+            )),
+            other => Err(Self::unexpected(&other, &"a word")),
+        }
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Deserialize, Debug)]
+    struct Options {
+        name: String,
+        token: Option<Secret>,
+        #[serde(default)]
+        zones: Vec<String>,
+    }
+
+    #[test]
+    fn a_secret_goes_into_a_secret_field_only() {
+        let options: Options = Value::Map(map! { "name" => "redis", "token" => Secret::new("swordfish") })
+            .read()
+            .unwrap();
+        assert_eq!(options.token.unwrap().expose(), "swordfish");
+        assert_eq!(options.name, "redis");
+        assert!(options.zones.is_empty());
+
+        let error = Value::Map(map! { "name" => Secret::new("swordfish") })
+            .read::<Options>()
+            .unwrap_err();
+        assert_eq!(error.message(), "a secret stands where plain text is expected");
+    }
+
+    #[tokio::test]
+    async fn text_joined_with_a_secret_output_is_a_secret() {
+        let promise = Promise::new("secret/redis");
+        let output = Part::Output(Output {
+            promise: promise.clone(),
+            field: "value".into(),
+        });
+        let text = Text::plain("password=").join(Text(vec![output]));
+        assert_eq!(text.to_string(), "password=<secret/redis.value>");
+
+        promise.settle(Ok(map! { "value" => Secret::new("swordfish") }));
+        let resolved = Value::Text(text).resolve().await.unwrap();
+        assert_eq!(resolved.type_name(), "a secret");
+        assert_eq!(resolved.to_string(), MASK);
+    }
+
+    #[tokio::test]
+    async fn a_failed_resource_fails_what_depends_on_it() {
+        let promise = Promise::new("vpc/main");
+        promise.settle(Err(Error::failed("no room for another VPC")));
+        let value = Value::Text(Text(vec![Part::Output(Output {
+            promise,
+            field: "id".into(),
+        })]));
+        assert_eq!(value.resolve().await.unwrap_err().message(), "no room for another VPC");
+    }
+}
