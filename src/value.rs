@@ -48,6 +48,11 @@ pub trait Object: Any + Send + Sync + fmt::Debug {
     fn promise(&self) -> Option<&Promise> {
         None
     }
+
+    /// Whether a field can be read before the resource is there. Reading any other field waits for it.
+    fn lazy(&self, _field: &str) -> bool {
+        true
+    }
 }
 
 impl dyn Object {

@@ -1,1 +1,24 @@
-//! (to come)
+//! The generic part: everything about resources that is written once.
+//!
+//! A [`Kind`] says how one kind of resource is listed, created, compared, updated, awaited and deleted. The [`Engine`]
+//! does the rest for all kinds: it runs `ensure` in the background, waits for inputs, finds what is already there,
+//! reports, and destroys. Nothing here knows AWS, SQL Server or Rhai.
+
+pub mod converge;
+pub mod destroy;
+pub mod engine;
+pub mod handle;
+pub mod journal;
+pub mod kind;
+pub mod progress;
+pub mod report;
+pub mod tags;
+pub mod verb;
+pub mod wait;
+
+pub use engine::{Engine, EngineOptions, Origin};
+pub use handle::Handle;
+pub use kind::{About, AnyKind, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention};
+pub use report::{Outcome, Record, Report};
+pub use tags::{Scope, Tags};
+pub use verb::{Effect, Param, Verb, VerbContext};

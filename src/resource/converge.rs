@@ -1,0 +1,312 @@
+//! Makes one resource what is wanted, whatever it is now; and removes one until it is gone.
+//!
+//! Why this is safe to interrupt anywhere: there is no state besides the cloud. A run begins by listing what is ours,
+//! and each write is either found by that listing the next time (tags are in the create call, names are deterministic)
+//! or refused by the service as a duplicate, upon which the listing is read again.
+
+use std::time::{Duration, Instant};
+
+use super::engine::Engine;
+use super::kind::{Change, Class, Context, Kind, Live, Readiness, typed};
+use super::report::Outcome;
+use super::tags;
+use super::wait::{self, Waiter};
+use crate::error::{Error, Result};
+use crate::value::{Map, Value};
+
+/// How long a new resource may be invisible to a listing before that counts as gone. EC2's documentation on eventual
+/// consistency speaks of up to "a few minutes"; in practice it is seconds.
+const CONSISTENCY: Duration = Duration::from_secs(60);
+
+/// How long an error that only looks final is tried again.
+const TRANSIENT: Duration = Duration::from_secs(90);
+
+/// Codes with which services refuse to delete what something else still uses.
+const BLOCKED: [&str; 13] = [
+    "DependencyViolation",
+    "ResourceInUse",
+    "ResourceInUseException",
+    "DeleteConflict",
+    "CacheSubnetGroupInUse",
+    "CacheSubnetGroupInUseFault",
+    "InvalidCacheParameterGroupState",
+    "InvalidReplicationGroupState",
+    "InvalidReplicationGroupStateFault",
+    "ClusterContainsServicesException",
+    "ClusterContainsTasksException",
+    "InvalidIPAddress.InUse",
+    "AuthFailure",
+];
+
+/// What a script asked for, with every input known.
+pub struct Wanted {
+    pub name: String,
+    pub options: Value,
+    pub section: String,
+}
+
+/// What became of it.
+pub struct Converged {
+    pub id: String,
+    pub outcome: Outcome,
+    pub outputs: Map,
+}
+
+pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted) -> Result<Converged> {
+    let about = kind.about();
+    let Wanted { name, options, section } = wanted;
+    let spec: K::Spec = options.read()?;
+    kind.check(engine.scope(), &name, &spec)?;
+    let work = Work {
+        kind,
+        engine,
+        name: &name,
+        section: &section,
+        spec: &spec,
+    };
+
+    let found = work.find(false).await?;
+    let (live, outcome) = match found {
+        None => (work.create().await?, Outcome::Created),
+        Some(live) => work.compare(live).await?,
+    };
+    tracing::debug!(
+        kind = about.kind,
+        name,
+        id = live.id,
+        outcome = outcome.words(),
+        "converged"
+    );
+    Ok(Converged {
+        id: live.id.clone(),
+        outcome,
+        outputs: kind.outputs(&live),
+    })
+}
+
+struct Work<'a, K: Kind> {
+    kind: &'a K,
+    engine: &'a Engine,
+    name: &'a str,
+    section: &'a str,
+    spec: &'a K::Spec,
+}
+
+impl<K: Kind> Work<'_, K> {
+    fn label(&self) -> String {
+        format!("{}/{}", self.kind.about().kind, self.name)
+    }
+
+    fn context(&self, tags: tags::Tags) -> Context<'_> {
+        Context {
+            scope: self.engine.scope(),
+            tags,
+            seed: self.engine.seed(),
+            engine: self.engine,
+        }
+    }
+
+    /// The one of ours with this name. Two stop the run: to choose would be to guess.
+    async fn find(&self, again: bool) -> Result<Option<Live<K::State>>> {
+        let kind = self.kind.about().kind;
+        let listing = match again {
+            true => self.engine.list_again(kind).await?,
+            false => self.engine.listing(kind).await?,
+        };
+        let mut matches = listing.iter().filter(|live| live.name == self.name);
+        let Some(first) = matches.next() else { return Ok(None) };
+        if let Some(second) = matches.next() {
+            return Err(Error::failed(format!(
+                "two resources are {}: {} and {}",
+                self.label(),
+                first.id,
+                second.id
+            ))
+            .hint("delete the one that is not used; iacsh does not choose between them"));
+        }
+        typed(self.kind, first).map(Some)
+    }
+
+    async fn create(&self) -> Result<Live<K::State>> {
+        let about = self.kind.about();
+        let tags = self.engine.scope().for_create(about.kind, self.name, self.section);
+        let context = self.context(tags);
+        self.engine.may_write()?;
+        self.engine.journal("creating", about.kind, self.name, "");
+        let mut waiter = Waiter::new(self.label(), TRANSIENT, self.engine.pace(), self.engine.cancel());
+        let created = loop {
+            match self.kind.create(&context, self.name, self.spec).await {
+                Err(error) if self.kind.is_transient(&error) && !waiter.is_over() => {
+                    self.try_again(&mut waiter, &error).await?;
+                }
+                other => break other,
+            }
+        };
+        let live = match created {
+            Ok(live) => live,
+            // The answer to an earlier attempt was lost, or a run before this one died after the call.
+            Err(error) if is_duplicate(&error) => match self.find(true).await? {
+                Some(live) => return Ok(self.compare(live).await?.0),
+                None => {
+                    return Err(error.note(format!(
+                        "{} is there already, but it does not carry this environment's tags",
+                        self.label()
+                    )));
+                }
+            },
+            Err(error) => return Err(error),
+        };
+        self.engine.journal("created", about.kind, self.name, &live.id);
+        self.await_ready(live).await
+    }
+
+    async fn compare(&self, live: Live<K::State>) -> Result<(Live<K::State>, Outcome)> {
+        let about = self.kind.about();
+        // An earlier run may have been interrupted while it waited.
+        let live = match self.kind.readiness(&live) {
+            Readiness::Ready => live,
+            _ => self.await_ready(live).await?,
+        };
+        let mut changes = self.kind.changes(self.spec, &live);
+        let replaces = |change: &&Change| matches!(change.class, Class::Replace | Class::ReplaceWithLoss);
+        if changes.iter().any(|change| replaces(&change)) {
+            return self.replace(live, changes).await;
+        }
+        let wanted = self.engine.scope().wanted(about.kind, self.name, self.section);
+        let (mut set, remove) = tags::difference(&wanted, &live.tags, &[]);
+        for (key, value) in &set {
+            let from = live.tags.get(key).cloned().unwrap_or_default();
+            changes.push(Change::new(&format!("tag {key}"), from, value, Class::InPlace));
+        }
+        if changes.is_empty() {
+            return Ok((live, Outcome::Unchanged));
+        }
+        self.engine.may_write()?;
+        self.engine.journal("changing", about.kind, self.name, &live.id);
+        let context = self.context(self.engine.scope().changed_by());
+        let own: Vec<_> = changes
+            .iter()
+            .filter(|change| !change.field.starts_with("tag "))
+            .cloned()
+            .collect();
+        if !own.is_empty() {
+            let mut waiter = Waiter::new(self.label(), TRANSIENT, self.engine.pace(), self.engine.cancel());
+            loop {
+                match self.kind.update(&context, self.spec, &live, &own).await {
+                    Err(error) if self.kind.is_transient(&error) && !waiter.is_over() => {
+                        self.try_again(&mut waiter, &error).await?;
+                    }
+                    other => break other?,
+                }
+            }
+        }
+        set.extend(self.engine.scope().changed_by());
+        self.kind.retag(&live, &set, &remove).await?;
+        let live = self.await_ready(live).await?;
+        self.engine.journal("changed", about.kind, self.name, &live.id);
+        Ok((live, Outcome::Changed(changes)))
+    }
+
+    /// Deletes it and makes it anew, when a person has named it.
+    async fn replace(&self, live: Live<K::State>, changes: Vec<Change>) -> Result<(Live<K::State>, Outcome)> {
+        let reasons: Vec<_> = changes
+            .iter()
+            .filter(|change| matches!(change.class, Class::Replace | Class::ReplaceWithLoss))
+            .map(|change| format!("{}: {} -> {}", change.field, change.from, change.to))
+            .collect();
+        let loss = changes.iter().any(|change| change.class == Class::ReplaceWithLoss);
+        let refusal = || {
+            Error::declined(format!(
+                "{} would have to be replaced ({})",
+                self.label(),
+                reasons.join("; ")
+            ))
+        };
+        if !self.engine.may_replace(self.name) {
+            return Err(refusal().hint(format!("--allow-replace {} allows it", self.name)));
+        }
+        if loss && !self.engine.may_lose(self.name) {
+            return Err(refusal()
+                .note("its data would be lost")
+                .hint(format!("--with-data {} allows it", self.name)));
+        }
+        remove(self.kind, self.engine, &live).await?;
+        let live = self.create().await?;
+        Ok((live, Outcome::Replaced(changes)))
+    }
+
+    /// Pauses before another attempt at what only looks final, and says so.
+    async fn try_again(&self, waiter: &mut Waiter<'_>, error: &Error) -> Result<()> {
+        let reason = format!("trying again: {error}");
+        self.engine.progress().waiting(&self.label(), &reason);
+        waiter.pause(&reason).await
+    }
+
+    /// Waits until the resource can be used.
+    async fn await_ready(&self, live: Live<K::State>) -> Result<Live<K::State>> {
+        let about = self.kind.about();
+        let label = self.label();
+        let limit = self.engine.create_limit(about);
+        let mut waiter = Waiter::new(&label, limit, self.engine.pace(), self.engine.cancel());
+        let began = Instant::now();
+        // The first look costs nothing: it is the answer of the create call, or the listing.
+        let mut now = Some(live.clone());
+        loop {
+            let reason = match now {
+                None if began.elapsed() < CONSISTENCY => "not visible yet".to_owned(),
+                None => return Err(Error::failed(format!("{label} is gone while it was being waited for"))),
+                Some(now) => match self.kind.readiness(&now) {
+                    Readiness::Ready => return Ok(now),
+                    Readiness::Waiting(reason) => reason,
+                    Readiness::Failed(error) => return Err(error),
+                },
+            };
+            self.engine.progress().waiting(&label, &reason);
+            waiter.pause(&reason).await?;
+            now = self.kind.refresh(&live).await?;
+        }
+    }
+}
+
+/// Whether a create call was refused because it took effect before.
+fn is_duplicate(error: &Error) -> bool {
+    let code = error.code();
+    code.contains("AlreadyExist") || code.contains("Duplicate") || code == "ResourceExistsException"
+}
+
+/// Deletes a resource and waits until it is gone. What still uses it is waited for, up to the bound.
+pub(super) async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
+    let about = kind.about();
+    let label = format!("{}/{}", about.kind, live.name);
+    let context = Context {
+        scope: engine.scope(),
+        tags: tags::Tags::new(),
+        seed: engine.seed(),
+        engine,
+    };
+    let limit = engine.delete_limit(about);
+    engine.may_write()?;
+    engine.journal("deleting", about.kind, &live.name, &live.id);
+    let mut waiter = Waiter::new(&label, limit, engine.pace(), engine.cancel());
+    // What still uses it goes away in its own time: the service is asked again until it accepts.
+    while let Err(error) = kind.delete(&context, live).await {
+        if !BLOCKED.contains(&error.code()) && !kind.is_transient(&error) {
+            return Err(error);
+        }
+        if waiter.is_over() {
+            return Err(error.context(format!("{label} could not be deleted within {}", wait::words(limit))));
+        }
+        engine.progress().waiting(&label, &error.to_string());
+        waiter.pause(&error.to_string()).await?;
+    }
+    while let Some(now) = kind.refresh(live).await? {
+        let reason = match kind.readiness(&now) {
+            Readiness::Waiting(state) => state,
+            _ => "deleting".into(),
+        };
+        engine.progress().waiting(&label, &reason);
+        waiter.pause(&reason).await?;
+    }
+    engine.journal("deleted", about.kind, &live.name, &live.id);
+    Ok(())
+}

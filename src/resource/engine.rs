@@ -1,0 +1,507 @@
+//! Runs `ensure` in the background, shares listings, and gathers what happened.
+//!
+//! `ensure` returns a handle at once. Its task waits for the outputs in its options, so the graph of resources falls out
+//! of the data, and a script that reads from top to bottom runs as wide as its data allows.
+
+use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use indexmap::IndexMap;
+use schemars::Schema;
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::converge::Wanted;
+use super::handle::Handle;
+use super::journal::Journal;
+use super::kind::{About, AnyKind, AnyLive, name_in};
+use super::progress::Progress;
+use super::report::{Outcome, Record, Report};
+use super::tags::Scope;
+use super::verb::Verb;
+use super::wait::{Limits, Pace};
+use crate::error::{Error, Exit, Location, Result, nearest};
+use crate::schema;
+use crate::value::{Map, Promise, Value};
+
+/// The kind whose resources are published contracts.
+const CONTRACT: &str = "parameter";
+
+/// Where in the scripts something was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The stdlib module's name, else the script's file name; empty at the prompt.
+    pub section: String,
+    pub at: Option<Location>,
+}
+
+/// Checked once, before the first call to AWS: are these the right credentials, is this the right account?
+pub type Gate = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
+
+/// Finds whatever carries the environment's tags, of any kind, by another way than the kinds' own listings.
+pub type Sweep = Arc<dyn Fn(Scope) -> Pin<Box<dyn Future<Output = Result<Vec<String>>> + Send>> + Send + Sync>;
+
+/// What an engine is made of.
+pub struct EngineOptions {
+    pub kinds: Vec<Arc<dyn AnyKind>>,
+    pub verbs: Vec<Verb>,
+    pub scope: Scope,
+    pub pace: Pace,
+    pub limits: Limits,
+    pub progress: Arc<dyn Progress>,
+    pub journal: Journal,
+    pub gate: Option<Gate>,
+    pub sweep: Option<Sweep>,
+    pub runtime: tokio::runtime::Handle,
+    pub cancel: CancellationToken,
+    /// Names given with `--allow-replace` and `--with-data`.
+    pub allow_replace: BTreeSet<String>,
+    pub with_data: BTreeSet<String>,
+    /// `--purge-secrets`.
+    pub purge_secrets: bool,
+    /// From which client tokens are derived; different for each run.
+    pub seed: String,
+}
+
+struct Entry {
+    handle: Handle,
+    options: String,
+    at: Option<Location>,
+}
+
+type Listing = Arc<OnceCell<Arc<Vec<AnyLive>>>>;
+
+struct Inner {
+    options: EngineOptions,
+    schemas: HashMap<&'static str, Schema>,
+    listings: Mutex<HashMap<&'static str, Listing>>,
+    entries: Mutex<IndexMap<String, Entry>>,
+    records: Mutex<IndexMap<String, Option<Record>>>,
+    errors: Mutex<Vec<Error>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    passed: OnceCell<()>,
+}
+
+/// See the module's page. Clones share everything.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic while one of these was held leaves a list that is still a list.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Engine {
+    pub fn new(options: EngineOptions) -> Self {
+        let schemas = options
+            .kinds
+            .iter()
+            .map(|kind| (kind.about().kind, kind.schema()))
+            .collect();
+        Self(Arc::new(Inner {
+            options,
+            schemas,
+            listings: Mutex::default(),
+            entries: Mutex::default(),
+            records: Mutex::default(),
+            errors: Mutex::default(),
+            tasks: Mutex::default(),
+            passed: OnceCell::new(),
+        }))
+    }
+
+    pub fn kinds(&self) -> &[Arc<dyn AnyKind>] {
+        &self.0.options.kinds
+    }
+
+    pub fn verbs(&self) -> &[Verb] {
+        &self.0.options.verbs
+    }
+
+    pub fn scope(&self) -> &Scope {
+        &self.0.options.scope
+    }
+
+    pub fn progress(&self) -> &dyn Progress {
+        self.0.options.progress.as_ref()
+    }
+
+    pub fn cancel(&self) -> &CancellationToken {
+        &self.0.options.cancel
+    }
+
+    pub fn pace(&self) -> Pace {
+        self.0.options.pace
+    }
+
+    pub fn purge_secrets(&self) -> bool {
+        self.0.options.purge_secrets
+    }
+
+    pub(super) fn seed(&self) -> &str {
+        &self.0.options.seed
+    }
+
+    pub(super) fn sweep(&self) -> Option<&Sweep> {
+        self.0.options.sweep.as_ref()
+    }
+
+    pub(super) fn may_replace(&self, name: &str) -> bool {
+        self.0.options.allow_replace.contains(name)
+    }
+
+    pub(super) fn may_lose(&self, name: &str) -> bool {
+        self.0.options.with_data.contains(name)
+    }
+
+    pub fn create_limit(&self, about: &About) -> Duration {
+        let limits = &self.0.options.limits;
+        limits
+            .kinds
+            .get(about.kind)
+            .copied()
+            .or(limits.create)
+            .unwrap_or(about.create_limit)
+    }
+
+    pub fn delete_limit(&self, about: &About) -> Duration {
+        let limits = &self.0.options.limits;
+        limits
+            .kinds
+            .get(about.kind)
+            .copied()
+            .or(limits.delete)
+            .unwrap_or(about.delete_limit)
+    }
+
+    pub(super) fn journal(&self, event: &str, kind: &str, name: &str, id: &str) {
+        self.0
+            .options
+            .journal
+            .write(event, serde_json::json!({ "kind": kind, "name": name, "id": id }));
+    }
+
+    /// Writes an entry of another part of the run to the journal.
+    pub fn journal_entry(&self, event: &str, facts: serde_json::Value) {
+        self.0.options.journal.write(event, facts);
+    }
+
+    /// Refuses to start a write once the run has been interrupted.
+    pub fn may_write(&self) -> Result<()> {
+        match self.cancel().is_cancelled() {
+            true => Err(Error::interrupted()),
+            false => Ok(()),
+        }
+    }
+
+    /// The kind of that name, such as `security-group`.
+    pub fn kind(&self, kind: &str) -> Result<&Arc<dyn AnyKind>> {
+        self.kinds()
+            .iter()
+            .find(|known| known.about().kind == kind)
+            .ok_or_else(|| {
+                let error = Error::failed(format!("there is no kind of resource `{kind}`"));
+                match nearest(kind, self.kinds().iter().map(|known| known.about().kind)) {
+                    Some(near) => error.hint(format!("did you mean `{near}`?")),
+                    None => error,
+                }
+            })
+    }
+
+    /// The schema of a kind's options.
+    pub fn schema(&self, kind: &str) -> Option<&Schema> {
+        self.0.schemas.get(kind)
+    }
+
+    /// Passes the gate: the check of credentials and account. Every call to AWS comes after it.
+    pub async fn pass_gate(&self) -> Result<()> {
+        let Some(gate) = &self.0.options.gate else {
+            return Ok(());
+        };
+        self.0.passed.get_or_try_init(|| gate()).await.map(|_| ())
+    }
+
+    /// What is ours of a kind: one listing for the whole run, however many ask.
+    pub(super) async fn listing(&self, kind: &str) -> Result<Arc<Vec<AnyLive>>> {
+        let kind = self.kind(kind)?;
+        let cell = lock(&self.0.listings).entry(kind.about().kind).or_default().clone();
+        cell.get_or_try_init(|| self.list_now(kind)).await.cloned()
+    }
+
+    /// The listing, read anew; the run's shared one becomes this one.
+    pub(super) async fn list_again(&self, kind: &str) -> Result<Arc<Vec<AnyLive>>> {
+        let kind = self.kind(kind)?;
+        let listing = self.list_now(kind).await?;
+        lock(&self.0.listings).insert(kind.about().kind, Arc::new(OnceCell::new_with(Some(listing.clone()))));
+        Ok(listing)
+    }
+
+    async fn list_now(&self, kind: &Arc<dyn AnyKind>) -> Result<Arc<Vec<AnyLive>>> {
+        self.pass_gate().await?;
+        let listing = kind.list(self.scope()).await;
+        listing
+            .map(Arc::new)
+            .map_err(|error| error.context(format!("listing {}", kind.about().plural)))
+    }
+
+    /// The rows of a listing, as they are now, for people and scripts.
+    pub async fn list(&self, kind: &str) -> Result<Vec<Map>> {
+        let listing = self.list_again(kind).await?;
+        let kind = self.kind(kind)?;
+        let row = |live: &AnyLive| {
+            let mut row = Map::new();
+            row.insert("name".into(), Value::text(&live.name));
+            row.extend(kind.row(live));
+            row
+        };
+        Ok(listing.iter().map(row).collect())
+    }
+
+    /// Finds, creates or changes a resource in the background. Asking twice for the same is one resource; asking twice
+    /// for different things under one name is an error.
+    pub fn ensure(&self, kind: &str, options: Value, origin: Origin) -> Result<Handle> {
+        self.may_write()?;
+        let kind = self.kind(kind)?.clone();
+        let about = kind.about();
+        self.check_options(about, &options)?;
+        let name = name_in(&options)?;
+        let label = format!("{}/{name}", about.kind);
+        let shown = options.to_json().to_string();
+
+        let handle = Handle {
+            about,
+            name: name.clone(),
+            promise: Promise::new(&label),
+            is_reference: false,
+        };
+        {
+            let mut entries = lock(&self.0.entries);
+            if let Some(entry) = entries.get(&label) {
+                if entry.options == shown {
+                    return Ok(entry.handle.clone());
+                }
+                let error = Error::failed(format!("{label} is wanted twice, with different options"));
+                return Err(match &entry.at {
+                    Some(at) => error.note(format!("first at {at}")),
+                    None => error,
+                });
+            }
+            entries.insert(
+                label.clone(),
+                Entry {
+                    handle: handle.clone(),
+                    options: shown,
+                    at: origin.at.clone(),
+                },
+            );
+        }
+        lock(&self.0.records).insert(label.clone(), None);
+
+        let (engine, promise) = (self.clone(), handle.promise.clone());
+        let task = self.0.options.runtime.spawn(async move {
+            // Whatever happens in here, those who wait for the outputs must hear of it.
+            let guard = Abandoned(promise);
+            engine.ensure_now(kind, name, label, options, origin, &guard.0).await;
+        });
+        lock(&self.0.tasks).push(task);
+        Ok(handle)
+    }
+
+    async fn ensure_now(
+        &self,
+        kind: Arc<dyn AnyKind>,
+        name: String,
+        label: String,
+        options: Value,
+        origin: Origin,
+        promise: &Promise,
+    ) {
+        let record = |id: &str, outcome: Outcome, took: Duration| {
+            let (kind, name, id) = (kind.about().kind.to_owned(), name.clone(), id.to_owned());
+            lock(&self.0.records).insert(
+                label.clone(),
+                Some(Record {
+                    kind,
+                    name,
+                    id,
+                    outcome,
+                    took,
+                }),
+            );
+        };
+        let options = match options.resolve().await {
+            Ok(options) => options,
+            // The error is told once, where it happened.
+            Err(error) => {
+                record("", Outcome::NotStarted(error.message().to_owned()), Duration::ZERO);
+                promise.settle(Err(error));
+                return;
+            }
+        };
+        self.progress().started(&label);
+        let began = Instant::now();
+        let converged = kind
+            .converge(
+                self,
+                Wanted {
+                    name: name.clone(),
+                    options,
+                    section: origin.section,
+                },
+            )
+            .await;
+        let took = began.elapsed();
+        match converged {
+            Ok(converged) => {
+                self.progress().finished(&label, &converged.outcome.words(), took, true);
+                record(&converged.id, converged.outcome, took);
+                promise.settle(Ok(converged.outputs));
+            }
+            Err(error) => {
+                let mut error = error.context(&label);
+                if let Some(at) = origin.at {
+                    error = error.at(at);
+                }
+                self.progress().finished(&label, error.message(), took, false);
+                self.journal("failed", kind.about().kind, &name, error.message());
+                record("", Outcome::Failed(error.message().to_owned()), took);
+                lock(&self.0.errors).push(error.clone());
+                promise.settle(Err(error));
+            }
+        }
+    }
+
+    /// One error for everything that is wrong with an option map.
+    fn check_options(&self, about: &About, options: &Value) -> Result<()> {
+        let Some(schema) = self.schema(about.kind) else {
+            return Ok(());
+        };
+        let mut problems = schema::check(schema, options).into_iter();
+        let Some(first) = problems.next() else { return Ok(()) };
+        let place = |path: &[String]| match path.is_empty() {
+            true => String::new(),
+            false => format!("`{}`: ", path.join(".")),
+        };
+        let function = format!("{}::ensure_{}", about.module, about.noun);
+        let mut error = Error::failed(format!("{function}: {}{}", place(&first.path), first.message));
+        if let Some(hint) = first.hint {
+            error = error.hint(hint);
+        }
+        for problem in problems {
+            error = error.note(format!("{}{}", place(&problem.path), problem.message));
+        }
+        Err(error)
+    }
+
+    /// An existing resource, used and never changed.
+    pub async fn reference(&self, kind: &str, options: Value) -> Result<Handle> {
+        let kind = self.kind(kind)?;
+        self.pass_gate().await?;
+        let Value::Map(options) = options.resolve().await? else {
+            return Err(Error::failed(format!(
+                "a {} is referenced with a map",
+                kind.about().noun
+            )));
+        };
+        let (id, outputs) = kind.reference(&options).await?;
+        let promise = Promise::known(format!("{}/{id}", kind.about().kind), outputs);
+        Ok(Handle {
+            about: kind.about(),
+            name: id,
+            promise,
+            is_reference: true,
+        })
+    }
+
+    /// Publishes a contract: other scripts read it with [`Engine::lookup`].
+    pub fn publish(&self, name: &str, value: Value, origin: Origin) -> Result<Handle> {
+        let mut options = Map::new();
+        options.insert("name".into(), Value::text(name));
+        options.insert("value".into(), value);
+        self.ensure(CONTRACT, Value::Map(options), origin)
+    }
+
+    /// Reads a contract: what this run publishes, else what is published.
+    pub async fn lookup(&self, name: &str) -> Result<Value> {
+        let promise = lock(&self.0.entries)
+            .get(&format!("{CONTRACT}/{name}"))
+            .map(|entry| entry.handle.promise.clone());
+        if let Some(promise) = promise {
+            return Ok(promise.wait().await?.get("value").cloned().unwrap_or_default());
+        }
+        let listing = self.listing(CONTRACT).await?;
+        let kind = self.kind(CONTRACT)?;
+        match listing.iter().find(|live| live.name == name) {
+            Some(live) => Ok(kind.row(live).get("value").cloned().unwrap_or_default()),
+            None => {
+                let known: Vec<_> = listing.iter().map(|live| live.name.as_str()).collect();
+                let error = Error::failed(format!(
+                    "nothing is published as \"{name}\" in {}",
+                    self.scope().environment
+                ));
+                Err(match nearest(name, known) {
+                    Some(near) => error.hint(format!("did you mean \"{near}\"?")),
+                    None => error,
+                })
+            }
+        }
+    }
+
+    /// Tells what an acting verb did.
+    pub fn record(&self, record: Record) {
+        let label = format!("{}/{}", record.kind, record.name);
+        lock(&self.0.records).insert(label, Some(record));
+    }
+
+    /// Waits for all work in the background. All errors are told, each once.
+    pub async fn settle(&self) -> Result<()> {
+        loop {
+            let tasks = std::mem::take(&mut *lock(&self.0.tasks));
+            if tasks.is_empty() {
+                break;
+            }
+            for joined in join_all(tasks).await {
+                if let Err(error) = joined {
+                    lock(&self.0.errors).push(Error::failed(format!("a bug in iacsh: {error}")));
+                }
+            }
+        }
+        let mut errors = std::mem::take(&mut *lock(&self.0.errors));
+        // An interruption reaches every resource that waits; once is enough.
+        if errors.iter().any(|error| error.exit() == Exit::Interrupted) {
+            errors.retain(|error| error.exit() != Exit::Interrupted);
+            errors.insert(0, Error::interrupted());
+        }
+        Error::all(errors).map_or(Ok(()), Err)
+    }
+
+    /// What happened so far.
+    pub fn report(&self) -> Report {
+        Report {
+            records: lock(&self.0.records).values().flatten().cloned().collect(),
+        }
+    }
+
+    /// Begins a new run on the same clients: the prompt does so for each statement.
+    pub fn forget(&self) {
+        lock(&self.0.listings).clear();
+        lock(&self.0.entries).clear();
+        lock(&self.0.records).clear();
+        lock(&self.0.errors).clear();
+    }
+}
+
+/// Settles a promise that nobody else settled, when its task ends by a panic.
+struct Abandoned(Promise);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0
+            .settle(Err(Error::failed(format!("{} was abandoned", self.0.resource()))));
+    }
+}

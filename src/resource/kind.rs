@@ -1,0 +1,323 @@
+//! What a kind of resource has to say of itself.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::{JsonSchema, Schema};
+use serde::de::DeserializeOwned;
+
+use super::converge::{self, Converged, Wanted};
+use super::engine::Engine;
+use super::tags::{Scope, Tags};
+use crate::error::{Error, Result};
+use crate::value::{Map, Value};
+
+/// What happens to a resource in a destroy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// Deleted.
+    Disposable,
+    /// Left, and said to be left; recreate finds it again.
+    Retained,
+    /// Holds data: deleted only when it is named.
+    Data,
+}
+
+/// One field of what a resource gives.
+#[derive(Clone, Copy, Debug)]
+pub struct OutputField {
+    pub name: &'static str,
+    pub about: &'static str,
+    /// Text is read lazily: a script gets an output that is known later. Everything else waits when it is read.
+    pub lazy: bool,
+}
+
+impl OutputField {
+    pub const fn text(name: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            about,
+            lazy: true,
+        }
+    }
+
+    pub const fn other(name: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            about,
+            lazy: false,
+        }
+    }
+}
+
+/// A kind's static description.
+#[derive(Debug)]
+pub struct About {
+    /// `security-group`: in tags, tables and labels.
+    pub kind: &'static str,
+    /// The script's module: `ec2`.
+    pub module: &'static str,
+    /// `security_group`: makes `ensure_security_group` and the reference `security_group(#{...})`.
+    pub noun: &'static str,
+    /// `security_groups`: the listing.
+    pub plural: &'static str,
+    /// What `ensure` does, in a sentence or two, for help.
+    pub help: &'static str,
+    pub retention: Retention,
+    /// The kinds of which nothing may be left before one of this kind can be deleted.
+    pub gone_before: &'static [&'static str],
+    pub outputs: &'static [OutputField],
+    /// How long creation may take, and deletion, when the environment says nothing.
+    pub create_limit: Duration,
+    pub delete_limit: Duration,
+    /// The API actions that it uses: `ec2:CreateVpc`.
+    pub actions: &'static [&'static str],
+}
+
+/// A resource as the cloud has it.
+#[derive(Clone, Debug)]
+pub struct Live<T> {
+    /// The id or ARN by which the service knows it.
+    pub id: String,
+    /// Its name within the environment.
+    pub name: String,
+    pub tags: Tags,
+    pub state: T,
+}
+
+/// Whether it can be used.
+#[derive(Clone, Debug)]
+pub enum Readiness {
+    Ready,
+    /// What it waits for, in the service's words: `creating`.
+    Waiting(String),
+    Failed(Error),
+}
+
+/// What a change means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    InPlace,
+    /// In place, but connections break or the service pauses.
+    Interrupting,
+    /// Takes effect in the maintenance window.
+    MaintenanceWindow,
+    Replace,
+    ReplaceWithLoss,
+}
+
+/// One difference between what is wanted and what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub field: String,
+    pub from: String,
+    pub to: String,
+    pub class: Class,
+}
+
+impl Change {
+    pub fn new(field: &str, from: impl ToString, to: impl ToString, class: Class) -> Self {
+        Self {
+            field: field.to_owned(),
+            from: from.to_string(),
+            to: to.to_string(),
+            class,
+        }
+    }
+
+    /// The change, when the two differ.
+    pub fn between<T: PartialEq + ToString>(field: &str, live: &T, wanted: &T, class: Class) -> Option<Self> {
+        (live != wanted).then(|| Self::new(field, live.to_string(), wanted.to_string(), class))
+    }
+
+    /// The change of a set, when the two differ in more than order. Shows only what is added and what goes.
+    pub fn of_sets(field: &str, live: &[String], wanted: &[String], class: Class) -> Option<Self> {
+        let missing_in = |these: &[String], others: &[String]| -> Vec<String> {
+            these.iter().filter(|item| !others.contains(item)).cloned().collect()
+        };
+        let (gone, new) = (missing_in(live, wanted), missing_in(wanted, live));
+        (!gone.is_empty() || !new.is_empty()).then(|| Self::new(field, gone.join(", "), new.join(", "), class))
+    }
+}
+
+/// What a kind gets beside its options when it writes.
+pub struct Context<'a> {
+    pub scope: &'a Scope,
+    /// For the create call; only the changed-by tags for an update.
+    pub tags: Tags,
+    /// Makes client tokens, so that a call that is sent twice takes effect once.
+    pub seed: &'a str,
+    pub engine: &'a Engine,
+}
+
+impl Context<'_> {
+    /// A client token of 32 characters, derived from the run and from what is created.
+    pub fn token(&self, what: &str) -> String {
+        use sha2::{Digest, Sha256};
+        let digest = Sha256::digest(format!("{}\n{what}", self.seed));
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Tells a person something while the resource is being made.
+    pub fn warn(&self, text: &str) {
+        self.engine.progress().warn(text);
+    }
+}
+
+/// One kind of resource. Each implementation is one file and holds the clients that it needs.
+///
+/// Every write must be safe to repeat after a crash: `create` is called only when `list` did not find the name, and
+/// what the service makes unique by name or client token is checked by it.
+#[async_trait]
+pub trait Kind: Send + Sync + 'static {
+    /// The options of `ensure`. Doc comments are help. Must have a field `name`.
+    type Spec: DeserializeOwned + JsonSchema + Send + Sync + 'static;
+    /// What a listing tells of one resource.
+    type State: Clone + Send + Sync + 'static;
+
+    fn about(&self) -> &'static About;
+
+    /// Refuses names and combinations that the service would refuse, before anything is made.
+    fn check(&self, _scope: &Scope, _name: &str, _spec: &Self::Spec) -> Result<()> {
+        Ok(())
+    }
+
+    /// All that is this environment's, every page. What is being deleted and no longer counts is left out. A failure to
+    /// list is an error, never an empty list.
+    async fn list(&self, scope: &Scope) -> Result<Vec<Live<Self::State>>>;
+
+    /// Creates it, with `cx.tags` in the same call wherever the API has them. Returns as soon as the service has
+    /// accepted it.
+    async fn create(&self, cx: &Context<'_>, name: &str, spec: &Self::Spec) -> Result<Live<Self::State>>;
+
+    /// What is different. Whole sets are compared.
+    fn changes(&self, spec: &Self::Spec, live: &Live<Self::State>) -> Vec<Change>;
+
+    /// Makes the changes that are not replacements.
+    async fn update(
+        &self,
+        cx: &Context<'_>,
+        spec: &Self::Spec,
+        live: &Live<Self::State>,
+        changes: &[Change],
+    ) -> Result<()>;
+
+    /// The resource as it is now; `None` when it is gone.
+    async fn refresh(&self, live: &Live<Self::State>) -> Result<Option<Live<Self::State>>>;
+
+    fn readiness(&self, live: &Live<Self::State>) -> Readiness;
+
+    /// Asks the service to delete it. What is gone already is no error.
+    async fn delete(&self, cx: &Context<'_>, live: &Live<Self::State>) -> Result<()>;
+
+    /// The fields that a script reads, those of [`About::outputs`].
+    fn outputs(&self, live: &Live<Self::State>) -> Map;
+
+    /// What the listing shows; the outputs unless there is more to say.
+    fn row(&self, live: &Live<Self::State>) -> Map {
+        self.outputs(live)
+    }
+
+    /// Sets and removes tags.
+    async fn retag(&self, live: &Live<Self::State>, set: &Tags, remove: &[String]) -> Result<()>;
+
+    /// An existing one, used and never changed: `ec2::vpc(#{ id: ... })`.
+    async fn reference(&self, _options: &Map) -> Result<Live<Self::State>> {
+        Err(Error::failed(format!(
+            "a {} cannot be referenced, only ensured",
+            self.about().kind
+        )))
+    }
+
+    /// Whether an error only looks final: a role that is not usable yet, an interface still being released.
+    fn is_transient(&self, _error: &Error) -> bool {
+        false
+    }
+}
+
+/// A kind without its types, as the registry holds it. Implemented for every [`Kind`].
+#[async_trait]
+pub trait AnyKind: Send + Sync {
+    fn about(&self) -> &'static About;
+    /// The schema of the options.
+    fn schema(&self) -> Schema;
+    async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>>;
+    fn row(&self, live: &AnyLive) -> Map;
+    async fn reference(&self, options: &Map) -> Result<(String, Map)>;
+    /// Makes it what is wanted, whatever it is now.
+    async fn converge(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
+    /// Deletes it and waits until it is gone.
+    async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()>;
+}
+
+/// A [`Live`] whose state only its kind can read.
+pub type AnyLive = Live<Arc<dyn Any + Send + Sync>>;
+
+fn erase<T: Send + Sync + 'static>(live: Live<T>) -> AnyLive {
+    Live {
+        id: live.id,
+        name: live.name,
+        tags: live.tags,
+        state: Arc::new(live.state),
+    }
+}
+
+/// The typed resource again. Only the kind that made it calls this.
+pub(super) fn typed<K: Kind>(kind: &K, live: &AnyLive) -> Result<Live<K::State>> {
+    match live.state.downcast_ref::<K::State>() {
+        Some(state) => Ok(Live {
+            id: live.id.clone(),
+            name: live.name.clone(),
+            tags: live.tags.clone(),
+            state: state.clone(),
+        }),
+        None => Err(Error::failed(format!("{} is not a {}", live.id, kind.about().kind))),
+    }
+}
+
+#[async_trait]
+impl<K: Kind> AnyKind for K {
+    fn about(&self) -> &'static About {
+        Kind::about(self)
+    }
+
+    fn schema(&self) -> Schema {
+        crate::schema::of::<K::Spec>()
+    }
+
+    async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>> {
+        Ok(Kind::list(self, scope).await?.into_iter().map(erase).collect())
+    }
+
+    fn row(&self, live: &AnyLive) -> Map {
+        match typed(self, live) {
+            Ok(live) => Kind::row(self, &live),
+            Err(_) => Map::new(),
+        }
+    }
+
+    async fn reference(&self, options: &Map) -> Result<(String, Map)> {
+        let live = Kind::reference(self, options).await?;
+        Ok((live.id.clone(), self.outputs(&live)))
+    }
+
+    async fn converge(&self, engine: &Engine, wanted: Wanted) -> Result<Converged> {
+        converge::converge(self, engine, wanted).await
+    }
+
+    async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()> {
+        converge::remove(self, engine, &typed(self, live)?).await
+    }
+}
+
+/// The name that an option map gives, which must be known before anything starts.
+pub(super) fn name_in(options: &Value) -> Result<String> {
+    match options.as_map().and_then(|map| map.get("name")).and_then(Value::as_str) {
+        Some(name) if !name.is_empty() => Ok(name.to_owned()),
+        _ => Err(Error::failed(
+            "`name` must be text that is known here: it says which resource is meant",
+        )),
+    }
+}

@@ -1,0 +1,141 @@
+//! What a run did, for the table at its end and for `--json`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::kind::Change;
+use crate::map;
+use crate::value::{Map, Value};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Unchanged,
+    Created,
+    Changed(Vec<Change>),
+    Replaced(Vec<Change>),
+    Deleted,
+    /// Left by a destroy, and why.
+    Kept(String),
+    Failed(String),
+    /// Not started, because something it depends on failed.
+    NotStarted(String),
+    /// What an acting verb did: `3 applied`.
+    Acted(String),
+}
+
+impl Outcome {
+    /// Whether the environment is different now.
+    pub fn is_change(&self) -> bool {
+        matches!(
+            self,
+            Outcome::Created | Outcome::Changed(_) | Outcome::Replaced(_) | Outcome::Deleted | Outcome::Acted(_)
+        )
+    }
+
+    /// One word, or a few.
+    pub fn words(&self) -> String {
+        match self {
+            Outcome::Unchanged => "unchanged".into(),
+            Outcome::Created => "created".into(),
+            Outcome::Changed(changes) => format!("changed {}", fields(changes)),
+            Outcome::Replaced(changes) => format!("replaced because of {}", fields(changes)),
+            Outcome::Deleted => "deleted".into(),
+            Outcome::Kept(why) => format!("kept: {why}"),
+            Outcome::Failed(why) => format!("failed: {why}"),
+            Outcome::NotStarted(because) => format!("not started: {because}"),
+            Outcome::Acted(what) => what.clone(),
+        }
+    }
+}
+
+fn fields(changes: &[Change]) -> String {
+    changes
+        .iter()
+        .map(|change| change.field.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// One resource, or one act.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// `vpc`, or `migrations`.
+    pub kind: String,
+    pub name: String,
+    /// The id or ARN, when it has one.
+    pub id: String,
+    pub outcome: Outcome,
+    pub took: Duration,
+}
+
+/// All records of a run, in the order in which the script asked for them.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub records: Vec<Record>,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    created: usize,
+    changed: usize,
+    deleted: usize,
+    unchanged: usize,
+    failed: usize,
+}
+
+impl Report {
+    pub fn has_changes(&self) -> bool {
+        self.records.iter().any(|record| record.outcome.is_change())
+    }
+
+    /// The rows of the table.
+    pub fn rows(&self) -> Vec<Value> {
+        let row = |record: &Record| {
+            Value::Map(map! {
+                "kind" => record.kind.as_str(),
+                "name" => record.name.as_str(),
+                "result" => record.outcome.words(),
+                "seconds" => (record.took.as_secs_f64() * 100.0).round() / 100.0,
+                "id" => record.id.as_str(),
+            })
+        };
+        self.records.iter().map(row).collect()
+    }
+
+    fn counts(&self) -> Counts {
+        let count = |f: fn(&Outcome) -> bool| self.records.iter().filter(|record| f(&record.outcome)).count();
+        Counts {
+            created: count(|outcome| matches!(outcome, Outcome::Created)),
+            changed: count(|o| matches!(o, Outcome::Changed(_) | Outcome::Replaced(_) | Outcome::Acted(_))),
+            deleted: count(|outcome| matches!(outcome, Outcome::Deleted)),
+            unchanged: count(|outcome| matches!(outcome, Outcome::Unchanged)),
+            failed: count(|outcome| matches!(outcome, Outcome::Failed(_) | Outcome::NotStarted(_))),
+        }
+    }
+
+    /// `29 created, 2 changed`, or `no changes`.
+    pub fn summary(&self) -> String {
+        let counts = self.counts();
+        let parts: Vec<_> = [
+            (counts.created, "created"),
+            (counts.changed, "changed"),
+            (counts.deleted, "deleted"),
+            (counts.failed, "failed"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+        match parts.is_empty() {
+            true => "no changes".into(),
+            false => parts.join(", "),
+        }
+    }
+
+    /// The report as a document.
+    pub fn to_map(&self) -> Map {
+        let counts = Value::from_serialize(&self.counts()).unwrap_or_default();
+        map! { "summary" => self.summary(), "counts" => counts, "resources" => self.rows() }
+    }
+}
