@@ -274,9 +274,12 @@ fn number(rest: &str) -> usize {
     length
 }
 
-/// The length of `$(Name)` at the beginning of the text. A name has letters, digits, `_` and `-`, as sqlcmd has it.
+/// The length of `$(Name)` at the beginning of the text. A name begins with a letter or `_` and goes on with letters,
+/// digits, `_` and `-`; `$(5)` is none.
 pub fn scripting(text: &str) -> Option<usize> {
-    let name = text.strip_prefix("$(")?;
+    let name = text
+        .strip_prefix("$(")
+        .filter(|name| name.starts_with(|c: char| c.is_alphabetic() || c == '_'))?;
     let length = length_while(name, |character| {
         character.is_alphanumeric() || matches!(character, '_' | '-')
     });
@@ -342,13 +345,14 @@ mod tests {
     #[test]
     fn dollars() {
         assert_eq!(
-            kinds("$(Db) $action $9.99 $( $argon2id$v=19"),
+            kinds("$(Db) $action $9.99 $(5 $argon2id$v=19"),
             [
                 (Kind::Scripting, "$(Db)"),
                 (Kind::Word, "$action"),
                 (Kind::Number, "$9.99"),
                 (Kind::Operator, "$"),
                 (Kind::Operator, "("),
+                (Kind::Number, "5"),
                 (Kind::Word, "$argon2id$v"),
                 (Kind::Operator, "="),
                 (Kind::Number, "19"),
