@@ -1,1 +1,16 @@
-//! (to come)
+//! SQL Server: the language, the connection, the values and the migrations.
+
+pub mod batches;
+pub mod connect;
+pub mod connection;
+pub mod error;
+pub mod lexer;
+pub mod lock;
+pub mod migrate;
+pub mod quote;
+pub mod value;
+
+pub use connect::{Connector, Encryption, Server, Stream, TcpConnector};
+pub use connection::{Connection, Options};
+pub use error::{Failure, ServerError};
+pub use value::{Param, ResultSet};
