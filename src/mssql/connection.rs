@@ -125,11 +125,11 @@ impl Connection {
 
     /// As [`Connection::batch`], with the server's error as it came.
     pub async fn try_batch(&mut self, sql: &str) -> Result<Vec<ResultSet>, Failure> {
-        self.run(sql, async |driver| {
-            let stream = driver.simple_query(sql).await?;
-            collect(stream).await
-        })
-        .await
+        let start = self.begin()?;
+        let driver = &mut self.driver;
+        let work = async { collect(driver.simple_query(sql).await?).await };
+        let answer = limited(self.options.timeout, &self.name, work).await?;
+        self.finish(sql, start, answer)
     }
 
     /// Runs a statement with the parameters `@P1`, `@P2`, ... (through `sp_executesql`). All result sets, in order.
@@ -139,11 +139,11 @@ impl Connection {
 
     /// As [`Connection::query`], with the server's error as it came.
     pub async fn try_query(&mut self, sql: &str, params: &[Param]) -> Result<Vec<ResultSet>, Failure> {
-        self.run(sql, async |driver| {
-            let stream = prepare(sql, params).query(driver).await?;
-            collect(stream).await
-        })
-        .await
+        let start = self.begin()?;
+        let driver = &mut self.driver;
+        let work = async { collect(prepare(sql, params).query(driver).await?).await };
+        let answer = limited(self.options.timeout, &self.name, work).await?;
+        self.finish(sql, start, answer)
     }
 
     /// Runs a statement with parameters, and says how many rows it changed.
@@ -153,10 +153,11 @@ impl Connection {
 
     /// As [`Connection::execute`], with the server's error as it came.
     pub async fn try_execute(&mut self, sql: &str, params: &[Param]) -> Result<u64, Failure> {
-        self.run(sql, async |driver| {
-            Ok(prepare(sql, params).execute(driver).await?.total())
-        })
-        .await
+        let start = self.begin()?;
+        let driver = &mut self.driver;
+        let work = async { Ok(prepare(sql, params).execute(driver).await?.total()) };
+        let answer = limited(self.options.timeout, &self.name, work).await?;
+        self.finish(sql, start, answer)
     }
 
     /// Says goodbye. Dropping the connection does as well; the server then notices by itself.
@@ -171,11 +172,8 @@ impl Connection {
             .map_err(|error| Error::from(failure(error, &name)))
     }
 
-    async fn run<T>(
-        &mut self,
-        sql: &str,
-        statement: impl AsyncFnOnce(&mut Driver) -> Result<T, tiberius::error::Error>,
-    ) -> Result<T, Failure> {
+    /// From here on an answer is outstanding; whoever drops the future leaves it so.
+    fn begin(&mut self) -> Result<Instant, Failure> {
         if self.unfinished {
             return Err(Failure::Lost(
                 Error::failed(format!("the connection to {} is no longer usable", self.name))
@@ -183,23 +181,16 @@ impl Connection {
                     .hint("connect again; an open transaction was rolled back"),
             ));
         }
-        let start = Instant::now();
         self.unfinished = true;
-        let answer = match self.options.timeout {
-            None => statement(&mut self.driver).await,
-            Some(limit) => tokio::time::timeout(limit, statement(&mut self.driver))
-                .await
-                .map_err(|_| {
-                    Failure::Lost(
-                        Error::failed(format!(
-                            "{} did not finish the statement within {} s",
-                            self.name,
-                            limit.as_secs_f32()
-                        ))
-                        .hint("give it more time with the option `timeout`, or see what blocks it"),
-                    )
-                })?,
-        };
+        Ok(Instant::now())
+    }
+
+    fn finish<T>(
+        &mut self,
+        sql: &str,
+        start: Instant,
+        answer: Result<T, tiberius::error::Error>,
+    ) -> Result<T, Failure> {
         tracing::debug!(
             target: "iacsh::mssql",
             server = %self.name,
@@ -217,6 +208,18 @@ impl Connection {
         };
         answer
     }
+}
+
+/// The answer, in at most `limit`.
+async fn limited<T>(limit: Option<Duration>, server: &str, work: impl Future<Output = T>) -> Result<T, Failure> {
+    let Some(limit) = limit else { return Ok(work.await) };
+    tokio::time::timeout(limit, work).await.map_err(|_| {
+        let seconds = limit.as_secs_f32();
+        Failure::Lost(
+            Error::failed(format!("{server} did not finish the statement within {seconds} s"))
+                .hint("give it more time with the option `timeout`, or see what blocks it"),
+        )
+    })
 }
 
 /// All rows, to the end of the answer.

@@ -9,6 +9,7 @@ pub mod lock;
 pub mod migrate;
 pub mod quote;
 pub mod value;
+pub mod verbs;
 
 pub use connect::{Connector, Encryption, Server, Stream, TcpConnector};
 pub use connection::{Connection, Options};

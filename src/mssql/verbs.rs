@@ -1,0 +1,356 @@
+//! What scripts call: `mssql::` and `migrate::`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::connect::{Connector, Encryption};
+use super::connection::{Connection, Options};
+use super::migrate::{self, EfHistory, Variable};
+use super::value::{Param, ResultSet};
+use crate::error::{Error, Result, nearest};
+use crate::map;
+use crate::resource::verb::Anything;
+use crate::resource::{Outcome, Record, Verb, VerbContext};
+use crate::secret::Secret;
+use crate::value::{Object, Part, Text, Value};
+
+/// What the verbs need of the environment.
+#[derive(Clone)]
+pub struct Setup {
+    pub connector: Arc<dyn Connector>,
+    /// The environment's database.
+    pub database: String,
+    /// Relative directories start here.
+    pub root: PathBuf,
+    pub ef_history: Option<EfHistory>,
+    /// How long connecting may take, and waiting for another run.
+    pub limit: Duration,
+}
+
+/// A database in a script. It is a way to connect, not a connection: each verb opens its own.
+#[derive(Clone)]
+pub struct Database {
+    pub connector: Arc<dyn Connector>,
+    pub name: String,
+    limit: Duration,
+}
+
+impl Database {
+    const FIELDS: [&'static str; 4] = ["name", "host", "port", "connection_string"];
+
+    /// The database that an argument stands for.
+    pub fn of(value: Option<&Value>) -> Result<&Self> {
+        match value {
+            Some(Value::Object(object)) => object.downcast(),
+            _ => None,
+        }
+        .ok_or_else(|| {
+            let given = value.map_or_else(|| "nothing".to_owned(), Value::type_name);
+            Error::failed(format!("a database is expected, not {given}")).hint("`mssql::connect()` gives one")
+        })
+    }
+
+    pub async fn open(&self) -> Result<Connection> {
+        let options = Options {
+            connect_timeout: self.limit.min(Duration::from_secs(30)),
+            ..Options::database(&self.name)
+        };
+        Connection::connect(self.connector.clone(), options).await
+    }
+
+    /// The connection string of Microsoft.Data.SqlClient, for the application. A value with a character that means
+    /// something there is quoted, with its quotes doubled.
+    /// Source: SqlConnection.ConnectionString, .NET API reference.
+    fn connection_string(&self) -> Secret {
+        fn quoted(value: &str) -> String {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "._-\\,:".contains(c);
+            match value.chars().all(plain) && !value.is_empty() {
+                true => value.to_owned(),
+                false => format!("\"{}\"", value.replace('"', "\"\"")),
+            }
+        }
+        let server = self.connector.server();
+        let encryption = match &server.encryption {
+            Encryption::Off => "Encrypt=False",
+            Encryption::Required | Encryption::Authority(_) => "Encrypt=True",
+            Encryption::TrustServer => "Encrypt=True;TrustServerCertificate=True",
+        };
+        Secret::new(format!(
+            "Server=tcp:{},{};Database={};User ID={};Password={};{encryption}",
+            server.host,
+            server.port,
+            quoted(&self.name),
+            quoted(&server.user),
+            quoted(server.password.expose()),
+        ))
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "database {} on {}", self.name, self.connector.server().address())
+    }
+}
+
+impl Object for Database {
+    fn type_name(&self) -> String {
+        "database".into()
+    }
+
+    fn field(&self, name: &str) -> Result<Value> {
+        let server = self.connector.server();
+        Ok(match name {
+            "name" => Value::text(&self.name),
+            "host" => Value::text(&server.host),
+            "port" => Value::Int(i64::from(server.port)),
+            "connection_string" => self.connection_string().into(),
+            _ => {
+                let error = Error::failed(format!("a database has no field `{name}`"));
+                return Err(match nearest(name, Self::FIELDS) {
+                    Some(near) => error.hint(format!("did you mean `{near}`?")),
+                    None => error.hint(format!("it has: {}", Self::FIELDS.join(", "))),
+                });
+            }
+        })
+    }
+
+    fn show(&self) -> Value {
+        let server = self.connector.server();
+        Value::Map(map! { "database" => self.name.as_str(), "server" => server.address() })
+    }
+}
+
+/// Which database `mssql::connect` means.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ConnectOptions {
+    /// Another database on the environment's server.
+    database: Option<String>,
+}
+
+/// How `migrate::up` applies.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct UpOptions {
+    /// The values of `$(Name)` in the files.
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+    /// Whether a file may be applied although a later one already is.
+    #[serde(default)]
+    out_of_order: bool,
+}
+
+/// The verbs of `mssql::` and `migrate::`.
+pub fn verbs(setup: &Setup) -> Vec<Verb> {
+    let connect = {
+        let setup = setup.clone();
+        Verb::reads(
+            "mssql",
+            "connect",
+            "The environment's database, or another one on its server. Nothing is sent before it is used.",
+        )
+        .optional::<ConnectOptions>("options", "`database`: another database on the same server")
+        .run(move |_, args| {
+            let setup = setup.clone();
+            async move {
+                let options: Option<ConnectOptions> = args.into_iter().next().map(Value::read).transpose()?;
+                let name = options.and_then(|options| options.database).unwrap_or(setup.database);
+                Ok(Value::Object(Arc::new(Database {
+                    connector: setup.connector,
+                    name,
+                    limit: setup.limit,
+                })))
+            }
+        })
+    };
+    let up = {
+        let setup = setup.clone();
+        Verb::acts(
+            "migrate",
+            "up",
+            "Applies the migrations of a directory that have not been applied: each file in a transaction of its own, \
+             under a lock that keeps a second run out. Creates the database when it is not there. Gives what was done.",
+        )
+        .param::<Anything>("database", "what `mssql::connect` gives")
+        .param::<String>("directory", "relative to the root, such as \"migrations\"")
+        .optional::<UpOptions>("options", "`variables` for `$(Name)`, `out_of_order`")
+        .run(move |cx, args| up(setup.clone(), cx, args))
+    };
+    let status = {
+        let root = setup.root.clone();
+        Verb::reads(
+            "migrate",
+            "status",
+            "Which migrations of a directory are applied, and which are pending.",
+        )
+        .param::<Anything>("database", "what `mssql::connect` gives")
+        .param::<String>("directory", "relative to the root")
+        .run(move |_, args| {
+            let root = root.clone();
+            async move {
+                let database = Database::of(args.first())?;
+                let directory = root.join(text(&args, 1));
+                let status = migrate::status(database.connector.clone(), &database.name, &directory).await?;
+                Value::from_serialize(&status.migrations)
+            }
+        })
+    };
+    vec![
+        connect,
+        Verb::reads(
+            "mssql",
+            "query",
+            "The rows of the first result of a statement, as maps. `@P1` is the first parameter.",
+        )
+        .param::<Anything>("database", "what `mssql::connect` gives")
+        .param::<String>("sql", "one batch of T-SQL")
+        .optional::<Vec<Anything>>("parameters", "the values of `@P1`, `@P2`, ...")
+        .run(async |_, args| {
+            let mut connection = Database::of(args.first())?.open().await?;
+            let sets = match parameters(args.get(2))? {
+                parameters if parameters.is_empty() => connection.batch(text(&args, 1)).await?,
+                parameters => connection.query(text(&args, 1), &parameters).await?,
+            };
+            connection.close().await?;
+            Ok(rows(sets.first()))
+        }),
+        Verb::acts(
+            "mssql",
+            "execute",
+            "Runs a statement and gives the number of rows that it changed.",
+        )
+        .param::<Anything>("database", "what `mssql::connect` gives")
+        .param::<String>("sql", "one statement of T-SQL")
+        .optional::<Vec<Anything>>("parameters", "the values of `@P1`, `@P2`, ...")
+        .run(async |cx: VerbContext, args| {
+            let began = Instant::now();
+            let database = Database::of(args.first())?;
+            let mut connection = database.open().await?;
+            let count = connection.execute(text(&args, 1), &parameters(args.get(2))?).await?;
+            connection.close().await?;
+            let outcome = match count {
+                0 => Outcome::Unchanged,
+                count => Outcome::Acted(format!("{count} rows changed")),
+            };
+            cx.engine.record(Record {
+                kind: "sql".into(),
+                name: database.name.clone(),
+                id: String::new(),
+                outcome,
+                took: began.elapsed(),
+            });
+            Ok(Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))
+        }),
+        Verb::reads("mssql", "databases", "The databases on the server.")
+            .param::<Anything>("database", "what `mssql::connect` gives")
+            .run(async |_, args| {
+                let database = Database::of(args.first())?;
+                listing(
+                    database,
+                    "master",
+                    "SELECT name, state_desc AS state FROM sys.databases ORDER BY name",
+                )
+                .await
+            }),
+        Verb::reads("mssql", "tables", "The tables of a database.")
+            .param::<Anything>("database", "what `mssql::connect` gives")
+            .run(async |_, args| {
+                let database = Database::of(args.first())?;
+                let sql = "SELECT TABLE_SCHEMA AS [schema], TABLE_NAME AS name FROM INFORMATION_SCHEMA.TABLES \
+                           WHERE TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_SCHEMA, TABLE_NAME";
+                listing(database, &database.name, sql).await
+            }),
+        up,
+        status,
+    ]
+}
+
+async fn up(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
+    let database = Database::of(args.first())?;
+    let directory = setup.root.join(text(&args, 1));
+    let given: UpOptions = args.get(2).cloned().map(Value::read).transpose()?.unwrap_or_default();
+    let options = migrate::Options {
+        variables: given
+            .variables
+            .into_iter()
+            .map(|(name, value)| (name, Variable::Text(value)))
+            .collect(),
+        out_of_order: given.out_of_order,
+        lock_timeout: setup.limit,
+        ef_history: setup.ef_history,
+        ..migrate::Options::default()
+    };
+    cx.engine.may_write()?;
+    let label = format!("migrations/{}", database.name);
+    cx.engine.progress().started(&label);
+    let began = Instant::now();
+    let report = migrate::up(database.connector.clone(), &database.name, &directory, &options).await;
+    let took = began.elapsed();
+    let report = report.inspect_err(|error| cx.engine.progress().finished(&label, error.message(), took, false))?;
+    let outcome = match report.changed {
+        true => Outcome::Acted(report.to_string()),
+        false => Outcome::Unchanged,
+    };
+    cx.engine.progress().finished(&label, &outcome.words(), took, true);
+    let facts = serde_json::to_value(&report).unwrap_or_default();
+    cx.engine.journal_entry("migrated", facts);
+    cx.engine.record(Record {
+        kind: "migrations".into(),
+        name: database.name.clone(),
+        id: database.connector.server().address(),
+        outcome,
+        took,
+    });
+    Value::from_serialize(&report)
+}
+
+/// A list of rows from a catalogue view. A database that is not there yet has none.
+async fn listing(database: &Database, on: &str, sql: &str) -> Result<Value> {
+    let database = Database {
+        name: on.to_owned(),
+        ..database.clone()
+    };
+    let mut connection = match database.open().await {
+        Err(error) if error.code() == "4060" => return Ok(Value::List(Vec::new())),
+        other => other?,
+    };
+    let sets = connection.batch(sql).await?;
+    connection.close().await?;
+    Ok(rows(sets.first()))
+}
+
+fn rows(set: Option<&ResultSet>) -> Value {
+    let rows = set.map(ResultSet::objects).unwrap_or_default();
+    Value::List(
+        rows.into_iter()
+            .map(|row| Value::from(serde_json::Value::Object(row)))
+            .collect(),
+    )
+}
+
+/// The statement's parameters. A secret is sent as a parameter and never shown.
+fn parameters(list: Option<&Value>) -> Result<Vec<Param>> {
+    let Some(Value::List(list)) = list else {
+        return Ok(Vec::new());
+    };
+    list.iter()
+        .map(|value| match value {
+            Value::Text(Text(parts)) => match parts.as_slice() {
+                [Part::Secret(secret)] => Ok(Param::Secret(secret.clone())),
+                _ => Ok(Param::Text(value.to_string())),
+            },
+            other => Param::from_json(&other.to_json()),
+        })
+        .collect()
+}
+
+/// An argument that the schema has checked to be text.
+fn text(args: &[Value], position: usize) -> &str {
+    args.get(position).and_then(Value::as_str).unwrap_or_default()
+}
