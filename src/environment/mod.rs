@@ -1,0 +1,84 @@
+//! Environments: `ROOT/environments/NAME.toml`, read strictly.
+//!
+//! The same scripts run against every environment; only this file differs. It names credentials and never holds them.
+
+mod document;
+mod model;
+mod needs;
+mod rules;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result, nearest};
+
+pub use document::Document;
+pub use model::*;
+pub use needs::Need;
+
+/// The directory of the environment files below the root.
+const DIRECTORY: &str = "environments";
+
+/// The nearest directory, from `start` upwards, that holds `environments/`.
+pub fn find_root(start: &Path) -> Result<PathBuf> {
+    let start = std::path::absolute(start)
+        .map_err(|error| Error::invalid(format!("{} is no directory: {error}", start.display())))?;
+    let found = start.ancestors().find(|directory| directory.join(DIRECTORY).is_dir());
+    found.map(Path::to_owned).ok_or_else(|| {
+        Error::invalid(format!(
+            "there is no directory `{DIRECTORY}` in {} or above it",
+            start.display()
+        ))
+        .hint("start iacsh inside a project, or make environments/sandbox.toml")
+    })
+}
+
+impl Environment {
+    /// The names of the environments of a project, sorted.
+    pub fn names(root: &Path) -> Result<Vec<String>> {
+        let directory = root.join(DIRECTORY);
+        let entries = std::fs::read_dir(&directory)
+            .map_err(|error| Error::invalid(format!("{} cannot be read: {error}", directory.display())))?;
+        let mut names: Vec<_> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Reads and checks one. Everything that is wrong is told at once, each with its line.
+    pub fn load(root: &Path, name: &str) -> Result<Self> {
+        let names = Self::names(root)?;
+        if !names.iter().any(|known| known == name) {
+            let error = Error::invalid(format!("there is no environment `{name}`"));
+            return Err(match nearest(name, names.iter().map(String::as_str)) {
+                Some(near) => error
+                    .note(format!("there are: {}", names.join(", ")))
+                    .hint(format!("did you mean `{near}`?")),
+                None if names.is_empty() => error.hint(format!("write {DIRECTORY}/{name}.toml")),
+                None => error.hint(format!("there are: {}", names.join(", "))),
+            });
+        }
+        let shown = format!("{DIRECTORY}/{name}.toml");
+        let document = Document::read(&root.join(&shown), shown)?;
+        Self::from_document(&document, root, name)
+    }
+
+    /// An environment from a text that need not be a file.
+    pub fn from_document(document: &Document, root: &Path, name: &str) -> Result<Self> {
+        let mut environment: Self = document.read_as(|environment| rules::check(name, environment))?;
+        name.clone_into(&mut environment.name);
+        root.clone_into(&mut environment.root);
+        Ok(environment)
+    }
+
+    /// `PROJECT-NAME`: the beginning of the names of all resources.
+    pub fn prefix(&self) -> String {
+        format!("{}-{}", self.project, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,512 @@
+//! What an environment file can say. The doc comments are what `iacsh` shows as help for a key.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use ipnet::Ipv4Net;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// `environments/NAME.toml`: one environment of a project.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// The file's name without `.toml`.
+    #[serde(skip)]
+    pub name: String,
+    /// The directory that holds `environments/`.
+    #[serde(skip)]
+    pub root: PathBuf,
+
+    /// The project: small letters, digits and hyphens. It begins the names of all resources.
+    pub project: String,
+    /// Whether changes need `--confirm NAME`, which `--yes` does not answer.
+    #[serde(default)]
+    pub protected: bool,
+    /// Which cloud.
+    pub aws: Aws,
+    /// Tags of every resource.
+    #[serde(default)]
+    pub tags: Tags,
+    /// The network: one to make, or references to one that exists.
+    #[serde(default)]
+    pub network: Network,
+    /// The public address. Without it the load balancer speaks HTTP under its own name.
+    #[serde(default)]
+    pub public: Option<Public>,
+    /// The cache.
+    #[serde(default)]
+    pub redis: Redis,
+    /// The service.
+    pub ecs: Ecs,
+    /// The database.
+    #[serde(default)]
+    pub database: Database,
+    /// The longest time that each kind of waiting may take.
+    #[serde(default)]
+    pub waits: Waits,
+    /// The embedded cloud.
+    #[serde(default)]
+    pub sandbox: Sandbox,
+}
+
+/// Where the resources are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AwsTarget {
+    /// The embedded cloud: no account, no cost.
+    #[default]
+    Sandbox,
+    /// AWS, or what answers at `endpoint`.
+    Aws,
+}
+
+/// Which cloud.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Aws {
+    /// `sandbox` for the embedded cloud, `aws` for AWS or what answers at `endpoint`.
+    #[serde(default)]
+    pub target: AwsTarget,
+    /// The region, as `eu-central-1`.
+    pub region: String,
+    /// The account, 12 digits. A run stops when the credentials belong to another one.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// The profile in `~/.aws/config`. Without it the usual variables are read.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// The address of an AWS-compatible server, as `http://127.0.0.1:5000`.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+}
+
+impl Aws {
+    pub fn is_sandbox(&self) -> bool {
+        self.target == AwsTarget::Sandbox
+    }
+}
+
+/// Tags of every resource: the owner's list, and any others as `name = "text"`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+pub struct Tags {
+    /// Who answers for the environment: a team, an address. Tag `owner`.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// Who pays for it. Tag `cost-center`.
+    #[serde(default)]
+    pub cost_center: Option<String>,
+    /// The day after which nobody needs it, as `2027-01-31`, or `never`. Tag `iacsh:expires-at`.
+    #[serde(default)]
+    pub expires_at: Option<String>,
+    /// Any other tags.
+    #[serde(flatten)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub other: IndexMap<String, String>,
+}
+
+impl Tags {
+    /// The tags under the names that they have in AWS.
+    pub fn for_aws(&self) -> IndexMap<String, String> {
+        let named = [
+            ("owner", &self.owner),
+            ("cost-center", &self.cost_center),
+            ("iacsh:expires-at", &self.expires_at),
+        ];
+        let named = named
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
+        named.chain(self.other.clone()).collect()
+    }
+}
+
+/// How many zones, or which.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Zones {
+    Count(usize),
+    Names(Vec<String>),
+}
+
+impl Zones {
+    pub fn count(&self) -> usize {
+        match self {
+            Zones::Count(count) => *count,
+            Zones::Names(names) => names.len(),
+        }
+    }
+}
+
+/// The network: `cidr`, `zones` and `nat` for one to make, or `vpc`, `public_subnets` and `private_subnets` for one that
+/// exists, which is then used and never changed.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// The addresses of the VPC to make, as `10.0.0.0/16` (the default).
+    #[serde(default)]
+    pub cidr: Option<String>,
+    /// How many availability zones (2 when not given), or a list of their names.
+    #[serde(default)]
+    pub zones: Option<Zones>,
+    /// Whether private subnets reach the internet through a NAT gateway, which costs money by the hour. Without it the
+    /// service runs in the public subnets.
+    #[serde(default)]
+    pub nat: Option<bool>,
+    /// The id of the VPC that exists, as `vpc-0123456789abcdef0`.
+    #[serde(default)]
+    pub vpc: Option<String>,
+    /// The ids of its subnets with a route to an internet gateway, in at least two zones.
+    #[serde(default)]
+    pub public_subnets: Vec<String>,
+    /// The ids of its subnets without one.
+    #[serde(default)]
+    pub private_subnets: Vec<String>,
+}
+
+/// The two meanings of the section `network`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetworkPlan {
+    Make {
+        cidr: Ipv4Net,
+        zones: Zones,
+        nat: bool,
+    },
+    Use {
+        vpc: String,
+        public_subnets: Vec<String>,
+        private_subnets: Vec<String>,
+    },
+}
+
+impl Network {
+    /// The addresses of a VPC when none are given.
+    pub const DEFAULT_CIDR: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::new(10, 0, 0, 0), 16);
+
+    /// Whether the section refers to a network that exists.
+    pub fn is_reference(&self) -> bool {
+        self.vpc.is_some()
+    }
+
+    /// What the section means, with the defaults filled in.
+    pub fn plan(&self) -> NetworkPlan {
+        match &self.vpc {
+            Some(vpc) => NetworkPlan::Use {
+                vpc: vpc.clone(),
+                public_subnets: self.public_subnets.clone(),
+                private_subnets: self.private_subnets.clone(),
+            },
+            None => NetworkPlan::Make {
+                // A loaded environment has a right one: the rules refuse others.
+                cidr: self
+                    .cidr
+                    .as_deref()
+                    .and_then(|cidr| cidr.parse().ok())
+                    .unwrap_or(Self::DEFAULT_CIDR),
+                zones: self.zones.clone().unwrap_or(Zones::Count(2)),
+                nat: self.nat.unwrap_or(false),
+            },
+        }
+    }
+}
+
+/// The public address, for HTTPS.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Public {
+    /// The host name, as `login.example.org`. It is the issuer of the tokens and must outlive the environment.
+    pub host: String,
+    /// The ARN of its certificate in ACM, in the region of the environment.
+    pub certificate: String,
+}
+
+/// The engine of the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RedisEngine {
+    #[default]
+    Redis,
+    Valkey,
+}
+
+impl RedisEngine {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RedisEngine::Redis => "redis",
+            RedisEngine::Valkey => "valkey",
+        }
+    }
+}
+
+/// The cache: an ElastiCache replication group.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Redis {
+    /// `redis` or `valkey`.
+    pub engine: RedisEngine,
+    /// The version of the engine, as `7.1`.
+    pub engine_version: String,
+    /// The size of a node, as `cache.t4g.micro`.
+    pub node_type: String,
+    /// Copies beside the primary, 0 to 5. With one or more a failed primary is replaced by itself.
+    pub replicas: u8,
+    /// Whether connections are encrypted and need a token, which is generated and kept in Secrets Manager.
+    pub transit_encryption: bool,
+    /// Whether what is stored is encrypted.
+    pub at_rest_encryption: bool,
+    /// The name of a parameter group that exists, as `default.redis7`. Without it one is made.
+    pub parameter_group: Option<String>,
+    /// The parameters of the group that is made, as `maxmemory-policy = "allkeys-lru"`.
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub parameters: IndexMap<String, String>,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self {
+            engine: RedisEngine::Redis,
+            engine_version: "7.1".into(),
+            node_type: "cache.t4g.micro".into(),
+            replicas: 0,
+            transit_encryption: true,
+            at_rest_encryption: true,
+            parameter_group: None,
+            parameters: IndexMap::new(),
+        }
+    }
+}
+
+/// The service: a Fargate service behind the load balancer.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ecs {
+    /// `NAME:TAG` in the ECR repository of the project, or the full address of an image.
+    pub image: String,
+    /// CPU units, 1024 for each processor: 256, 512, 1024, 2048, 4096, 8192 or 16384.
+    #[serde(default = "Ecs::default_cpu")]
+    pub cpu: u32,
+    /// Memory in MiB. Fargate has a range for each `cpu`.
+    #[serde(default = "Ecs::default_memory")]
+    pub memory: u32,
+    /// How many tasks a new service starts with. An existing service keeps its count.
+    #[serde(default = "Ecs::default_count")]
+    pub count: u32,
+    /// The port on which the container listens.
+    #[serde(default = "Ecs::default_port")]
+    pub port: u16,
+    /// The path that answers 200 when the service is well.
+    #[serde(default = "Ecs::default_health_path")]
+    pub health_path: String,
+    /// The issuer of the tokens, as `https://login.example.org`. Without it: the public address, or the load
+    /// balancer's name.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// Variables of the container. No credentials.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub environment: IndexMap<String, String>,
+    /// Secret variables of the container: for each the name of a variable that iacsh reads and keeps in Secrets Manager,
+    /// or the ARN of a secret or parameter that exists.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub secrets: IndexMap<String, String>,
+}
+
+impl Ecs {
+    fn default_cpu() -> u32 {
+        256
+    }
+
+    fn default_memory() -> u32 {
+        512
+    }
+
+    fn default_count() -> u32 {
+        1
+    }
+
+    fn default_port() -> u16 {
+        80
+    }
+
+    /// Every IdentityServer answers here, and only when it can read its configuration.
+    fn default_health_path() -> String {
+        "/.well-known/openid-configuration".into()
+    }
+}
+
+/// Where the database is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DatabaseTarget {
+    /// The embedded subset of SQL Server.
+    #[default]
+    Sandbox,
+    /// A server that exists.
+    Server,
+    /// A server of ours on RDS.
+    Rds,
+}
+
+/// How the connection to the server is encrypted, as the PRELOGIN message of MS-TDS 2.2.6.5 negotiates it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// All of it, or no connection.
+    #[default]
+    Required,
+    /// All of it where the server can.
+    On,
+    /// Only the login.
+    Off,
+    /// Nothing, not even the login.
+    None,
+}
+
+/// The database.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sandbox` for the embedded one, `server` for a SQL Server that exists.
+    pub target: DatabaseTarget,
+    /// The server's host name.
+    pub host: Option<String>,
+    /// The server's TCP port.
+    pub port: u16,
+    /// The database on the server. It is created where it is missing.
+    pub name: String,
+    /// `required`, `on` (where the server can), `off` (only the login) or `none`.
+    pub encryption: Encryption,
+    /// Whether any certificate of the server is accepted.
+    pub trust_certificate: bool,
+    /// The name of the variable that holds the user.
+    pub user: String,
+    /// The name of the variable that holds the password.
+    pub password: String,
+    /// The connection strings that the application reads, as `ConfigurationDb` for `ConnectionStrings__ConfigurationDb`.
+    pub connection_strings: Vec<String>,
+    /// The ids of the application's own Entity Framework migrations that are recorded as applied, so that an application
+    /// that migrates when it starts does not create the tables again.
+    pub ef_history: Vec<String>,
+    /// The version of Entity Framework that is recorded with them.
+    pub ef_version: String,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            target: DatabaseTarget::Sandbox,
+            host: None,
+            port: 1433,
+            name: "IdentityServer".into(),
+            encryption: Encryption::Required,
+            trust_certificate: false,
+            user: "DB_USER".into(),
+            password: "DB_PASSWORD".into(),
+            connection_strings: vec!["DefaultConnection".into()],
+            ef_history: Vec::new(),
+            ef_version: "3.1.0".into(),
+        }
+    }
+}
+
+impl Database {
+    pub fn is_sandbox(&self) -> bool {
+        self.target == DatabaseTarget::Sandbox
+    }
+}
+
+/// A time that may pass, written as `30s`, `10m` or `1h 30m`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Wait(String);
+
+impl Wait {
+    /// The longest that makes sense. It keeps sums of times in range.
+    pub const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The time, when it is written rightly and between a millisecond and a week.
+    pub fn parse(&self) -> Option<Duration> {
+        let duration = self.0.parse::<jiff::SignedDuration>().ok()?.try_into().ok()?;
+        (Duration::from_millis(1)..=Self::LONGEST)
+            .contains(&duration)
+            .then_some(duration)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The longest time that each kind of waiting may take: `30s`, `10m`, `1h 30m`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Waits {
+    /// Until a resource is ready.
+    pub resource: Wait,
+    /// Until a deployment of the service is done.
+    pub service: Wait,
+    /// Until a database answers.
+    pub database: Wait,
+    /// Until a resource is gone.
+    pub delete: Wait,
+    /// Single kinds of resources, as `replication_group = "20m"`; they come before `resource` and `delete`.
+    #[schemars(with = "BTreeMap<String, Wait>")]
+    pub kinds: IndexMap<String, Wait>,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            resource: Wait::new("20m"),
+            service: Wait::new("15m"),
+            database: Wait::new("2m"),
+            delete: Wait::new("30m"),
+            kinds: IndexMap::new(),
+        }
+    }
+}
+
+impl Waits {
+    /// How long a resource of this kind may take until it is ready.
+    pub fn ready(&self, kind: &str) -> Duration {
+        Self::time(self.kinds.get(kind).unwrap_or(&self.resource))
+    }
+
+    /// How long a resource of this kind may take until it is gone.
+    pub fn gone(&self, kind: &str) -> Duration {
+        Self::time(self.kinds.get(kind).unwrap_or(&self.delete))
+    }
+
+    pub fn service(&self) -> Duration {
+        Self::time(&self.service)
+    }
+
+    pub fn database(&self) -> Duration {
+        Self::time(&self.database)
+    }
+
+    /// A loaded environment has right ones: the rules refuse others.
+    fn time(wait: &Wait) -> Duration {
+        wait.parse().unwrap_or(Duration::from_secs(600))
+    }
+}
+
+/// The embedded cloud.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sandbox {
+    /// By how much the usual times of AWS are divided. 1 shows them as they are.
+    pub time_scale: u32,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self { time_scale: 1000 }
+    }
+}

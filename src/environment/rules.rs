@@ -1,0 +1,632 @@
+//! What the types of an environment file cannot say: the forms of names, addresses and times, and what goes together.
+
+use std::sync::LazyLock;
+
+use ipnet::Ipv4Net;
+use regex::Regex;
+
+use super::model::{
+    AwsTarget, DatabaseTarget, Ecs, Environment, Network, Redis, RedisEngine, Tags, Wait, Waits, Zones,
+};
+use crate::schema::Problem;
+
+/// The longest `PROJECT-ENV`. A load balancer's name has 32 characters (Elastic Load Balancing API Reference,
+/// CreateLoadBalancer), and `-` with a short hash or a role must fit behind.
+const LONGEST_PREFIX: usize = 26;
+
+/// AWS allows 50 tags (Tagging AWS Resources, "Tag naming limits and requirements"); iacsh writes up to 14 of its own.
+const MOST_TAGS: usize = 36;
+
+/// The amounts of memory, in MiB, that Fargate has for an amount of CPU: the least, the most and the step.
+/// Source: Amazon ECS Developer Guide, "Task CPU and memory".
+const FARGATE: [(u32, u32, u32, u32); 7] = [
+    (256, 512, 2048, 512),
+    (512, 1024, 4096, 1024),
+    (1024, 2048, 8192, 1024),
+    (2048, 4096, 16384, 1024),
+    (4096, 8192, 30720, 1024),
+    (8192, 16384, 61440, 4096),
+    (16384, 32768, 122_880, 8192),
+];
+
+macro_rules! patterns {
+    ($($(#[$doc:meta])* $name:ident = $pattern:literal;)*) => {
+        $($(#[$doc])* static $name: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($pattern).ok());)*
+
+        #[cfg(test)]
+        #[test]
+        fn all_patterns_are_right() {
+            $(assert!($name.is_some(), stringify!($name));)*
+        }
+    };
+}
+
+patterns! {
+    /// What every service takes: ElastiCache wants no double hyphen and none at the end, and lower case.
+    NAME = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$";
+    REGION = "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$";
+    ACCOUNT = "^[0-9]{12}$";
+    VARIABLE = "^[A-Za-z_][A-Za-z0-9_]*$";
+    VPC = "^vpc-([0-9a-f]{8}|[0-9a-f]{17})$";
+    SUBNET = "^subnet-([0-9a-f]{8}|[0-9a-f]{17})$";
+    HOST = "^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\\.)+[a-zA-Z]{2,63}$";
+    SERVER = "^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$";
+    CERTIFICATE = "^arn:aws[a-z-]*:acm:([a-z0-9-]+):[0-9]{12}:certificate/[A-Za-z0-9-]+$";
+    SECRET = "^arn:aws[a-z-]*:(secretsmanager|ssm):[a-z0-9-]+:[0-9]{12}:(secret:|parameter/).+$";
+    NODE_TYPE = "^cache\\.[a-z][a-z0-9]*\\.[a-z0-9]+$";
+    VERSION = "^[0-9]+\\.[0-9]+(\\.[0-9]+)?$";
+    PARAMETER_GROUP = "^[a-z][a-z0-9]*([.-][a-z0-9]+)*$";
+    IMAGE = "^[a-z0-9]+([._/-][a-z0-9]+)*(:[0-9]+/[a-z0-9]+([._/-][a-z0-9]+)*)?(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})$";
+    TAG = r"^[\p{L}\p{Nd} +\-=._:/@]*$";
+    MIGRATION = "^[0-9]{14}_[A-Za-z0-9_]+$";
+    CONNECTION_STRING = "(?i)(^|;)\\s*(password|pwd)\\s*=";
+    SECRET_NAME = "(?i)(password|passwd|pwd|secret|api_?key|access_?key|private_?key)$";
+}
+
+fn matches(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
+    pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
+}
+
+/// Whether this names a secret or parameter in AWS, not a variable.
+pub(super) fn is_arn(text: &str) -> bool {
+    text.starts_with("arn:")
+}
+
+/// Collects problems under a path.
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, path: &[&str], message: impl Into<String>, hint: impl Into<Option<&'static str>>) {
+        self.0.push(Problem {
+            path: path.iter().map(|&part| part.to_owned()).collect(),
+            message: message.into(),
+            hint: hint.into().map(str::to_owned),
+        });
+    }
+
+    fn form(
+        &mut self,
+        path: &[&str],
+        pattern: &LazyLock<Option<Regex>>,
+        text: &str,
+        what: &str,
+        hint: impl Into<Option<&'static str>>,
+    ) {
+        if !matches(pattern, text) {
+            self.add(path, format!("\"{text}\" is not {what}"), hint);
+        }
+    }
+}
+
+/// Everything that is wrong, beyond types.
+pub(super) fn check(name: &str, environment: &Environment) -> Vec<Problem> {
+    let mut problems = Problems::default();
+    names(name, environment, &mut problems);
+    aws(environment, &mut problems);
+    tags(&environment.tags, &mut problems);
+    network(environment, &mut problems);
+    public(environment, &mut problems);
+    redis(&environment.redis, &mut problems);
+    ecs(&environment.ecs, &mut problems);
+    database(environment, &mut problems);
+    waits(&environment.waits, &mut problems);
+    if !(1..=1_000_000).contains(&environment.sandbox.time_scale) {
+        let message = "`time_scale` goes from 1 (as in AWS) to 1000000";
+        problems.add(&["sandbox", "time_scale"], message, None);
+    }
+    problems.0
+}
+
+fn names(name: &str, environment: &Environment, problems: &mut Problems) {
+    let form = "small letters, digits and single hyphens between them, a letter first";
+    let project = &environment.project;
+    if !matches(&NAME, project) {
+        problems.add(&["project"], format!("\"{project}\" is no project name: {form}"), None);
+    }
+    if !matches(&NAME, name) {
+        problems.add(
+            &[],
+            format!("\"{name}\" is no environment name: {form}"),
+            "rename the file",
+        );
+    }
+    if project.starts_with("internal") {
+        // CreateLoadBalancer: a name must not begin with "internal-".
+        problems.add(
+            &["project"],
+            "a load balancer's name must not begin with `internal-`",
+            None,
+        );
+    }
+    let length = project.len() + 1 + name.len();
+    if length > LONGEST_PREFIX {
+        problems.add(
+            &["project"],
+            format!("`{project}-{name}` has {length} characters: {LONGEST_PREFIX} is the most that fits all names"),
+            "shorten the project's or the environment's name",
+        );
+    }
+}
+
+fn aws(environment: &Environment, problems: &mut Problems) {
+    let aws = &environment.aws;
+    let path = |key| ["aws", key];
+    problems.form(&path("region"), &REGION, &aws.region, "a region", "as \"eu-central-1\"");
+    if let Some(account) = &aws.account {
+        problems.form(&path("account"), &ACCOUNT, account, "an account id of 12 digits", None);
+    }
+    if let Some(endpoint) = &aws.endpoint {
+        match url::Url::parse(endpoint) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+                if !url.username().is_empty() || url.password().is_some() {
+                    problems.add(&path("endpoint"), "an address here holds no user or password", None);
+                }
+            }
+            _ => problems.add(
+                &path("endpoint"),
+                format!("\"{endpoint}\" is not an address"),
+                "as \"http://127.0.0.1:5000\"",
+            ),
+        }
+    }
+    if aws.target == AwsTarget::Sandbox {
+        for (key, given) in [("profile", aws.profile.is_some()), ("endpoint", aws.endpoint.is_some())] {
+            if given {
+                let message = format!("the sandbox takes no `{key}`");
+                problems.add(&path(key), message, "set target = \"aws\" or leave it out");
+            }
+        }
+    } else if aws.account.is_none() && aws.endpoint.is_none() {
+        problems.add(
+            &["aws"],
+            "`account` is missing",
+            "on AWS it guards against changing another account: `aws sts get-caller-identity` tells it",
+        );
+    }
+}
+
+/// Source: Tagging AWS Resources User Guide, "Tag naming limits and requirements".
+fn tags(tags: &Tags, problems: &mut Problems) {
+    let named = [
+        ("owner", &tags.owner),
+        ("cost_center", &tags.cost_center),
+        ("expires_at", &tags.expires_at),
+    ];
+    let values = named.iter().filter_map(|(key, value)| Some((*key, value.as_deref()?)));
+    for (key, value) in values.chain(tags.other.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
+        if value.chars().count() > 256 || !matches(&TAG, value) {
+            let message = "a tag's value has at most 256 letters, digits, spaces and + - = . _ : / @";
+            problems.add(&["tags", key], message, None);
+        }
+    }
+    for key in tags.other.keys() {
+        let path = ["tags", key.as_str()];
+        let lower = key.to_lowercase();
+        if key.is_empty() || key.chars().count() > 128 || !matches(&TAG, key) {
+            let message = "a tag's name has 1 to 128 letters, digits, spaces and + - = . _ : / @";
+            problems.add(&path, message, None);
+        } else if lower.starts_with("aws:") || lower.starts_with("iacsh:") {
+            let message = format!(
+                "tags that begin with `{}:` are not free",
+                key.split(':').next().unwrap_or_default()
+            );
+            problems.add(&path, message, None);
+        } else if let Some((near, _)) = named
+            .iter()
+            .find(|(name, _)| strsim::damerau_levenshtein(&lower, name) <= 1)
+        {
+            problems.0.push(Problem {
+                path: path.map(str::to_owned).to_vec(),
+                message: format!("the tag `{key}` is too near to `{near}`"),
+                hint: Some(format!("did you mean `{near}`?")),
+            });
+        }
+    }
+    if tags.other.len() > MOST_TAGS {
+        let message = format!(
+            "{} tags are too many: {MOST_TAGS} fit beside those of iacsh",
+            tags.other.len()
+        );
+        problems.add(&["tags"], message, None);
+    }
+    if let Some(date) = &tags.expires_at
+        && date != "never"
+        && date.parse::<jiff::civil::Date>().is_err()
+    {
+        let message = format!("\"{date}\" is not a day");
+        problems.add(&["tags", "expires_at"], message, "as \"2027-01-31\", or \"never\"");
+    }
+}
+
+fn network(environment: &Environment, problems: &mut Problems) {
+    let network = &environment.network;
+    let path = |key| ["network", key];
+    if let Some(vpc) = &network.vpc {
+        problems.form(
+            &path("vpc"),
+            &VPC,
+            vpc,
+            "the id of a VPC",
+            "as \"vpc-0123456789abcdef0\"",
+        );
+        for (key, given) in [
+            ("cidr", network.cidr.is_some()),
+            ("zones", network.zones.is_some()),
+            ("nat", network.nat.is_some()),
+        ] {
+            if given {
+                let message = format!("`{key}` describes a network to make, and `vpc` names one that exists");
+                problems.add(&path(key), message, "keep one of the two");
+            }
+        }
+        subnets(network, problems);
+        return;
+    }
+    for (key, ids) in [
+        ("public_subnets", &network.public_subnets),
+        ("private_subnets", &network.private_subnets),
+    ] {
+        if !ids.is_empty() {
+            let message = format!("`{key}` needs the `vpc` in which they are");
+            problems.add(&path(key), message, None);
+        }
+    }
+    zones(environment, problems);
+}
+
+fn subnets(network: &Network, problems: &mut Problems) {
+    let lists = [
+        (
+            "public_subnets",
+            &network.public_subnets,
+            2,
+            "a load balancer needs two, in two zones",
+        ),
+        (
+            "private_subnets",
+            &network.private_subnets,
+            1,
+            "the cache needs one or more",
+        ),
+    ];
+    for (key, ids, least, why) in lists {
+        if ids.len() < least {
+            let path: &[&str] = if ids.is_empty() {
+                &["network"]
+            } else {
+                &["network", key]
+            };
+            problems.add(path, format!("`{key}` has too few subnets: {why}"), None);
+        }
+        for (position, id) in ids.iter().enumerate() {
+            let path = ["network", key, &position.to_string()];
+            problems.form(
+                &path,
+                &SUBNET,
+                id,
+                "the id of a subnet",
+                "as \"subnet-0123456789abcdef0\"",
+            );
+            if ids.iter().take(position).any(|other| other == id) {
+                problems.add(&path, format!("{id} is there twice"), None);
+            }
+        }
+    }
+}
+
+/// Source: Amazon VPC User Guide, "VPC CIDR blocks" (/16 to /28) and "Subnet CIDR blocks" (the same).
+fn zones(environment: &Environment, problems: &mut Problems) {
+    let network = &environment.network;
+    let zones = network.zones.as_ref().map_or(2, Zones::count);
+    if !(2..=6).contains(&zones) {
+        let message = format!("{zones} zones: 2 to 6 are possible");
+        problems.add(&["network", "zones"], message, "a load balancer needs at least two");
+    }
+    if let Some(Zones::Names(names)) = &network.zones {
+        for (position, name) in names.iter().enumerate() {
+            let path = ["network", "zones", &position.to_string()];
+            let letter = name.strip_prefix(&environment.aws.region).unwrap_or_default();
+            if letter.len() != 1 || !letter.chars().all(|letter| letter.is_ascii_lowercase()) {
+                let message = format!("\"{name}\" is not a zone of {}", environment.aws.region);
+                problems.add(&path, message, "as \"eu-central-1a\"");
+            } else if names.iter().take(position).any(|other| other == name) {
+                problems.add(&path, format!("{name} is there twice"), None);
+            }
+        }
+    }
+    let Some(cidr) = &network.cidr else { return };
+    let path = ["network", "cidr"];
+    match cidr.parse::<Ipv4Net>() {
+        Err(_) => problems.add(&path, format!("\"{cidr}\" is not a CIDR block"), "as \"10.0.0.0/16\""),
+        Ok(block) if !(16..=28).contains(&block.prefix_len()) => {
+            let message = format!("/{} is not possible for a VPC: /16 to /28 are", block.prefix_len());
+            problems.add(&path, message, None);
+        }
+        Ok(block) if block.trunc() != block => {
+            let message = format!("{cidr} has bits set behind the prefix: the block is {}", block.trunc());
+            problems.add(&path, message, None);
+        }
+        Ok(block) => {
+            // One public and one private subnet in each zone, each a /28 or larger.
+            let subnets = (2 * zones.min(6)).next_power_of_two();
+            if u32::from(block.prefix_len()) + subnets.ilog2() > 28 {
+                let message = format!("{cidr} is too small for two subnets in each of {zones} zones");
+                problems.add(&path, message, "a subnet needs at least a /28");
+            }
+        }
+    }
+}
+
+fn public(environment: &Environment, problems: &mut Problems) {
+    let Some(public) = &environment.public else { return };
+    problems.form(
+        &["public", "host"],
+        &HOST,
+        &public.host,
+        "a host name",
+        "as \"login.example.org\", without https:// and without a path",
+    );
+    let path = ["public", "certificate"];
+    let region = CERTIFICATE
+        .as_ref()
+        .and_then(|pattern| pattern.captures(&public.certificate)?.get(1));
+    match region {
+        None => problems.add(
+            &path,
+            format!("\"{}\" is not the ARN of a certificate", public.certificate),
+            "as \"arn:aws:acm:eu-central-1:123456789012:certificate/...\"",
+        ),
+        Some(region) if region.as_str() != environment.aws.region => problems.add(
+            &path,
+            format!(
+                "the certificate is in {}, the environment in {}",
+                region.as_str(),
+                environment.aws.region
+            ),
+            "a load balancer takes certificates of its own region only",
+        ),
+        Some(_) => {}
+    }
+}
+
+fn redis(redis: &Redis, problems: &mut Problems) {
+    let path = |key| ["redis", key];
+    problems.form(
+        &path("node_type"),
+        &NODE_TYPE,
+        &redis.node_type,
+        "a node type",
+        "as \"cache.t4g.micro\"",
+    );
+    if !matches(&VERSION, &redis.engine_version) {
+        let message = format!("\"{}\" is not a version", redis.engine_version);
+        problems.add(&path("engine_version"), message, "as \"7.1\"");
+    } else if let Some(major) = redis
+        .engine_version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok())
+    {
+        // ElastiCache User Guide, "Supported engines and versions": encryption in transit for replication groups from
+        // Redis OSS 6 on is what iacsh uses; Redis OSS ends with 7.1, Valkey begins with 7.2.
+        let fits = match redis.engine {
+            RedisEngine::Redis => (6..=7).contains(&major),
+            RedisEngine::Valkey => major >= 7,
+        };
+        if !fits {
+            let message = format!("{} {} is not supported", redis.engine.as_str(), redis.engine_version);
+            problems.add(
+                &path("engine_version"),
+                message,
+                "redis has 6.2 to 7.1, valkey 7.2 and later",
+            );
+        }
+    }
+    if redis.replicas > 5 {
+        let message = format!("{} replicas: 0 to 5 are possible", redis.replicas);
+        problems.add(&path("replicas"), message, None);
+    }
+    if let Some(group) = &redis.parameter_group {
+        let what = "the name of a parameter group";
+        problems.form(
+            &path("parameter_group"),
+            &PARAMETER_GROUP,
+            group,
+            what,
+            "as \"default.redis7\"",
+        );
+        if !redis.parameters.is_empty() {
+            let message = "`parameters` are for the group that is made, and `parameter_group` names one that exists";
+            problems.add(&path("parameters"), message, "keep one of the two");
+        }
+    }
+}
+
+fn ecs(ecs: &Ecs, problems: &mut Problems) {
+    let path = |key| ["ecs", key];
+    problems.form(
+        &path("image"),
+        &IMAGE,
+        &ecs.image,
+        "an image with a tag or digest",
+        "as \"identityserver:1.0\" in the project's own repository, or a full address with a tag",
+    );
+    match FARGATE.iter().find(|(cpu, ..)| *cpu == ecs.cpu) {
+        None => {
+            let known: Vec<_> = FARGATE.iter().map(|(cpu, ..)| cpu.to_string()).collect();
+            let message = format!("Fargate has no {} CPU units: {}", ecs.cpu, known.join(", "));
+            problems.add(&path("cpu"), message, "1024 units are one processor");
+        }
+        Some((cpu, least, most, step)) => {
+            // 256 units have 512, 1024 and 2048 only.
+            let odd = *cpu == 256 && ecs.memory == 1536;
+            if !(*least..=*most).contains(&ecs.memory) || !ecs.memory.is_multiple_of(*step) || odd {
+                let fitting = match cpu {
+                    256 => "512, 1024 or 2048".to_owned(),
+                    _ => format!("{least} to {most} in steps of {step}"),
+                };
+                let message = format!("Fargate has no {} MiB for {cpu} CPU units: {fitting}", ecs.memory);
+                problems.add(&path("memory"), message, None);
+            }
+        }
+    }
+    if ecs.count > 1000 {
+        let message = format!("{} tasks are too many: 1000 is the most", ecs.count);
+        problems.add(&path("count"), message, None);
+    }
+    if ecs.port == 0 {
+        problems.add(&path("port"), "a port goes from 1 to 65535", None);
+    }
+    let health = &ecs.health_path;
+    if !health.starts_with('/') || health.len() > 1024 || health.chars().any(|char| char.is_whitespace()) {
+        let message = format!("\"{health}\" is not a path");
+        problems.add(&path("health_path"), message, "as \"/health\"");
+    }
+    if let Some(issuer) = &ecs.issuer {
+        let right = url::Url::parse(issuer).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+        });
+        if !right || issuer.ends_with('/') {
+            let message = format!("\"{issuer}\" is not an issuer");
+            problems.add(
+                &path("issuer"),
+                message,
+                "as \"https://login.example.org\", without / at the end",
+            );
+        }
+    }
+    variables(ecs, problems);
+}
+
+fn variables(ecs: &Ecs, problems: &mut Problems) {
+    let name = |key: &str| !key.is_empty() && !key.contains(|char: char| char == '=' || char.is_whitespace());
+    let hint = "name it in [ecs.secrets]: the value comes from a variable and is kept in Secrets Manager";
+    for (key, value) in &ecs.environment {
+        let path = ["ecs", "environment", key.as_str()];
+        if !name(key) {
+            problems.add(&path, format!("\"{key}\" cannot be the name of a variable"), None);
+        } else if matches(&SECRET_NAME, key) || matches(&CONNECTION_STRING, value) {
+            problems.add(
+                &path,
+                format!("`{key}` looks like a credential, which is never written here"),
+                hint,
+            );
+        } else if ecs.secrets.contains_key(key) {
+            problems.add(
+                &path,
+                format!("`{key}` is in [ecs.secrets] too"),
+                "a container has one of the two",
+            );
+        }
+    }
+    for (key, source) in &ecs.secrets {
+        let path = ["ecs", "secrets", key.as_str()];
+        if !name(key) {
+            problems.add(&path, format!("\"{key}\" cannot be the name of a variable"), None);
+        }
+        // The text is not repeated: it may be the secret itself.
+        if is_arn(source) && !matches(&SECRET, source) {
+            let message = "this is not the ARN of a secret or a parameter";
+            problems.add(
+                &path,
+                message,
+                "as \"arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME\"",
+            );
+        } else if !is_arn(source) && !matches(&VARIABLE, source) {
+            let message = "the name of a variable or an ARN is expected here, never the secret itself";
+            problems.add(&path, message, "as \"SMTP_PASSWORD\"");
+        }
+    }
+}
+
+fn database(environment: &Environment, problems: &mut Problems) {
+    let database = &environment.database;
+    let path = |key| ["database", key];
+    match database.target {
+        DatabaseTarget::Rds => problems.add(
+            &path("target"),
+            "a database server on RDS is not supported yet",
+            "use \"sandbox\", or \"server\" for a server that exists",
+        ),
+        DatabaseTarget::Server if database.host.is_none() => {
+            problems.add(
+                &["database"],
+                "`host` is missing",
+                "target = \"server\" needs its host name",
+            );
+        }
+        DatabaseTarget::Sandbox if database.host.is_some() => problems.add(
+            &path("host"),
+            "the sandbox's database has no `host`",
+            "set target = \"server\" or leave it out",
+        ),
+        // With an endpoint nothing really runs that would have to reach the database.
+        DatabaseTarget::Sandbox if !environment.aws.is_sandbox() && environment.aws.endpoint.is_none() => {
+            problems.add(
+                &path("target"),
+                "a service on AWS cannot reach the sandbox's database",
+                "set [database] target = \"server\" with its host",
+            );
+        }
+        DatabaseTarget::Sandbox | DatabaseTarget::Server => {}
+    }
+    if let Some(host) = &database.host {
+        problems.form(
+            &path("host"),
+            &SERVER,
+            host,
+            "a host name",
+            "the port has a key of its own",
+        );
+    }
+    if database.port == 0 {
+        problems.add(&path("port"), "a port goes from 1 to 65535", None);
+    }
+    // SQL Server, "Database identifiers": 1 to 128 characters. The others would need care in every connection string.
+    if database.name.is_empty()
+        || database.name.chars().count() > 128
+        || database.name.contains(['[', ']', ';', '\'', '"', '=', '{', '}'])
+        || database.name.chars().any(char::is_control)
+    {
+        let message = format!("\"{}\" cannot be the name of a database", database.name);
+        problems.add(&path("name"), message, "1 to 128 characters, none of [ ] ; ' \" = { }");
+    }
+    for (key, name) in [("user", &database.user), ("password", &database.password)] {
+        if !matches(&VARIABLE, name) {
+            let message = format!("`{key}` is the name of a variable, never the {key} itself");
+            problems.add(&path(key), message, "as \"DB_PASSWORD\"");
+        }
+    }
+    for (position, name) in database.connection_strings.iter().enumerate() {
+        let what = "the name of a connection string";
+        let path = ["database", "connection_strings", &position.to_string()];
+        problems.form(&path, &VARIABLE, name, what, "as \"DefaultConnection\"");
+    }
+    for (position, id) in database.ef_history.iter().enumerate() {
+        let what = "the id of a migration";
+        let path = ["database", "ef_history", &position.to_string()];
+        problems.form(&path, &MIGRATION, id, what, "as \"20200522172542_Config\"");
+    }
+}
+
+fn waits(waits: &Waits, problems: &mut Problems) {
+    let single = [
+        ("resource", &waits.resource),
+        ("service", &waits.service),
+        ("database", &waits.database),
+        ("delete", &waits.delete),
+    ];
+    let check = |path: &[&str], wait: &Wait, problems: &mut Problems| {
+        if wait.parse().is_none() {
+            let message = format!("\"{}\" is not a time between a millisecond and a week", wait.as_str());
+            problems.add(path, message, "as \"30s\", \"10m\" or \"1h 30m\"");
+        }
+    };
+    for (key, wait) in single {
+        check(&["waits", key], wait, problems);
+    }
+    for (kind, wait) in &waits.kinds {
+        check(&["waits", "kinds", kind], wait, problems);
+    }
+}

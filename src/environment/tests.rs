@@ -1,0 +1,312 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::needs::Surroundings;
+use super::*;
+
+const SMALL: &str = "project = \"shop\"\n[aws]\nregion = \"eu-central-1\"\n[ecs]\nimage = \"shop:1\"\n";
+
+fn load(text: &str) -> Result<Environment> {
+    Environment::from_document(
+        &Document::parse("environments/x.toml", text)?,
+        Path::new("/project"),
+        "x",
+    )
+}
+
+/// Every problem as `line:column message (hint)`.
+fn told(text: &str) -> Vec<String> {
+    let error = load(text).unwrap_err();
+    assert_eq!(error.exit(), crate::error::Exit::Invalid);
+    std::iter::once(&error)
+        .chain(error.others())
+        .map(|error| {
+            let at = error.location().unwrap();
+            assert_eq!(at.file, "environments/x.toml");
+            let hint = error.help().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            format!("{}:{} {}{hint}", at.line, at.column, error.message())
+        })
+        .collect()
+}
+
+/// The problems of the small environment with more lines.
+fn with(more: &str) -> Vec<String> {
+    told(&format!("{SMALL}{more}"))
+        .into_iter()
+        .map(|told| told.split_once(' ').unwrap().1.to_owned())
+        .collect()
+}
+
+#[test]
+fn the_environments_of_this_project_are_right() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    assert_eq!(Environment::names(root).unwrap(), ["production", "sandbox", "staging"]);
+    for name in Environment::names(root).unwrap() {
+        let environment = Environment::load(root, &name).unwrap();
+        assert_eq!(environment.name, name);
+        assert_eq!(environment.protected, name == "production");
+        assert_eq!(environment.aws.is_sandbox(), name == "sandbox");
+    }
+}
+
+#[test]
+fn a_few_lines_are_enough() {
+    let environment = load(SMALL).unwrap();
+    assert_eq!(environment.prefix(), "shop-x");
+    assert!(environment.aws.is_sandbox() && environment.database.is_sandbox());
+    assert_eq!(
+        environment.network.plan(),
+        NetworkPlan::Make {
+            cidr: "10.0.0.0/16".parse().unwrap(),
+            zones: Zones::Count(2),
+            nat: false
+        }
+    );
+    assert_eq!((environment.ecs.cpu, environment.ecs.memory), (256, 512));
+    assert_eq!(environment.waits.ready("vpc"), Duration::from_secs(20 * 60));
+    assert_eq!(environment.waits.gone("vpc"), Duration::from_secs(30 * 60));
+}
+
+#[test]
+fn every_problem_is_told_at_once_in_the_order_of_the_lines() {
+    let text = "project = \"Shop\"\n\n[aws]\nregin = \"eu-central-1\"\nregion = \"europe\"\n\n[redis]\nreplicas = 7\n\
+                node_typ = \"cache.t4g.micro\"\n\n[ecs]\nimage = \"shop\"\ncpu = \"256\"\nmemory = 1500\n";
+    assert_eq!(
+        told(text),
+        [
+            "1:1 \"Shop\" is no project name: small letters, digits and single hyphens between them, a letter first",
+            "4:1 unknown key `regin` (did you mean `region`?)",
+            "5:1 \"europe\" is not a region (as \"eu-central-1\")",
+            "8:1 7 replicas: 0 to 5 are possible",
+            "9:1 unknown key `node_typ` (did you mean `node_type`?)",
+            "12:1 \"shop\" is not an image with a tag or digest (as \"identityserver:1.0\" in the project's own \
+             repository, or a full address with a tag)",
+            "13:1 whole number is expected here, not text",
+            "14:1 Fargate has no 1500 MiB for 256 CPU units: 512, 1024 or 2048",
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_environment_names_those_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let error = Environment::load(root, "stagin").unwrap_err();
+    assert_eq!(error.exit(), crate::error::Exit::Invalid);
+    assert_eq!(error.message(), "there is no environment `stagin`");
+    assert_eq!(error.notes(), ["there are: production, sandbox, staging"]);
+    assert_eq!(error.help(), Some("did you mean `staging`?"));
+    let error = Environment::load(root, "../Cargo").unwrap_err();
+    assert_eq!(error.help(), Some("there are: production, sandbox, staging"));
+}
+
+#[test]
+fn a_network_is_made_or_named() {
+    let network = "[network]\nvpc = \"vpc-0123456789abcdef0\"\npublic_subnets = [\"subnet-01234567\", \
+                   \"subnet-89abcdef\"]\nprivate_subnets = [\"subnet-89abcde0\"]\n";
+    assert!(load(&format!("{SMALL}{network}")).unwrap().network.is_reference());
+    assert_eq!(
+        with("[network]\nvpc = \"main\"\nnat = true\npublic_subnets = [\"subnet-01234567\", \"subnet-01234567\"]\n"),
+        [
+            "`private_subnets` has too few subnets: the cache needs one or more",
+            "\"main\" is not the id of a VPC (as \"vpc-0123456789abcdef0\")",
+            "`nat` describes a network to make, and `vpc` names one that exists (keep one of the two)",
+            "subnet-01234567 is there twice",
+        ]
+    );
+    assert_eq!(
+        with("[network]\ncidr = \"10.0.0.1/16\"\nzones = [\"eu-central-1a\", \"us-east-1b\"]\n"),
+        [
+            "10.0.0.1/16 has bits set behind the prefix: the block is 10.0.0.0/16",
+            "\"us-east-1b\" is not a zone of eu-central-1 (as \"eu-central-1a\")",
+        ]
+    );
+    assert_eq!(
+        with("[network]\ncidr = \"10.0.0.0/27\"\n"),
+        ["10.0.0.0/27 is too small for two subnets in each of 2 zones (a subnet needs at least a /28)"]
+    );
+    assert_eq!(
+        with("[network]\nzones = 1\n"),
+        ["1 zones: 2 to 6 are possible (a load balancer needs at least two)"]
+    );
+}
+
+#[test]
+fn a_credential_is_named_and_never_written_or_repeated() {
+    let error = load(&format!("{SMALL}[database]\npassword = \"hunter 2\"\n")).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "`password` is the name of a variable, never the password itself"
+    );
+    assert_eq!(error.location().unwrap().text.as_deref(), Some("password = ..."));
+    let told = with(
+        "[ecs.environment]\nDb = \"Server=x;Password=hunter2\"\nSmtp__Password = \"hunter2\"\n\
+                     [ecs.secrets]\nA = \"hunter 2\"\n",
+    );
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(!told.join(" ").contains("hunter"), "{told:?}");
+}
+
+#[test]
+fn tags_have_the_form_that_aws_takes() {
+    let more = "[tags]\nowner = \"a\"\ncost_center = \"7\"\nexpires_at = 2027-01-31\nfloor = \"3\"\n";
+    let tags = load(&format!("{SMALL}{more}")).unwrap().tags.for_aws();
+    let tags: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(
+        tags,
+        ["owner=a", "cost-center=7", "iacsh:expires-at=2027-01-31", "floor=3"]
+    );
+    assert_eq!(
+        with("[tags]\nownr = \"a\"\n\"aws:x\" = \"b\"\nquery = \"a?b\"\nexpires_at = \"soon\"\n"),
+        [
+            "the tag `ownr` is too near to `owner` (did you mean `owner`?)",
+            "tags that begin with `aws:` are not free",
+            "a tag's value has at most 256 letters, digits, spaces and + - = . _ : / @",
+            "\"soon\" is not a day (as \"2027-01-31\", or \"never\")",
+        ]
+    );
+}
+
+#[test]
+fn times_are_written_as_people_write_them() {
+    let waits = "[waits]\nresource = \"90s\"\ndelete = \"1h 30m\"\nkinds = { vpc = \"5 minutes\" }\n";
+    let environment = load(&format!("{SMALL}{waits}")).unwrap();
+    assert_eq!(environment.waits.ready("subnet"), Duration::from_secs(90));
+    assert_eq!(environment.waits.ready("vpc"), Duration::from_secs(300));
+    assert_eq!(environment.waits.gone("subnet"), Duration::from_secs(5400));
+    assert_eq!(
+        with("[waits]\nservice = \"soon\"\ndatabase = \"-1s\"\nkinds = { vpc = \"9999h\" }\n").len(),
+        3
+    );
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    assert_eq!(
+        told("project = \"shop\"\n[aws]\ntarget = \"aws\"\nregion = \"eu-central-1\"\n[ecs]\nimage = \"shop:1\"\n"),
+        [
+            "2:2 `account` is missing (on AWS it guards against changing another account: `aws sts \
+             get-caller-identity` tells it)",
+            "1:1 a service on AWS cannot reach the sandbox's database (set [database] target = \"server\" with its host)",
+        ]
+        .into_iter()
+        .rev()
+        .collect::<Vec<_>>()
+    );
+    assert_eq!(
+        with("[database]\ntarget = \"rds\"\n"),
+        ["a database server on RDS is not supported yet (use \"sandbox\", or \"server\" for a server that exists)"]
+    );
+    let endpoint = "project = \"shop\"\n[aws]\ntarget = \"aws\"\nregion = \"eu-central-1\"\n\
+                    endpoint = \"http://127.0.0.1:5000\"\n[ecs]\nimage = \"nginx:1.27\"\n\
+                    [redis]\nparameter_group = \"default.redis7\"\n";
+    assert!(load(endpoint).is_ok());
+}
+
+#[test]
+fn a_long_name_is_refused_before_a_service_does() {
+    let text = SMALL.replace("shop\"", "a-project-with-a-long-name\"");
+    assert_eq!(
+        told(&text),
+        [
+            "1:1 `a-project-with-a-long-name-x` has 28 characters: 26 is the most that fits all names (shorten the \
+          project's or the environment's name)"
+        ]
+    );
+}
+
+#[test]
+fn images_are_a_tag_or_a_full_address() {
+    for image in [
+        "identity:1.0",
+        "team/identity:1.0",
+        "111122223333.dkr.ecr.eu-central-1.amazonaws.com/identity:1.4.2",
+        "localhost:5000/identity:latest",
+        "docker.io/library/nginx:1.27",
+    ] {
+        load(&SMALL.replace("shop:1", image)).unwrap();
+    }
+    for image in ["identity", "Identity:1", "identity:", "https://x/y:1", ""] {
+        assert_eq!(told(&SMALL.replace("shop:1", image)).len(), 1, "{image}");
+    }
+}
+
+/// A machine with these variables and files.
+#[derive(Default)]
+struct Machine(HashMap<&'static str, &'static str>);
+
+impl Surroundings for Machine {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|&value| value.to_owned())
+    }
+
+    fn file(&self, path: &str) -> Option<String> {
+        self.variable(path)
+    }
+}
+
+fn needs(name: &str, machine: Machine) -> Vec<String> {
+    let environment = Environment::load(Path::new(env!("CARGO_MANIFEST_DIR")), name).unwrap();
+    environment
+        .needs_in(&[Need::variable("API_SECRET", "clients/api.toml")], &machine)
+        .into_iter()
+        .map(|need| {
+            format!(
+                "{} | {} | {:?} | {}",
+                need.kind, need.name, need.present, need.needed_by
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_sandbox_generates_what_is_missing() {
+    assert_eq!(
+        needs("sandbox", Machine([("DB_USER", "me"), ("DB_PASSWORD", "")].into())),
+        [
+            "image (simulated) | identity:1.0 | Some(true) | ecs.image",
+            "variable | DB_USER | Some(true) | database.user",
+            "variable (generated) | DB_PASSWORD | Some(true) | database.password",
+            "variable (generated) | API_SECRET | Some(true) | clients/api.toml",
+        ]
+    );
+}
+
+#[test]
+fn aws_needs_everything_and_values_are_never_told() {
+    let machine = Machine(
+        [
+            ("HOME", "/home/me"),
+            ("/home/me/.aws/config", "[profile identity-staging]\nregion = x\n"),
+            ("STAGING_DB_USER", "me"),
+            ("SMTP_PASSWORD", "hunter2"),
+        ]
+        .into(),
+    );
+    assert_eq!(
+        needs("staging", machine),
+        [
+            "credentials | identity-staging | Some(true) | aws",
+            "certificate | arn:aws:acm:eu-central-1:111122223333:certificate/0a1b2c3d-0000-4000-8000-000000000000 | \
+             None | public.certificate",
+            "image | identity:1.0 | None | ecs.image",
+            "variable | SMTP_PASSWORD | Some(true) | ecs.secrets.Smtp__Password",
+            "variable | STAGING_DB_USER | Some(true) | database.user",
+            "variable | STAGING_DB_PASSWORD | Some(false) | database.password",
+            "variable | API_SECRET | Some(false) | clients/api.toml",
+        ]
+    );
+    assert!(needs("staging", Machine::default())[0].contains("Some(false)"));
+    let keys = Machine([("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")].into());
+    assert!(needs("production", keys)[0].contains("identity-production | Some(false)"));
+}
+
+#[test]
+fn the_root_is_the_nearest_directory_with_environments() {
+    let directory = tempfile::tempdir().unwrap();
+    let deep = directory.path().join("a/b/c");
+    std::fs::create_dir_all(&deep).unwrap();
+    std::fs::create_dir_all(directory.path().join("a/environments")).unwrap();
+    assert_eq!(find_root(&deep).unwrap(), directory.path().join("a"));
+    let error = find_root(directory.path()).unwrap_err();
+    assert_eq!(error.exit(), crate::error::Exit::Invalid);
+}
