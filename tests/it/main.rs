@@ -1,1 +1,11 @@
+//! The program as its users meet it: the built binary, in a project folder of its own, on the sandbox or on a foreign
+//! peer. Each file is about one thing that a user does.
 
+mod bad_input;
+mod main_job;
+mod moto;
+mod parts;
+mod peer;
+mod project;
+mod secrets;
+mod together;

@@ -1,0 +1,89 @@
+//! The AWS clients of a run: the sandbox's, those of an AWS-compatible endpoint, or AWS's own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+use crate::aws::calls::Calls;
+use crate::aws::{Aws, gate, sweep};
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::resource::engine::{Gate, Sweep};
+use crate::sandbox::Sandbox;
+
+pub struct Cloud {
+    pub aws: Aws,
+    pub gate: Gate,
+    pub sweep: Sweep,
+}
+
+/// Makes the clients. No call is sent.
+pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: Calls) -> Result<Cloud> {
+    let aws = match (environment.aws.is_sandbox(), sandbox) {
+        (true, Some(sandbox)) => {
+            let config = embedded(&environment.aws.region, sandbox);
+            let account = environment.aws.account.as_deref().unwrap_or(crate::sandbox::ACCOUNT);
+            Aws::new(&config, account, true, calls)
+        }
+        (true, None) => return Err(Error::failed("the sandbox is not open")),
+        (false, _) => {
+            let config = remote(environment).await;
+            Aws::new(&config, environment.aws.account.as_deref().unwrap_or_default(), false, calls)
+        }
+    };
+    let expected = environment.aws.account.clone();
+    let gate: Gate = {
+        let aws = aws.clone();
+        Arc::new(move || {
+            let (aws, expected) = (aws.clone(), expected.clone());
+            Box::pin(async move { gate::pass(&aws, expected.as_deref()).await })
+        })
+    };
+    let sweep: Sweep = {
+        let aws = aws.clone();
+        Arc::new(move |scope| {
+            let aws = aws.clone();
+            Box::pin(async move { sweep::sweep(&aws, &scope).await })
+        })
+    };
+    Ok(Cloud { aws, gate, sweep })
+}
+
+/// The configuration for the sandbox, made by hand: the default chain would look for profiles and metadata services.
+fn embedded(region: &str, sandbox: &Sandbox) -> SdkConfig {
+    let credentials = Credentials::from_keys("AKIASANDBOX000000000", "sandbox", None);
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(sandbox.http_client())
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(20)))
+        .build()
+}
+
+/// The configuration for AWS, or for what answers at `endpoint`. Credentials come from the profile or the usual
+/// variables, and are looked up with the first call.
+async fn remote(environment: &Environment) -> SdkConfig {
+    let aws = &environment.aws;
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(aws.region.clone()))
+        .retry_config(RetryConfig::standard().with_max_attempts(5))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(5))
+                .operation_attempt_timeout(Duration::from_secs(30))
+                .build(),
+        );
+    if let Some(profile) = &aws.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(endpoint) = &aws.endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    loader.load().await
+}

@@ -1,0 +1,169 @@
+//! One run: the environment, its clients, and the engine that they make.
+//!
+//! This is the only place that knows whether a client talks to AWS, to a SQL Server, or to the sandbox. Everything else
+//! gets a client and cannot tell.
+
+mod cloud;
+mod database;
+mod facts;
+mod variables;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::aws::calls::Calls;
+use crate::aws::{self};
+use crate::cli;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::identity;
+use crate::mssql;
+use crate::resource::journal::Journal;
+use crate::resource::progress::Progress;
+use crate::resource::tags;
+use crate::resource::wait::{Limits, Pace};
+use crate::resource::{Engine, EngineOptions, Scope};
+use crate::sandbox::{self, Sandbox};
+
+pub use facts::facts;
+pub use variables::{Purpose, Variables};
+
+/// The folder below the root that a run leaves behind for people: journal and history.
+pub const RUN_FOLDER: &str = ".iacsh";
+
+/// What a run works with. See the module's page.
+pub struct Session {
+    pub environment: Arc<Environment>,
+    pub engine: Engine,
+    pub variables: Variables,
+    pub calls: Calls,
+}
+
+impl Session {
+    /// Opens the clients. Nothing is called yet: credentials and account are checked before the first call.
+    pub async fn open(
+        environment: Environment,
+        options: &cli::Options,
+        progress: Arc<dyn Progress>,
+        cancel: CancellationToken,
+    ) -> Result<Self> {
+        let environment = Arc::new(environment);
+        let sandbox = match environment.aws.is_sandbox() || environment.database.is_sandbox() {
+            true => Some(Sandbox::open(
+                &sandbox_folder(&environment.root),
+                sandbox::Options { time_scale: environment.sandbox.time_scale },
+            )?),
+            false => None,
+        };
+        let variables = Variables::new(&environment, sandbox.as_ref().map(|sandbox| sandbox.vault().clone()));
+        let calls = Calls::default();
+        let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone()).await?;
+        let database = database::setup(&environment, sandbox.as_ref(), &variables)?;
+
+        let mut verbs = aws::verbs(&cloud.aws);
+        verbs.extend(mssql::verbs::verbs(&database));
+        verbs.extend(identity::verbs::verbs(&identity::verbs::Setup {
+            database: database.clone(),
+            variables: {
+                let variables = variables.clone();
+                Arc::new(move |name: &str| variables.get(name, Purpose::Secret))
+            },
+        }));
+
+        let started = Timestamp::now();
+        let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%S"), std::process::id());
+        let journal = Journal::open(&environment.root.join(RUN_FOLDER), &run).unwrap_or_else(|error| {
+            progress.warn(&format!("the journal cannot be written: {error}"));
+            Journal::none()
+        });
+        let names = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+        let engine = Engine::new(EngineOptions {
+            kinds: aws::kinds(&cloud.aws),
+            verbs,
+            scope: scope(&environment, started)?,
+            pace: if environment.aws.is_sandbox() { Pace::SANDBOX } else { Pace::AWS },
+            limits: limits(&environment),
+            progress,
+            journal,
+            gate: Some(cloud.gate),
+            sweep: Some(cloud.sweep),
+            runtime: tokio::runtime::Handle::current(),
+            cancel,
+            allow_replace: names(&options.allow_replace),
+            with_data: names(&options.with_data),
+            purge_secrets: options.purge_secrets,
+            seed: uuid::Uuid::new_v4().to_string(),
+        });
+        Ok(Self { environment, engine, variables, calls })
+    }
+}
+
+/// Where the embedded cloud is kept: `IACSH_SANDBOX`, else `.sandbox` below the root.
+pub fn sandbox_folder(root: &Path) -> PathBuf {
+    match std::env::var_os("IACSH_SANDBOX").filter(|folder| !folder.is_empty()) {
+        Some(folder) => folder.into(),
+        None => root.join(".sandbox"),
+    }
+}
+
+/// Whose the resources are, and what their tags say.
+fn scope(environment: &Environment, now: Timestamp) -> Result<Scope> {
+    let mut scope = Scope::new(&environment.project, &environment.name)?;
+    scope.descriptive.extend(environment.tags.for_aws());
+    let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".into());
+    let user: String = user.chars().map(|c| if is_tag_character(c) { c } else { '_' }).collect();
+    scope.volatile.insert(tags::CREATED_BY.into(), user);
+    scope.volatile.insert(tags::CREATED_AT.into(), now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    if let Some(commit) = commit(&environment.root) {
+        scope.volatile.insert(tags::COMMIT.into(), commit);
+    }
+    Ok(scope)
+}
+
+/// What every service takes in a tag's value. Source: "Tag naming limits and requirements", Tagging AWS Resources.
+fn is_tag_character(c: char) -> bool {
+    c.is_alphanumeric() || " +-=._:/@".contains(c)
+}
+
+/// The commit that is checked out, read from the repository's files: starting git would cost more than the whole start.
+fn commit(root: &Path) -> Option<String> {
+    let git = root.join(".git");
+    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    let commit = match head.trim().strip_prefix("ref: ") {
+        None => head.trim().to_owned(),
+        Some(branch) => match std::fs::read_to_string(git.join(branch)) {
+            Ok(commit) => commit.trim().to_owned(),
+            Err(_) => {
+                let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
+                packed.lines().find_map(|line| line.strip_suffix(branch)).map(|commit| commit.trim().to_owned())?
+            }
+        },
+    };
+    let is_commit = commit.len() >= 12 && commit.chars().all(|c| c.is_ascii_hexdigit());
+    is_commit.then(|| commit.chars().take(12).collect())
+}
+
+fn limits(environment: &Environment) -> Limits {
+    let waits = &environment.waits;
+    let kinds = waits.kinds.iter().filter_map(|(kind, wait)| Some((kind.replace('_', "-"), wait.parse()?)));
+    let mut limits = Limits {
+        create: waits.resource.as_ref().and_then(|wait| wait.parse()),
+        delete: waits.delete.as_ref().and_then(|wait| wait.parse()),
+        kinds: kinds.collect(),
+    };
+    if let Some(service) = waits.service.as_ref().and_then(|wait| wait.parse()) {
+        limits.kinds.entry("service".into()).or_insert(service);
+    }
+    limits
+}
+
+/// Deletes everything that the embedded cloud keeps.
+pub fn reset_sandbox(root: &Path) -> Result<PathBuf> {
+    let folder = sandbox_folder(root);
+    Sandbox::reset(&folder).map_err(|error: Error| error.context(folder.display()))?;
+    Ok(folder)
+}

@@ -1,0 +1,67 @@
+//! Variables: the credentials that files name and never hold.
+
+use std::sync::Arc;
+
+use rand::RngExt;
+
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::sandbox::vault::Vault;
+use crate::secret::Secret;
+
+/// What a variable is for, which decides what is generated on a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    User,
+    /// Of a database login: SQL Server asks for several classes of characters.
+    Password,
+    /// Of a client, or of the application.
+    Secret,
+}
+
+/// Looks variables up in the process's environment. On a sandbox one that is not set is generated once and kept
+/// encrypted, so that the first command needs none.
+#[derive(Clone)]
+pub struct Variables {
+    environment: String,
+    vault: Option<Arc<Vault>>,
+}
+
+impl Variables {
+    pub fn new(environment: &Environment, vault: Option<Arc<Vault>>) -> Self {
+        Self { environment: environment.name.clone(), vault }
+    }
+
+    pub fn get(&self, name: &str, purpose: Purpose) -> Result<Secret> {
+        match std::env::var(name) {
+            Ok(value) if !value.is_empty() => return Ok(Secret::new(value)),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                return Err(Error::config(format!("the variable {name} is not UTF-8")));
+            }
+            Ok(_) | Err(std::env::VarError::NotPresent) => {}
+        }
+        match &self.vault {
+            Some(vault) => vault.variable(&format!("{}/{name}", self.environment), || generate(purpose)),
+            None => Err(Error::config(format!("the variable {name} is not set"))
+                .hint(format!("`iacsh env check {}` lists what the environment needs", self.environment))),
+        }
+    }
+}
+
+/// 32 letters and digits carry more than 190 bits, and are safe in every connection string, header and form.
+fn generate(purpose: Purpose) -> Secret {
+    const ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789";
+    if purpose == Purpose::User {
+        return Secret::new("iacsh");
+    }
+    let mut rng = rand::rng();
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(36));
+    for _ in 0..32 {
+        text.push(char::from(ALPHABET[rng.random_range(0..ALPHABET.len())]));
+    }
+    if purpose == Purpose::Password {
+        // One of each class that SQL Server's password policy counts.
+        text.push_str("-aZ7");
+    }
+    Secret::new(text.as_str())
+}

@@ -1,0 +1,90 @@
+//! Foreign peers: found on the machine, else installed into a virtual environment below `target/`. One that is not to
+//! be had is reported as skipped, by its name.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+const MOTO: &str = "moto[server]==5.2.1";
+
+/// Says that a test did not run. It goes past the capture of the test harness, so that it is seen.
+pub fn skipped(test: &str, peer: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {peer} is missing ({why})");
+}
+
+/// The program `moto_server`.
+fn moto_program() -> Result<&'static Path, &'static str> {
+    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        let on_path = Command::new("moto_server").arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if on_path.is_ok_and(|status| status.success()) {
+            return Ok("moto_server".into());
+        }
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers");
+        let program = folder.join("bin/moto_server");
+        if program.exists() {
+            return Ok(program);
+        }
+        let step = |command: &mut Command| -> Result<(), String> {
+            let output = command.output().map_err(|error| error.to_string())?;
+            match output.status.success() {
+                true => Ok(()),
+                false => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned()),
+            }
+        };
+        step(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        step(Command::new(folder.join("bin/pip")).args(["install", "--quiet", MOTO]))?;
+        Ok(program)
+    });
+    program.as_deref().map_err(String::as_str)
+}
+
+/// A moto server on a free port of loopback. It ends with this value.
+pub struct Moto {
+    child: Child,
+    pub port: u16,
+}
+
+impl Moto {
+    /// `None` after saying that the test was skipped.
+    pub fn start(test: &str) -> Option<Self> {
+        let program = match moto_program() {
+            Ok(program) => program,
+            Err(why) => {
+                skipped(test, MOTO, why);
+                return None;
+            }
+        };
+        // Taken and given back: the port is free unless somebody takes it within the next second.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map(|a| a.port());
+        let port = port.expect("a free port");
+        let mut child = Command::new(program)
+            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+            .env("MOTO_ECS_SERVICE_RUNNING", "true")
+            .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("moto starts");
+        // Read, so that its log does not fill the pipe.
+        if let Some(stderr) = child.stderr.take() {
+            std::thread::spawn(move || BufReader::new(stderr).lines().for_each(drop));
+        }
+        let end = Instant::now() + Duration::from_secs(60);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < end, "moto does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Some(Self { child, port })
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
