@@ -77,9 +77,9 @@ impl Environment {
             let present = credentials(self.aws.profile.as_deref(), here);
             push(name, "credentials", Some(present), "aws");
         }
-        if let Some(public) = &self.public {
+        if let Some(address) = &self.address {
             let present = sandbox.then_some(true);
-            push(&public.certificate, "certificate", present, "public.certificate");
+            push(&address.certificate, "certificate", present, "address.certificate");
         }
         let kind = if sandbox { "image (simulated)" } else { "image" };
         push(&self.ecs.image, kind, sandbox.then_some(true), "ecs.image");

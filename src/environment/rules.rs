@@ -106,7 +106,7 @@ pub(super) fn check(name: &str, environment: &Environment) -> Vec<Problem> {
     aws(environment, &mut problems);
     tags(&environment.tags, &mut problems);
     network(environment, &mut problems);
-    public(environment, &mut problems);
+    address(environment, &mut problems);
     redis(&environment.redis, &mut problems);
     ecs(&environment.ecs, &mut problems);
     database(environment, &mut problems);
@@ -358,23 +358,23 @@ fn zones(environment: &Environment, problems: &mut Problems) {
     }
 }
 
-fn public(environment: &Environment, problems: &mut Problems) {
-    let Some(public) = &environment.public else { return };
+fn address(environment: &Environment, problems: &mut Problems) {
+    let Some(address) = &environment.address else { return };
     problems.form(
-        &["public", "host"],
+        &["address", "host"],
         &HOST,
-        &public.host,
+        &address.host,
         "a host name",
         "as \"login.example.org\", without https:// and without a path",
     );
-    let path = ["public", "certificate"];
+    let path = ["address", "certificate"];
     let region = CERTIFICATE
         .as_ref()
-        .and_then(|pattern| pattern.captures(&public.certificate)?.get(1));
+        .and_then(|pattern| pattern.captures(&address.certificate)?.get(1));
     match region {
         None => problems.add(
             &path,
-            format!("\"{}\" is not the ARN of a certificate", public.certificate),
+            format!("\"{}\" is not the ARN of a certificate", address.certificate),
             "as \"arn:aws:acm:eu-central-1:123456789012:certificate/...\"",
         ),
         Some(region) if region.as_str() != environment.aws.region => problems.add(

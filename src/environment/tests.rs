@@ -44,7 +44,7 @@ fn the_environments_of_this_project_are_right() {
     for name in Environment::names(root).unwrap() {
         let environment = Environment::load(root, &name).unwrap();
         assert_eq!(environment.name, name);
-        assert_eq!(environment.protected, name == "production");
+        assert_eq!(environment.protect, name == "production");
         assert_eq!(environment.aws.is_sandbox(), name == "sandbox");
     }
 }
@@ -287,7 +287,7 @@ fn aws_needs_everything_and_values_are_never_told() {
         [
             "credentials | identity-staging | Some(true) | aws",
             "certificate | arn:aws:acm:eu-central-1:111122223333:certificate/0a1b2c3d-0000-4000-8000-000000000000 | \
-             None | public.certificate",
+             None | address.certificate",
             "image | identity:1.0 | None | ecs.image",
             "variable | SMTP_PASSWORD | Some(true) | ecs.secrets.Smtp__Password",
             "variable | STAGING_DB_USER | Some(true) | database.user",
@@ -309,4 +309,43 @@ fn the_root_is_the_nearest_directory_with_environments() {
     assert_eq!(find_root(&deep).unwrap(), directory.path().join("a"));
     let error = find_root(directory.path()).unwrap_err();
     assert_eq!(error.exit(), crate::error::Exit::Invalid);
+}
+
+#[test]
+fn a_script_sees_the_defaults_and_nothing_that_is_not_there() {
+    let json = load(SMALL).unwrap().to_value().unwrap().to_json();
+    assert_eq!(json["name"], "x");
+    assert_eq!(
+        json["network"],
+        serde_json::json!({ "cidr": "10.0.0.0/16", "zones": 2, "nat": false })
+    );
+    assert_eq!(json["redis"]["engine"], "redis");
+    assert_eq!(json["ecs"]["port"], 80);
+    for (section, key) in [
+        ("ecs", "issuer"),
+        ("redis", "parameter_group"),
+        ("database", "host"),
+        ("aws", "account"),
+    ] {
+        assert!(json[section].get(key).is_none(), "{section}.{key}");
+    }
+    assert!(json.get("address").is_none() && json.get("root").is_none());
+}
+
+#[test]
+fn every_key_can_be_written_in_a_script() {
+    fn walk(schema: &serde_json::Value, engine: &rhai::Engine) -> usize {
+        let properties = schema.get("properties").and_then(serde_json::Value::as_object);
+        let variants = schema.get("anyOf").and_then(serde_json::Value::as_array);
+        let mut keys = variants.into_iter().flatten().map(|schema| walk(schema, engine)).sum();
+        for (key, schema) in properties.into_iter().flatten() {
+            engine
+                .compile(format!("let x = #{{ {key}: 1 }}; x.{key}"))
+                .unwrap_or_else(|error| panic!("{key}: {error}"));
+            keys += 1 + walk(schema, engine);
+        }
+        keys
+    }
+    let schema = crate::schema::of::<Environment>();
+    assert!(walk(schema.as_value(), &rhai::Engine::new()) > 50);
 }
