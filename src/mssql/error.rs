@@ -24,7 +24,7 @@ pub struct ServerError {
 pub enum Failure {
     /// The server refused the statement. The connection goes on.
     Server(ServerError),
-    /// The connection is of no more use: lost, timed out, out of step.
+    /// There is no answer to go on with: the connection was lost, timed out, or out of step.
     Lost(Error),
 }
 
