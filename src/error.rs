@@ -236,7 +236,12 @@ pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -
     let lower = typed.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len().max(typed.len()) / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -255,7 +260,12 @@ mod tests {
 
     #[test]
     fn the_innermost_place_wins() {
-        let place = |line| Location { file: "a.rhai".into(), line, column: 1, text: None };
+        let place = |line| Location {
+            file: "a.rhai".into(),
+            line,
+            column: 1,
+            text: None,
+        };
         let error = Error::failed("x").at(place(3)).at(place(9));
         assert_eq!(error.location().unwrap().line, 3);
     }

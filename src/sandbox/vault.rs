@@ -48,7 +48,10 @@ impl Vault {
         let text = create_once(&path, || Zeroizing::new(STANDARD.encode(Key::generate())))?;
         let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| not_a_key(&path))?);
         let key = Key::try_from(bytes.as_slice()).map_err(|_| not_a_key(&path))?;
-        Ok(Self { dir: dir.to_owned(), cipher: ChaCha20Poly1305::new(&key) })
+        Ok(Self {
+            dir: dir.to_owned(),
+            cipher: ChaCha20Poly1305::new(&key),
+        })
     }
 
     /// Encrypts a text. Sealing the same text twice gives two different results.
@@ -70,17 +73,26 @@ impl Vault {
         }
         let dir = self.dir.join(VARIABLES);
         fs::create_dir_all(&dir).map_err(|error| on_disk(&dir, &error))?;
-        let sealed =
-            create_once(&dir.join(name), || Zeroizing::new(self.seal_for(name, generate().expose())))?;
-        let text = self.open_for(name, &sealed).map_err(|error| error.context(format!("the variable `{name}`")))?;
+        let sealed = create_once(&dir.join(name), || {
+            Zeroizing::new(self.seal_for(name, generate().expose()))
+        })?;
+        let text = self
+            .open_for(name, &sealed)
+            .map_err(|error| error.context(format!("the variable `{name}`")))?;
         Ok(Secret::new(text))
     }
 
     /// `purpose` is authenticated, not stored: a text that was sealed for one name does not open for another.
     fn seal_for(&self, purpose: &str, text: &str) -> String {
         let nonce = Nonce::generate();
-        let payload = Payload { msg: text.as_bytes(), aad: purpose.as_bytes() };
-        let body = self.cipher.encrypt(&nonce, payload).expect("the cipher takes every text below 256 GiB");
+        let payload = Payload {
+            msg: text.as_bytes(),
+            aad: purpose.as_bytes(),
+        };
+        let body = self
+            .cipher
+            .encrypt(&nonce, payload)
+            .expect("the cipher takes every text below 256 GiB");
         let mut bytes = nonce.to_vec();
         bytes.extend(body);
         format!("{PREFIX}{}", STANDARD.encode(bytes))
@@ -100,7 +112,13 @@ impl Vault {
         let nonce = Nonce::try_from(nonce).map_err(|_| broken())?;
         let text = self
             .cipher
-            .decrypt(&nonce, Payload { msg: body, aad: purpose.as_bytes() })
+            .decrypt(
+                &nonce,
+                Payload {
+                    msg: body,
+                    aad: purpose.as_bytes(),
+                },
+            )
             .map_err(|_| broken())?;
         String::from_utf8(text).map_err(|_| broken())
     }
@@ -123,7 +141,9 @@ fn create_once(path: &Path, make: impl FnOnce() -> Zeroizing<String>) -> Result<
     // Whatever happened, the file under its own name is of no use any more.
     let removed = fs::remove_file(&own);
     written.and(removed).map_err(|error| on_disk(path, &error))?;
-    fs::read_to_string(path).map(Zeroizing::new).map_err(|error| on_disk(path, &error))
+    fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(|error| on_disk(path, &error))
 }
 
 /// A new file that only its owner can read.
@@ -155,7 +175,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let sealed = Vault::open(dir.path()).unwrap().seal("hunter2 and more");
         assert!(!sealed.contains("hunter2"));
-        assert_eq!(Vault::open(dir.path()).unwrap().unseal(&sealed).unwrap(), "hunter2 and more");
+        assert_eq!(
+            Vault::open(dir.path()).unwrap().unseal(&sealed).unwrap(),
+            "hunter2 and more"
+        );
     }
 
     #[test]
@@ -190,7 +213,11 @@ mod tests {
         assert!(values.iter().all(|value| *value == values[0]), "{values:?}");
         let file = fs::read_to_string(dir.path().join("variables/DB_PASSWORD")).unwrap();
         assert!(!file.contains("generated"));
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing but the key and the variables is left");
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            2,
+            "nothing but the key and the variables is left"
+        );
     }
 
     #[test]
@@ -209,6 +236,9 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         Vault::open(dir.path()).unwrap();
-        assert_eq!(fs::metadata(dir.path().join("key")).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(dir.path().join("key")).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 }

@@ -44,7 +44,11 @@ pub struct Fault {
 impl Fault {
     /// The client's fault: HTTP status 400, which is what most errors of these services carry.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), status: 400 }
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            status: 400,
+        }
     }
 
     pub fn status(mut self, status: u16) -> Self {
@@ -71,17 +75,27 @@ impl Call<'_> {
 
     /// A member as a list; empty when it is absent.
     pub fn list(&self, member: &str) -> &[Value] {
-        self.input.get(member).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+        self.input
+            .get(member)
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 
     /// A list member as texts.
     pub fn texts(&self, member: &str) -> Vec<String> {
-        self.list(member).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        self.list(member)
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     }
 
     /// A member as any type that serde can read. The model has checked the shape; what is absent gives `None`.
     pub fn read<T: DeserializeOwned>(&self, member: &str) -> Option<T> {
-        self.input.get(member).and_then(|value| serde_json::from_value(value.clone()).ok())
+        self.input
+            .get(member)
+            .and_then(|value| serde_json::from_value(value.clone()).ok())
     }
 
     /// The moment at which something that really takes `real` will be over on this sandbox, in milliseconds.

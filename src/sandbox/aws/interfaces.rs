@@ -39,15 +39,24 @@ pub struct Interface {
     /// The public address, when it has one.
     #[serde(default)]
     pub public_ip: Option<Ipv4Addr>,
-    /// The allocation behind the public address, when that is an elastic one.
+    /// What stands behind the public address, when that is an elastic one.
     #[serde(default)]
-    pub allocation: Option<String>,
+    pub elastic: Option<Elastic>,
     pub mac: String,
     /// Milliseconds since 1970.
     pub created: i64,
     /// When it disappears, in milliseconds since 1970: its owner is gone, and EC2 takes its time.
     #[serde(default)]
     pub gone_at: Option<i64>,
+}
+
+/// An elastic address on an interface.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Elastic {
+    /// `eipalloc-...`
+    pub allocation: String,
+    /// `eipassoc-...`
+    pub association: String,
 }
 
 /// Makes an interface with a free private address of the subnet. EC2's codes: `InvalidSubnetID.NotFound`,
@@ -63,17 +72,26 @@ pub fn attach(call: &Call<'_>, spec: InterfaceSpec<'_>) -> Result<Interface, Fau
         if group.vpc_id != subnet.vpc_id {
             return Err(Fault::new(
                 "InvalidParameterValue",
-                format!("The security group '{id}' and the subnet '{}' belong to different networks.", spec.subnet),
+                format!(
+                    "The security group '{id}' and the subnet '{}' belong to different networks.",
+                    spec.subnet
+                ),
             ));
         }
     }
-    let taken: Vec<Ipv4Addr> = in_subnet(call, spec.subnet)?.iter().map(|interface| interface.private_ip).collect();
-    let private_ip = subnet.addresses().find(|address| !taken.contains(address)).ok_or_else(|| {
-        Fault::new(
-            "InsufficientFreeAddressesInSubnet",
-            format!("The subnet '{}' has no free addresses.", spec.subnet),
-        )
-    })?;
+    let taken: Vec<Ipv4Addr> = in_subnet(call, spec.subnet)?
+        .iter()
+        .map(|interface| interface.private_ip)
+        .collect();
+    let private_ip = subnet
+        .addresses()
+        .find(|address| !taken.contains(address))
+        .ok_or_else(|| {
+            Fault::new(
+                "InsufficientFreeAddressesInSubnet",
+                format!("The subnet '{}' has no free addresses.", spec.subnet),
+            )
+        })?;
     let id = ec2::new_id("eni");
     let octets = rand::random::<[u8; 5]>().map(|octet| format!("{octet:02x}"));
     let interface = Interface {
@@ -86,7 +104,7 @@ pub fn attach(call: &Call<'_>, spec: InterfaceSpec<'_>) -> Result<Interface, Fau
         owner: spec.owner.to_owned(),
         private_ip,
         public_ip: None,
-        allocation: None,
+        elastic: None,
         mac: format!("02:{}", octets.join(":")),
         created: call.now,
         gone_at: None,
@@ -123,7 +141,10 @@ pub fn release_after(call: &Call<'_>, owner: &str, real: Duration) -> Result<(),
 
 /// The interfaces of one owner, in the order of their creation.
 pub fn of_owner(call: &Call<'_>, owner: &str) -> Result<Vec<Interface>, Fault> {
-    Ok(all(call)?.into_iter().filter(|interface| interface.owner == owner).collect())
+    Ok(all(call)?
+        .into_iter()
+        .filter(|interface| interface.owner == owner)
+        .collect())
 }
 
 /// Every interface that is there now.
@@ -147,5 +168,8 @@ pub fn public_address() -> Ipv4Addr {
 }
 
 fn present(call: &Call<'_>, interfaces: Vec<Interface>) -> Vec<Interface> {
-    interfaces.into_iter().filter(|interface| interface.gone_at.is_none_or(|gone| gone > call.now)).collect()
+    interfaces
+        .into_iter()
+        .filter(|interface| interface.gone_at.is_none_or(|gone| gone > call.now))
+        .collect()
 }

@@ -36,7 +36,11 @@ pub struct Store<'a> {
 impl<'a> Store<'a> {
     /// The same transaction, seen in another region.
     pub fn in_region<'b>(&'b self, region: &'b str) -> Store<'b> {
-        Store { connection: self.connection, account: self.account, region }
+        Store {
+            connection: self.connection,
+            account: self.account,
+            region,
+        }
     }
 
     /// Creates or replaces a document. A replaced one keeps its place in listings.
@@ -47,9 +51,7 @@ impl<'a> Store<'a> {
                 "INSERT INTO document (account, region, kind, id, parent, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (account, region, kind, id) DO UPDATE SET parent = excluded.parent, body = excluded.body",
             )
-            .and_then(|mut statement| {
-                statement.execute(params![self.account, self.region, kind, id, parent, body])
-            })
+            .and_then(|mut statement| statement.execute(params![self.account, self.region, kind, id, parent, body]))
             .map_err(internal)?;
         Ok(())
     }
@@ -59,10 +61,13 @@ impl<'a> Store<'a> {
             .connection
             .prepare_cached("SELECT body FROM document WHERE account = ?1 AND region = ?2 AND kind = ?3 AND id = ?4")
             .and_then(|mut statement| {
-                statement.query_row(params![self.account, self.region, kind, id], |row| row.get(0)).optional()
+                statement
+                    .query_row(params![self.account, self.region, kind, id], |row| row.get(0))
+                    .optional()
             })
             .map_err(internal)?;
-        body.map(|body| serde_json::from_str(&body).map_err(internal)).transpose()
+        body.map(|body| serde_json::from_str(&body).map_err(internal))
+            .transpose()
     }
 
     /// Whether there was one.
@@ -76,11 +81,10 @@ impl<'a> Store<'a> {
 
     /// All documents of a kind, in the order of their creation.
     pub fn all<T: DeserializeOwned>(&self, kind: &str) -> Result<Vec<T>, Fault> {
-        self.select("SELECT body FROM document WHERE account = ?1 AND region = ?2 AND kind = ?3 ORDER BY seq", &[
-            &self.account,
-            &self.region,
-            &kind,
-        ])
+        self.select(
+            "SELECT body FROM document WHERE account = ?1 AND region = ?2 AND kind = ?3 ORDER BY seq",
+            &[&self.account, &self.region, &kind],
+        )
     }
 
     /// The documents of a kind below one parent, in the order of their creation.
@@ -91,14 +95,13 @@ impl<'a> Store<'a> {
         )
     }
 
-    fn select<T: DeserializeOwned>(
-        &self,
-        sql: &str,
-        parameters: &[&dyn rusqlite::ToSql],
-    ) -> Result<Vec<T>, Fault> {
+    fn select<T: DeserializeOwned>(&self, sql: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<T>, Fault> {
         let mut statement = self.connection.prepare_cached(sql).map_err(internal)?;
-        let rows = statement.query_map(parameters, |row| row.get::<_, String>(0)).map_err(internal)?;
-        rows.map(|body| serde_json::from_str(&body.map_err(internal)?).map_err(internal)).collect()
+        let rows = statement
+            .query_map(parameters, |row| row.get::<_, String>(0))
+            .map_err(internal)?;
+        rows.map(|body| serde_json::from_str(&body.map_err(internal)?).map_err(internal))
+            .collect()
     }
 }
 

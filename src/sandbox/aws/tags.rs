@@ -41,7 +41,11 @@ pub fn put(call: &Call<'_>, arn: &str, added: &Tags) -> Result<(), Fault> {
 
 /// The tags that the resource has.
 pub fn of(call: &Call<'_>, arn: &str) -> Result<Tags, Fault> {
-    Ok(call.store.get::<Document>(KIND, arn)?.map(|document| document.tags).unwrap_or_default())
+    Ok(call
+        .store
+        .get::<Document>(KIND, arn)?
+        .map(|document| document.tags)
+        .unwrap_or_default())
 }
 
 /// Takes these keys away. A key that is not there is no error.
@@ -58,22 +62,41 @@ pub fn clear(call: &Call<'_>, arn: &str) -> Result<(), Fault> {
 
 /// Every tagged resource of the region, in the order in which they were tagged first.
 pub fn all(call: &Call<'_>) -> Result<Vec<(String, Tags)>, Fault> {
-    Ok(call.store.all::<Document>(KIND)?.into_iter().map(|document| (document.arn, document.tags)).collect())
+    Ok(call
+        .store
+        .all::<Document>(KIND)?
+        .into_iter()
+        .map(|document| (document.arn, document.tags))
+        .collect())
 }
 
 fn replace(call: &Call<'_>, arn: &str, tags: Tags) -> Result<(), Fault> {
     if tags.is_empty() {
         return clear(call, arn);
     }
-    call.store.put(KIND, arn, service_of(arn), &Document { arn: arn.to_owned(), tags })
+    call.store.put(
+        KIND,
+        arn,
+        service_of(arn),
+        &Document {
+            arn: arn.to_owned(),
+            tags,
+        },
+    )
 }
 
 /// Reads a list of tags as a request carries it: `Key` and `Value`, or (ECS) `key` and `value`.
 pub fn from_list(list: &[Value]) -> Tags {
     let part = |tag: &Value, upper: &str, lower: &str| {
-        tag.get(upper).or_else(|| tag.get(lower)).and_then(Value::as_str).unwrap_or_default().to_owned()
+        tag.get(upper)
+            .or_else(|| tag.get(lower))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     };
-    list.iter().map(|tag| (part(tag, "Key", "key"), part(tag, "Value", "value"))).collect()
+    list.iter()
+        .map(|tag| (part(tag, "Key", "key"), part(tag, "Value", "value")))
+        .collect()
 }
 
 /// Reads a map of tags as a request of CloudWatch Logs carries it.
@@ -86,30 +109,43 @@ pub fn from_map(map: Option<&Value>) -> Tags {
 
 /// `[{"Key": .., "Value": ..}]`, as most services answer.
 pub fn to_list(tags: &Tags) -> Value {
-    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
+    tags.iter()
+        .map(|(key, value)| json!({ "Key": key, "Value": value }))
+        .collect()
 }
 
 /// `[{"key": .., "value": ..}]`, as ECS answers.
 pub fn to_lower_list(tags: &Tags) -> Value {
-    tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
+    tags.iter()
+        .map(|(key, value)| json!({ "key": key, "value": value }))
+        .collect()
 }
 
 /// What is wrong with tags that a user gives, in words; each service wraps them in its own code. Rules: 50 tags, keys of
 /// 128 and values of 256 characters, no key with the prefix `aws:`, and only letters, digits, spaces and `+-=._:/@`.
 pub fn check(added: &Tags) -> Result<(), String> {
-    let alphabet = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c));
+    let alphabet = |text: &str| {
+        text.chars()
+            .all(|c| c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c))
+    };
     if added.len() > MOST {
         return Err(format!("The maximum number of tags per resource is {MOST}"));
     }
     for (key, value) in added {
         if key.is_empty() || key.chars().count() > LONGEST_KEY {
-            return Err(format!("Tag key '{key}' must have between 1 and {LONGEST_KEY} characters"));
+            return Err(format!(
+                "Tag key '{key}' must have between 1 and {LONGEST_KEY} characters"
+            ));
         }
         if value.chars().count() > LONGEST_VALUE {
-            return Err(format!("The value of tag '{key}' exceeds the maximum of {LONGEST_VALUE} characters"));
+            return Err(format!(
+                "The value of tag '{key}' exceeds the maximum of {LONGEST_VALUE} characters"
+            ));
         }
         if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(format!("Tag keys starting with 'aws:' are reserved for system use: '{key}'"));
+            return Err(format!(
+                "Tag keys starting with 'aws:' are reserved for system use: '{key}'"
+            ));
         }
         if !alphabet(key) || !alphabet(value) {
             return Err(format!(

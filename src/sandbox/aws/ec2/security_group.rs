@@ -25,9 +25,12 @@ pub struct Group {
 
 /// The group, or `InvalidGroup.NotFound`.
 pub fn get(call: &Call<'_>, id: &str) -> Result<Group, Fault> {
-    call.store
-        .get(KIND, id)?
-        .ok_or_else(|| Fault::new("InvalidGroup.NotFound", format!("The security group '{id}' does not exist")))
+    call.store.get(KIND, id)?.ok_or_else(|| {
+        Fault::new(
+            "InvalidGroup.NotFound",
+            format!("The security group '{id}' does not exist"),
+        )
+    })
 }
 
 /// The groups of one VPC.
@@ -37,7 +40,9 @@ pub fn of_vpc(call: &Call<'_>, vpc: &str) -> Result<Vec<Group>, Fault> {
 
 /// The group that came with the VPC.
 pub fn default_of(call: &Call<'_>, vpc: &str) -> Result<Option<Group>, Fault> {
-    Ok(of_vpc(call, vpc)?.into_iter().find(|group| group.group_name == "default"))
+    Ok(of_vpc(call, vpc)?
+        .into_iter()
+        .find(|group| group.group_name == "default"))
 }
 
 /// Makes the default group of a new VPC: everything from itself, everything to anywhere.
@@ -49,13 +54,19 @@ pub fn create_default(call: &Call<'_>, vpc: &str) -> Result<(), Fault> {
         vpc_id: vpc.to_owned(),
     };
     call.store.put(KIND, &group.group_id, vpc, &group)?;
-    rule::keep(call, &Rule::everything(&group.group_id, false, Source::Group(group.group_id.clone())))?;
+    rule::keep(
+        call,
+        &Rule::everything(&group.group_id, false, Source::Group(group.group_id.clone())),
+    )?;
     rule::keep(call, &Rule::everything(&group.group_id, true, Source::anywhere()))
 }
 
 pub fn create(call: &Call<'_>) -> Answer {
     let name = call.text("GroupName");
-    let allowed = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c));
+    let allowed = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c))
+    };
     if name.is_empty() || name.len() > 255 || !allowed(name) {
         return Err(invalid(format!(
             "Value ({name}) for parameter GroupName is invalid. Character sets beyond ASCII are not supported."
@@ -65,7 +76,10 @@ pub fn create(call: &Call<'_>) -> Answer {
         return Err(invalid("Group names may not be in the format sg-*."));
     }
     if name.eq_ignore_ascii_case("default") {
-        return Err(Fault::new("InvalidParameterValue", "Cannot use reserved security group name: default"));
+        return Err(Fault::new(
+            "InvalidParameterValue",
+            "Cannot use reserved security group name: default",
+        ));
     }
     let description = call.text("Description");
     if description.is_empty() || description.len() > 255 || !allowed(description) {
@@ -103,18 +117,29 @@ pub fn create(call: &Call<'_>) -> Answer {
 pub fn delete(call: &Call<'_>) -> Answer {
     if call.text("GroupId").is_empty() {
         return Err(match call.text("GroupName") {
-            "" => Fault::new("MissingParameter", "The request must contain the parameter groupName or groupId"),
-            _ => Fault::new("InvalidParameterValue", "A group outside the default VPC is named by its id."),
+            "" => Fault::new(
+                "MissingParameter",
+                "The request must contain the parameter groupName or groupId",
+            ),
+            _ => Fault::new(
+                "InvalidParameterValue",
+                "A group outside the default VPC is named by its id.",
+            ),
         });
     }
     let group = get(call, call.text("GroupId"))?;
     if group.group_name == "default" {
         return Err(Fault::new(
             "CannotDelete",
-            format!("the specified group: \"{}\" name: \"default\" cannot be deleted by a user", group.group_id),
+            format!(
+                "the specified group: \"{}\" name: \"default\" cannot be deleted by a user",
+                group.group_id
+            ),
         ));
     }
-    let attached = interfaces::all(call)?.iter().any(|interface| interface.groups.contains(&group.group_id));
+    let attached = interfaces::all(call)?
+        .iter()
+        .any(|interface| interface.groups.contains(&group.group_id));
     if attached || rule::refer_to(call, &group.group_id)? {
         return Err(Fault::new(
             "DependencyViolation",
@@ -137,7 +162,10 @@ pub fn forget(call: &Call<'_>, group: &Group) -> Result<(), Fault> {
 pub fn describe(call: &Call<'_>) -> Answer {
     let mut groups: Vec<Group> = call.store.all(KIND)?;
     let names = call.texts("GroupNames");
-    if let Some(missing) = names.iter().find(|name| !groups.iter().any(|group| group.group_name == **name)) {
+    if let Some(missing) = names
+        .iter()
+        .find(|name| !groups.iter().any(|group| group.group_name == **name))
+    {
         return Err(Fault::new(
             "InvalidGroup.NotFound",
             format!("The security group '{missing}' does not exist"),
@@ -146,7 +174,10 @@ pub fn describe(call: &Call<'_>) -> Answer {
     if !names.is_empty() {
         groups.retain(|group| names.contains(&group.group_name));
     }
-    let shown = groups.iter().map(|group| shown(call, group)).collect::<Result<_, _>>()?;
+    let shown = groups
+        .iter()
+        .map(|group| shown(call, group))
+        .collect::<Result<_, _>>()?;
     filters::list(call, shown, &LISTING)
 }
 
@@ -159,7 +190,10 @@ const LISTING: Listing = Listing {
         ("description", "Description"),
         ("egress.ip-permission.cidr", "IpPermissionsEgress.IpRanges.CidrIp"),
         ("egress.ip-permission.from-port", "IpPermissionsEgress.FromPort"),
-        ("egress.ip-permission.group-id", "IpPermissionsEgress.UserIdGroupPairs.GroupId"),
+        (
+            "egress.ip-permission.group-id",
+            "IpPermissionsEgress.UserIdGroupPairs.GroupId",
+        ),
         ("egress.ip-permission.protocol", "IpPermissionsEgress.IpProtocol"),
         ("egress.ip-permission.to-port", "IpPermissionsEgress.ToPort"),
         ("group-id", "GroupId"),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::call::{Answer, Call, Fault};
 use super::super::interfaces;
 use super::filters::{self, Listing};
-use super::{arn, cidr, nat, new_id, route_table, tags, vpc, zones};
+use super::{arn, cidr, new_id, route_table, tags, vpc, zones};
 
 pub const KIND: &str = "ec2/subnet";
 
@@ -30,16 +30,22 @@ pub struct Subnet {
 impl Subnet {
     /// The addresses that interfaces can have.
     pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + use<> {
-        let (first, last) = (self.cidr_block.network().to_bits() + 4, self.cidr_block.broadcast().to_bits());
+        let (first, last) = (
+            self.cidr_block.network().to_bits() + 4,
+            self.cidr_block.broadcast().to_bits(),
+        );
         (first..last).map(Ipv4Addr::from_bits)
     }
 }
 
 /// The subnet, or `InvalidSubnetID.NotFound`.
 pub fn get(call: &Call<'_>, id: &str) -> Result<Subnet, Fault> {
-    call.store
-        .get(KIND, id)?
-        .ok_or_else(|| Fault::new("InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist")))
+    call.store.get(KIND, id)?.ok_or_else(|| {
+        Fault::new(
+            "InvalidSubnetID.NotFound",
+            format!("The subnet ID '{id}' does not exist"),
+        )
+    })
 }
 
 /// The subnets of one VPC.
@@ -50,20 +56,34 @@ pub fn of_vpc(call: &Call<'_>, vpc: &str) -> Result<Vec<Subnet>, Fault> {
 pub fn create(call: &Call<'_>) -> Answer {
     let vpc = vpc::get(call, call.text("VpcId"))?;
     if call.text("CidrBlock").is_empty() {
-        return Err(Fault::new("MissingParameter", "Either 'cidrBlock' or 'ipv6CidrBlock' should be provided."));
+        return Err(Fault::new(
+            "MissingParameter",
+            "Either 'cidrBlock' or 'ipv6CidrBlock' should be provided.",
+        ));
     }
     let block = cidr(call.text("CidrBlock"), "cidrBlock")?;
     if !(16..=28).contains(&block.prefix_len()) || !vpc.cidr_block.contains(&block) {
-        return Err(Fault::new("InvalidSubnet.Range", format!("The CIDR '{block}' is invalid.")));
+        return Err(Fault::new(
+            "InvalidSubnet.Range",
+            format!("The CIDR '{block}' is invalid."),
+        ));
     }
     let others = of_vpc(call, &vpc.vpc_id)?;
-    if others.iter().any(|other| other.cidr_block.contains(&block) || block.contains(&other.cidr_block)) {
+    if others
+        .iter()
+        .any(|other| other.cidr_block.contains(&block) || block.contains(&other.cidr_block))
+    {
         return Err(Fault::new(
             "InvalidSubnet.Conflict",
             format!("The CIDR '{block}' conflicts with another subnet"),
         ));
     }
-    let zone = zones::choose(call, call.text("AvailabilityZone"), call.text("AvailabilityZoneId"), others.len())?;
+    let zone = zones::choose(
+        call,
+        call.text("AvailabilityZone"),
+        call.text("AvailabilityZoneId"),
+        others.len(),
+    )?;
     let subnet = Subnet {
         subnet_id: new_id("subnet"),
         vpc_id: vpc.vpc_id,
@@ -79,10 +99,13 @@ pub fn create(call: &Call<'_>) -> Answer {
 
 pub fn delete(call: &Call<'_>) -> Answer {
     let subnet = get(call, call.text("SubnetId"))?;
-    if !interfaces::in_subnet(call, &subnet.subnet_id)?.is_empty() || nat::in_subnet(call, &subnet.subnet_id)? {
+    if !interfaces::in_subnet(call, &subnet.subnet_id)?.is_empty() {
         return Err(Fault::new(
             "DependencyViolation",
-            format!("The subnet '{}' has dependencies and cannot be deleted.", subnet.subnet_id),
+            format!(
+                "The subnet '{}' has dependencies and cannot be deleted.",
+                subnet.subnet_id
+            ),
         ));
     }
     route_table::forget_subnet(call, &subnet)?;
@@ -93,10 +116,12 @@ pub fn delete(call: &Call<'_>) -> Answer {
 
 pub fn modify_attribute(call: &Call<'_>) -> Answer {
     let mut subnet = get(call, call.text("SubnetId"))?;
-    let attribute = |name: &str| call.input.get(name).and_then(|value| value.get("Value")).and_then(Value::as_bool);
-    if let Some(other) = call.input.keys().find(|name| !["SubnetId", "MapPublicIpOnLaunch"].contains(&name.as_str())) {
-        return Err(super::unsupported(call, other));
-    }
+    let attribute = |name: &str| {
+        call.input
+            .get(name)
+            .and_then(|value| value.get("Value"))
+            .and_then(Value::as_bool)
+    };
     if let Some(public) = attribute("MapPublicIpOnLaunch") {
         subnet.map_public_ip_on_launch = public;
     }
@@ -106,7 +131,10 @@ pub fn modify_attribute(call: &Call<'_>) -> Answer {
 
 pub fn describe(call: &Call<'_>) -> Answer {
     let subnets: Vec<Subnet> = call.store.all(KIND)?;
-    let shown = subnets.iter().map(|subnet| shown(call, subnet)).collect::<Result<_, _>>()?;
+    let shown = subnets
+        .iter()
+        .map(|subnet| shown(call, subnet))
+        .collect::<Result<_, _>>()?;
     filters::list(call, shown, &LISTING)
 }
 
