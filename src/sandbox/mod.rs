@@ -7,3 +7,202 @@
 pub mod aws;
 pub mod mssql;
 pub mod vault;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use self::aws::Aws;
+use self::vault::Vault;
+use crate::error::{Error, Exit, Result};
+
+/// The variable that sets [`Options::time_scale`].
+pub const TIME_SCALE: &str = "IACSH_SANDBOX_TIME_SCALE";
+
+/// The state of the embedded AWS, within the sandbox's folder.
+const AWS_FILE: &str = "aws.sqlite";
+/// Locked shared by every process that has the sandbox open, exclusively by a reset.
+const LOCK_FILE: &str = "lock";
+
+/// How a sandbox behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The AWS account: 12 digits.
+    pub account: String,
+    /// What real durations are divided by; 0 means that nothing takes time.
+    pub time_scale: u32,
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            account: aws::ACCOUNT.to_owned(),
+            time_scale: 1000,
+            clock: Clock::System,
+        }
+    }
+}
+
+impl Options {
+    /// The defaults, with the time scale of the variable [`TIME_SCALE`] where it is set.
+    pub fn from_env() -> Result<Self> {
+        let mut options = Self::default();
+        if let Some(text) = std::env::var_os(TIME_SCALE) {
+            options.time_scale = text.to_str().and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
+                Error::config(format!("{TIME_SCALE} is not a whole number of 0 or more"))
+                    .hint("1000 makes a minute 60 ms, 1 is as slow as the real AWS, 0 makes everything at once")
+            })?;
+        }
+        Ok(options)
+    }
+}
+
+/// The sandbox's clock.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    /// The machine's.
+    #[default]
+    System,
+    /// For tests: milliseconds since 1970, moved on by hand.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// Milliseconds since 1970.
+    pub fn now(&self) -> i64 {
+        match self {
+            Self::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+            }
+            Self::Manual(now) => now.load(Ordering::SeqCst),
+        }
+    }
+}
+
+/// One sandbox folder, opened. Several processes, and several of these in one process, can share a folder.
+#[derive(Clone, Debug)]
+pub struct Sandbox(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    vault: Arc<Vault>,
+    aws: Arc<Aws>,
+    /// Held for as long as the sandbox is open.
+    _lock: fs::File,
+}
+
+impl Sandbox {
+    /// Opens the sandbox in `dir`, and makes it when it is not there.
+    pub fn open(dir: &Path, options: Options) -> Result<Self> {
+        fs::create_dir_all(dir).map_err(|error| on_disk(dir, &error))?;
+        let lock = lock_file(dir)?;
+        lock.lock_shared().map_err(|error| on_disk(dir, &error))?;
+        let vault = Arc::new(Vault::open(dir)?);
+        let aws = Arc::new(Aws::open(&dir.join(AWS_FILE), vault.clone(), options)?);
+        Ok(Self(Arc::new(Inner {
+            dir: dir.to_owned(),
+            vault,
+            aws,
+            _lock: lock,
+        })))
+    }
+
+    /// The HTTP client to give to the AWS SDK. Any credentials do, and any region.
+    pub fn http_client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(aws::http::Client::new(self.0.aws.clone()))
+    }
+
+    /// The embedded AWS itself, for a server that has its own HTTP.
+    pub fn aws(&self) -> &Arc<Aws> {
+        &self.0.aws
+    }
+
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
+    /// Deletes everything in the sandbox, its key and its databases included. Refused with exit code 75 while any
+    /// process has it open. Deleting goes on where an interrupted one stopped when it is asked for again.
+    pub fn reset(dir: &Path) -> Result<()> {
+        if !dir.exists() {
+            return Ok(());
+        }
+        let is_one = dir.join(LOCK_FILE).exists();
+        let names: Vec<_> = fs::read_dir(dir)
+            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+            .map_err(|error| on_disk(dir, &error))?;
+        if !is_one && !names.is_empty() {
+            return Err(Error::declined(format!(
+                "{} is not a sandbox: nothing was deleted",
+                dir.display()
+            )));
+        }
+        let lock = lock_file(dir)?;
+        lock.try_lock().map_err(|_| {
+            Error::new(
+                Exit::Busy,
+                format!("the sandbox {} is in use by another iacsh", dir.display()),
+            )
+            .hint("end the other one (a prompt, perhaps), then reset again")
+        })?;
+        for path in names.iter().filter(|path| !path.ends_with(LOCK_FILE)) {
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
+            };
+            removed.map_err(|error| on_disk(path, &error))?;
+        }
+        Ok(())
+    }
+}
+
+fn lock_file(dir: &Path) -> Result<fs::File> {
+    let path = dir.join(LOCK_FILE);
+    fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| on_disk(&path, &error))
+}
+
+fn on_disk(path: &Path, error: &std::io::Error) -> Error {
+    Error::failed(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_leaves_an_empty_sandbox_and_waits_for_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::open(dir.path(), Options::default()).unwrap();
+        let sealed = sandbox.vault().seal("old");
+        assert_eq!(Sandbox::reset(dir.path()).unwrap_err().exit(), Exit::Busy);
+        drop(sandbox);
+        Sandbox::reset(dir.path()).unwrap();
+        let again = Sandbox::open(dir.path(), Options::default()).unwrap();
+        assert!(again.vault().unseal(&sealed).is_err(), "the key is a new one");
+    }
+
+    #[test]
+    fn a_folder_that_is_no_sandbox_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("thesis.txt"), "years of work").unwrap();
+        assert_eq!(Sandbox::reset(dir.path()).unwrap_err().exit(), Exit::Declined);
+        assert!(dir.path().join("thesis.txt").exists());
+    }
+}

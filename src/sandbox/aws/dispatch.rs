@@ -1,0 +1,36 @@
+//! Which service's file answers a call.
+
+use super::call::{Answer, Call, Fault};
+use super::model::{self, Protocol};
+use super::{ec2, sts, tagging};
+
+/// Hands a call to its service.
+pub fn handle(call: &mut Call<'_>) -> Answer {
+    match call.service {
+        "ec2" => ec2::handle(call),
+        "sts" => sts::handle(call),
+        "tagging" => tagging::handle(call),
+        _ => not_in_the_sandbox(call),
+    }
+}
+
+/// The region under which a service keeps its state: that of the call, except for global services.
+pub fn home<'a>(service: &str, region: &'a str) -> &'a str {
+    if service == "iam" { "aws-global" } else { region }
+}
+
+/// What an operation without a handler answers.
+pub fn not_in_the_sandbox(call: &Call<'_>) -> Answer {
+    Err(unknown(call.service, call.operation))
+}
+
+/// The SDK retries none of these codes.
+pub fn unknown(service: &str, operation: &str) -> Fault {
+    let json = model::of(service).is_some_and(|(_, model)| model.metadata.protocol == Protocol::Json);
+    let code = if json {
+        "UnknownOperationException"
+    } else {
+        "InvalidAction"
+    };
+    Fault::new(code, format!("not in the sandbox: {service}:{operation}"))
+}

@@ -1,0 +1,179 @@
+//! VPCs.
+//!
+//! Source: EC2 API reference, `CreateVpc`, `DeleteVpc`, `ModifyVpcAttribute`; VPC user guide, "VPC CIDR blocks" (/16 to
+//! /28) and "Delete your VPC".
+
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::call::{Answer, Call, Fault};
+use super::filters::{self, Listing};
+use super::{cidr, gateway, in_use, new_id, route_table, security_group, subnet, tags};
+
+pub const KIND: &str = "ec2/vpc";
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Vpc {
+    pub vpc_id: String,
+    pub cidr_block: Ipv4Net,
+    pub instance_tenancy: String,
+    /// `vpc-cidr-assoc-...`
+    pub association_id: String,
+    pub enable_dns_support: bool,
+    pub enable_dns_hostnames: bool,
+}
+
+/// The VPC, or `InvalidVpcID.NotFound`.
+pub fn get(call: &Call<'_>, id: &str) -> Result<Vpc, Fault> {
+    call.store
+        .get(KIND, id)?
+        .ok_or_else(|| Fault::new("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist")))
+}
+
+pub fn create(call: &Call<'_>) -> Answer {
+    if call.text("CidrBlock").is_empty() {
+        return Err(Fault::new(
+            "MissingParameter",
+            "Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.",
+        ));
+    }
+    let block = cidr(call.text("CidrBlock"), "cidrBlock")?;
+    if !(16..=28).contains(&block.prefix_len()) {
+        return Err(Fault::new(
+            "InvalidVpc.Range",
+            format!("The CIDR '{block}' is invalid."),
+        ));
+    }
+    let vpc = Vpc {
+        vpc_id: new_id("vpc"),
+        cidr_block: block,
+        instance_tenancy: match call.text("InstanceTenancy") {
+            "" => "default".to_owned(),
+            tenancy => tenancy.to_owned(),
+        },
+        association_id: new_id("vpc-cidr-assoc"),
+        enable_dns_support: true,
+        enable_dns_hostnames: false,
+    };
+    tags::on_create(call, "vpc", &vpc.vpc_id)?;
+    call.store.put(KIND, &vpc.vpc_id, "", &vpc)?;
+    route_table::create_main(call, &vpc)?;
+    security_group::create_default(call, &vpc.vpc_id)?;
+    let mut shown = shown(call, &vpc)?;
+    // The answer of the create call shows it on its way; every later one shows it available.
+    shown["State"] = "pending".into();
+    Ok(json!({ "Vpc": shown }))
+}
+
+pub fn delete(call: &Call<'_>) -> Answer {
+    let vpc = get(call, call.text("VpcId"))?;
+    let id = &vpc.vpc_id;
+    let groups = security_group::of_vpc(call, id)?;
+    let tables = route_table::of_vpc(call, id)?;
+    if !subnet::of_vpc(call, id)?.is_empty()
+        || gateway::of_vpc(call, id)?.is_some()
+        || groups.iter().any(|group| group.group_name != "default")
+        || tables.iter().any(|table| !table.is_main())
+    {
+        return Err(in_use("vpc", id));
+    }
+    for group in groups {
+        security_group::forget(call, &group)?;
+    }
+    for table in tables {
+        route_table::forget(call, &table)?;
+    }
+    call.store.delete(KIND, id)?;
+    tags::clear(call, "vpc", id)?;
+    Ok(json!({}))
+}
+
+pub fn modify_attribute(call: &Call<'_>) -> Answer {
+    let mut vpc = get(call, call.text("VpcId"))?;
+    let attribute = |name: &str| {
+        call.input
+            .get(name)
+            .and_then(|value| value.get("Value"))
+            .and_then(Value::as_bool)
+    };
+    match (attribute("EnableDnsSupport"), attribute("EnableDnsHostnames")) {
+        (Some(_), Some(_)) => {
+            return Err(Fault::new(
+                "InvalidParameterCombination",
+                "Fields for multiple attribute types specified: enableDnsHostnames, enableDnsSupport",
+            ));
+        }
+        (Some(support), None) => vpc.enable_dns_support = support,
+        (None, Some(hostnames)) => vpc.enable_dns_hostnames = hostnames,
+        (None, None) => return Err(Fault::new("InvalidParameterCombination", "No attributes specified.")),
+    }
+    call.store.put(KIND, &vpc.vpc_id, "", &vpc)?;
+    Ok(json!({}))
+}
+
+pub fn describe_attribute(call: &Call<'_>) -> Answer {
+    let vpc = get(call, call.text("VpcId"))?;
+    let (member, value) = match call.text("Attribute") {
+        "enableDnsSupport" => ("EnableDnsSupport", vpc.enable_dns_support),
+        "enableDnsHostnames" => ("EnableDnsHostnames", vpc.enable_dns_hostnames),
+        other => {
+            return Err(Fault::new(
+                "UnsupportedOperation",
+                format!("not in the sandbox: the attribute {other} of ec2:DescribeVpcAttribute"),
+            ));
+        }
+    };
+    Ok(json!({ "VpcId": vpc.vpc_id, member: { "Value": value } }))
+}
+
+pub fn describe(call: &Call<'_>) -> Answer {
+    let vpcs: Vec<Vpc> = call.store.all(KIND)?;
+    let shown = vpcs.iter().map(|vpc| shown(call, vpc)).collect::<Result<_, _>>()?;
+    filters::list(call, shown, &LISTING)
+}
+
+const LISTING: Listing = Listing {
+    answer: "Vpcs",
+    ids: "VpcIds",
+    id: "VpcId",
+    missing: ("InvalidVpcID.NotFound", "The vpc ID '{}' does not exist"),
+    filters: &[
+        ("cidr", "CidrBlock"),
+        ("cidr-block", "CidrBlock"),
+        (
+            "cidr-block-association.association-id",
+            "CidrBlockAssociationSet.AssociationId",
+        ),
+        ("cidr-block-association.cidr-block", "CidrBlockAssociationSet.CidrBlock"),
+        (
+            "cidr-block-association.state",
+            "CidrBlockAssociationSet.CidrBlockState.State",
+        ),
+        ("dhcp-options-id", "DhcpOptionsId"),
+        ("is-default", "IsDefault"),
+        ("isDefault", "IsDefault"),
+        ("owner-id", "OwnerId"),
+        ("state", "State"),
+        ("vpc-id", "VpcId"),
+    ],
+};
+
+fn shown(call: &Call<'_>, vpc: &Vpc) -> Answer {
+    Ok(json!({
+        "VpcId": vpc.vpc_id,
+        "OwnerId": call.account,
+        "State": "available",
+        "CidrBlock": vpc.cidr_block,
+        "CidrBlockAssociationSet": [{
+            "AssociationId": vpc.association_id,
+            "CidrBlock": vpc.cidr_block,
+            "CidrBlockState": { "State": "associated" },
+        }],
+        "DhcpOptionsId": "default",
+        "InstanceTenancy": vpc.instance_tenancy,
+        "IsDefault": false,
+        "Tags": tags::shown(call, "vpc", &vpc.vpc_id)?,
+    }))
+}

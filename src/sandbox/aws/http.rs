@@ -1,0 +1,74 @@
+//! The SDK's HTTP client that reaches the embedded AWS instead of the network.
+
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::BodyExt;
+
+use super::protocol::Reply;
+use super::{Aws, Request};
+
+/// Give it to the SDK as its HTTP client. It takes every host: service and region come from the request's signature.
+#[derive(Clone, Debug)]
+pub struct Client {
+    aws: Arc<Aws>,
+}
+
+impl Client {
+    pub fn new(aws: Arc<Aws>) -> Self {
+        Self { aws }
+    }
+}
+
+impl HttpClient for Client {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Client {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let aws = self.aws.clone();
+        HttpConnectorFuture::new(async move {
+            let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
+            let (authorization, target) = (header("authorization"), header("x-amz-target"));
+            let body = request
+                .into_body()
+                .collect()
+                .await
+                .map_err(|error| ConnectorError::user(error))?
+                .to_bytes();
+            // SQLite blocks, so the work is done off the threads that run futures.
+            let reply = tokio::task::spawn_blocking(move || {
+                aws.answer(Request {
+                    authorization: &authorization,
+                    target: &target,
+                    body: &body,
+                })
+            })
+            .await
+            .map_err(|error| ConnectorError::other(error.into(), None))?;
+            response(reply)
+        })
+    }
+}
+
+fn response(reply: Reply) -> Result<HttpResponse, ConnectorError> {
+    let broken = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::other(error, None);
+    let status = StatusCode::try_from(reply.status).map_err(|error| broken(error.into()))?;
+    let mut response = HttpResponse::new(status, SdkBody::from(reply.body));
+    for (name, value) in reply.headers {
+        response
+            .headers_mut()
+            .try_insert(name, value)
+            .map_err(|error| broken(error.into()))?;
+    }
+    Ok(response)
+}
