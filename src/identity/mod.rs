@@ -10,6 +10,7 @@ pub mod plan;
 pub mod rules;
 pub mod secrets;
 pub mod store;
+pub mod verbs;
 pub mod wanted;
 
 pub use apply::{Report, apply, plan};

@@ -20,10 +20,13 @@ use crate::resource::{Outcome, Record, Verb, VerbContext};
 use crate::secret::Secret;
 use crate::value::{Object, Part, Text, Value};
 
+/// Looks up the login and gives the way to the server; fails when a variable is not set.
+pub type Connect = Arc<dyn Fn() -> Result<Arc<dyn Connector>> + Send + Sync>;
+
 /// What the verbs need of the environment.
 #[derive(Clone)]
 pub struct Setup {
-    pub connector: Arc<dyn Connector>,
+    pub connect: Connect,
     /// The environment's database.
     pub database: String,
     /// Relative directories start here.
@@ -39,6 +42,17 @@ pub struct Database {
     pub connector: Arc<dyn Connector>,
     pub name: String,
     limit: Duration,
+}
+
+impl Setup {
+    /// The environment's database, or another one on its server.
+    pub fn open(&self, database: Option<String>) -> Result<Database> {
+        Ok(Database {
+            connector: (self.connect)()?,
+            name: database.unwrap_or_else(|| self.database.clone()),
+            limit: self.limit,
+        })
+    }
 }
 
 impl Database {
@@ -160,12 +174,8 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
             let setup = setup.clone();
             async move {
                 let options: Option<ConnectOptions> = args.into_iter().next().map(Value::read).transpose()?;
-                let name = options.and_then(|options| options.database).unwrap_or(setup.database);
-                Ok(Value::Object(Arc::new(Database {
-                    connector: setup.connector,
-                    name,
-                    limit: setup.limit,
-                })))
+                let database = setup.open(options.and_then(|options| options.database))?;
+                Ok(Value::Object(Arc::new(database)))
             }
         })
     };

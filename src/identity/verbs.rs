@@ -1,0 +1,106 @@
+//! What scripts call: `identity::`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::apply::{self, Report};
+use super::list;
+use crate::error::Result;
+use crate::mssql::verbs::{self as mssql, Database};
+use crate::resource::verb::Anything;
+use crate::resource::{Outcome, Record, Verb, VerbContext};
+use crate::secret::Secret;
+use crate::value::Value;
+
+/// Gives the secret that a variable holds.
+pub type Variables = Arc<dyn Fn(&str) -> Result<Secret> + Send + Sync>;
+
+/// What the verbs need of the environment.
+#[derive(Clone)]
+pub struct Setup {
+    pub database: mssql::Setup,
+    pub variables: Variables,
+}
+
+/// The verbs of `identity::`.
+pub fn verbs(setup: &Setup) -> Vec<Verb> {
+    let apply = {
+        let setup = setup.clone();
+        Verb::acts(
+            "identity",
+            "apply",
+            "Makes the scopes, APIs and clients of a database what the files of a directory declare. What no file declares \
+             is left alone, and told. Gives what was changed.",
+        )
+        .param::<Anything>("database", "what `mssql::connect` gives")
+        .param::<String>("directory", "relative to the root, such as \"clients\"")
+        .run(move |cx, args| apply(setup.clone(), cx, args))
+    };
+    let clients = {
+        let setup = setup.clone();
+        Verb::reads("identity", "clients", "The clients of a database: grant types, scopes, secrets by number.")
+            .optional::<Anything>("database", "what `mssql::connect` gives; the environment's when not given")
+            .run(move |_, args| {
+                let setup = setup.clone();
+                async move {
+                    let own;
+                    let database = match args.first() {
+                        Some(database) => Database::of(Some(database))?,
+                        None => {
+                            own = setup.database.open(None)?;
+                            &own
+                        }
+                    };
+                    let mut connection = database.open().await.map_err(|error| match error.code() {
+                        "4060" => error.hint("`iacsh scripts/migrate.rhai` creates the database"),
+                        _ => error,
+                    })?;
+                    let clients = list::clients(&mut connection).await?;
+                    connection.close().await?;
+                    Value::from_serialize(&clients)
+                }
+            })
+    };
+    vec![apply, clients]
+}
+
+async fn apply(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
+    let database = Database::of(args.first())?;
+    let directory = setup.database.root.join(args.get(1).and_then(Value::as_str).unwrap_or_default());
+    cx.engine.may_write()?;
+    let label = format!("clients/{}", database.name);
+    cx.engine.progress().started(&label);
+    let began = Instant::now();
+    let applied: Result<Report> = async {
+        let mut connection = database.open().await?;
+        let report = apply::apply(&mut connection, &directory, &*setup.variables).await?;
+        connection.close().await?;
+        Ok(report)
+    }
+    .await;
+    let took = began.elapsed();
+    let report = applied.inspect_err(|error| cx.engine.progress().finished(&label, error.message(), took, false))?;
+    let outcome = match report.changed {
+        true => Outcome::Acted(report.to_string()),
+        false => Outcome::Unchanged,
+    };
+    cx.engine.progress().finished(&label, &outcome.words(), took, true);
+    for warning in &report.warnings {
+        cx.engine.progress().warn(warning);
+    }
+    for undeclared in &report.undeclared {
+        cx.engine.progress().note(&format!(
+            "the {} {} is in the database and in no file; it is left alone",
+            undeclared.kind, undeclared.name
+        ));
+    }
+    cx.engine.journal_entry("applied clients", serde_json::to_value(&report).unwrap_or_default());
+    cx.engine.record(Record {
+        kind: "clients".into(),
+        name: database.name.clone(),
+        id: database.connector.server().address(),
+        outcome,
+        took,
+    });
+    Value::from_serialize(&report)
+}
