@@ -1,0 +1,224 @@
+//! Progress: a line for each piece of running work on a terminal, plain lines elsewhere.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Printer, paint, plain, style};
+use crate::resource::progress::Progress;
+use crate::secret::mask;
+
+/// How often one piece of work says that it still waits, where there is no terminal.
+const BETWEEN: Duration = Duration::from_secs(10);
+
+/// Progress through a printer. With `--json` only failures are told.
+pub struct Told {
+    printer: Printer,
+    running: Mutex<HashMap<String, Running>>,
+}
+
+struct Running {
+    since: Instant,
+    /// When it last said that it waits.
+    said: Instant,
+    line: Option<ProgressBar>,
+}
+
+impl Told {
+    pub fn new(printer: Printer) -> Self {
+        Self {
+            printer,
+            running: Mutex::new(HashMap::new()),
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn quiet(&self) -> bool {
+        self.printer.json()
+    }
+
+    fn start(&self, label: &str, now: Instant) {
+        let line = self.printer.lines().map(|lines| {
+            let line = lines.add(ProgressBar::new_spinner().with_style(spinner()));
+            line.set_message(plain(&mask(label)));
+            line.enable_steady_tick(Duration::from_millis(120));
+            line
+        });
+        let running = Running {
+            since: now,
+            said: now,
+            line,
+        };
+        let before = self.running().insert(label.to_owned(), running);
+        self.take_away(before);
+    }
+
+    fn take_away(&self, running: Option<Running>) {
+        if let Some(Running { line: Some(line), .. }) = running {
+            line.finish_and_clear();
+            if let Some(lines) = self.printer.lines() {
+                lines.remove(&line);
+            }
+        }
+    }
+
+    fn wait(&self, label: &str, reason: &str, now: Instant) {
+        let mut all = self.running();
+        let Some(running) = all.get_mut(label) else { return };
+        if let Some(line) = &running.line {
+            let reason = paint(style::FAINT, plain(&mask(reason)));
+            line.set_message(format!("{} {reason}", plain(&mask(label))));
+        } else if !self.quiet() && now.duration_since(running.said) >= BETWEEN {
+            running.said = now;
+            let waited = human(now.duration_since(running.since));
+            drop(all);
+            self.printer
+                .line(&format!("  {}: {} ({waited})", plain(label), plain(reason)));
+        }
+    }
+}
+
+impl Progress for Told {
+    fn started(&self, label: &str) {
+        self.start(label, Instant::now());
+    }
+
+    fn waiting(&self, label: &str, reason: &str) {
+        self.wait(label, reason, Instant::now());
+    }
+
+    fn finished(&self, label: &str, outcome: &str, took: Duration, ok: bool) {
+        let running = self.running().remove(label);
+        self.take_away(running);
+        // What stays as it is would bury what changes.
+        if ok && (self.quiet() || (outcome == "unchanged" && self.printer.verbose() == 0)) {
+            return;
+        }
+        let sign = match ok {
+            true => paint(style::GOOD, "ok"),
+            false => paint(style::ERROR, "failed"),
+        };
+        let took = paint(style::FAINT, format!("({})", human(took)));
+        self.printer
+            .line(&format!("{sign} {} {} {took}", plain(label), plain(outcome)));
+    }
+
+    fn note(&self, text: &str) {
+        self.printer.message(&plain(text));
+    }
+
+    fn warn(&self, text: &str) {
+        self.printer.warn(text);
+    }
+
+    fn suspend(&self, f: &mut dyn FnMut()) {
+        self.printer.alone(f);
+    }
+}
+
+fn spinner() -> ProgressStyle {
+    // A template that is wrong gives indicatif's own; a test holds it right.
+    ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+const TEMPLATE: &str = "{spinner} {wide_msg} {elapsed:>5}";
+
+/// A time as people say it: `350 ms`, `1.2 s`, `2 min 5 s`, `1 h 3 min`.
+pub fn human(time: Duration) -> String {
+    // Rounded first, so that 59.97 s is not `60.0 s`.
+    let tenths = (time.as_millis() + 50) / 100;
+    let seconds = (time.as_millis() + 500) / 1000;
+    match seconds {
+        _ if time < Duration::from_secs(1) => format!("{} ms", time.as_millis()),
+        _ if tenths < 600 => format!("{}.{} s", tenths / 10, tenths % 10),
+        _ if seconds < 3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Options;
+    use crate::output::printer::Written;
+
+    fn told(options: &Options) -> (Told, Written) {
+        let (printer, _, err) = Written::printer(options);
+        (Told::new(printer), err)
+    }
+
+    #[test]
+    fn without_a_terminal_a_line_for_what_is_done_and_seldom_one_for_waiting() {
+        let (told, err) = told(&Options::default());
+        let start = Instant::now();
+        told.start("replication_group/redis", start);
+        for second in 1..=25 {
+            told.wait(
+                "replication_group/redis",
+                "available (creating)",
+                start + Duration::from_secs(second),
+            );
+        }
+        told.finished("replication_group/redis", "created", Duration::from_secs(25), true);
+        told.finished("vpc/main", "unchanged", Duration::from_millis(3), true);
+        told.finished("subnet/public-1", "no room", Duration::from_millis(350), false);
+        assert_eq!(
+            err.text(),
+            "  replication_group/redis: available (creating) (10.0 s)\n  \
+             replication_group/redis: available (creating) (20.0 s)\n\
+             ok replication_group/redis created (25.0 s)\n\
+             failed subnet/public-1 no room (350 ms)\n"
+        );
+    }
+
+    #[test]
+    fn json_is_quiet_but_for_failures() {
+        let options = Options {
+            json: true,
+            ..Options::default()
+        };
+        let (told, err) = told(&options);
+        told.started("vpc/main");
+        told.note("a note");
+        told.finished("vpc/main", "created", Duration::from_secs(1), true);
+        told.finished("subnet/a", "no room", Duration::from_secs(90), false);
+        assert_eq!(err.text(), "failed subnet/a no room (1 min 30 s)\n");
+    }
+
+    #[test]
+    fn verbose_tells_what_stays() {
+        let options = Options {
+            verbose: 1,
+            ..Options::default()
+        };
+        let (told, err) = told(&options);
+        told.finished("vpc/main", "unchanged", Duration::from_millis(3), true);
+        assert_eq!(err.text(), "ok vpc/main unchanged (3 ms)\n");
+    }
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        let table = [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1_000, "1.0 s"),
+            (59_949, "59.9 s"),
+            (59_951, "1 min 0 s"),
+            (125_000, "2 min 5 s"),
+            (3_780_000, "1 h 3 min"),
+        ];
+        for (time, said) in table {
+            assert_eq!(human(Duration::from_millis(time)), said);
+        }
+    }
+
+    #[test]
+    fn the_template_is_right() {
+        assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
+    }
+}
