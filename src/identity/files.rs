@@ -208,7 +208,7 @@ fn invalid(source: &Source, error: &toml::de::Error) -> Error {
 mod tests {
     use super::*;
 
-    pub(crate) fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+    fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         for (name, content) in files {
             std::fs::write(directory.path().join(name), content).unwrap();
@@ -253,6 +253,13 @@ mod tests {
         assert_eq!(error.help(), Some("did you mean \"openid\"?"));
         let error = refused("[[client]]\nid = \"x\"\ntemplate = \"m2n\"\n");
         assert_eq!(error.help(), Some("did you mean `m2m`?"));
+    }
+
+    #[test]
+    fn the_clients_of_this_project_are_valid() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        check(&root.join("clients")).unwrap();
+        crate::mssql::migrate::check(&root.join("migrations")).unwrap();
     }
 
     #[test]

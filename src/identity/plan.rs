@@ -435,3 +435,208 @@ pub(super) fn timestamp(text: &str) -> Option<jiff::Timestamp> {
         .ok()
         .map(|zoned| zoned.timestamp())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::error::Location;
+    use crate::identity::model::SecretSource;
+    use crate::identity::secrets::{Hashed, hash, hash_512};
+    use crate::secret::Secret;
+
+    fn schema() -> Schema {
+        Schema::of(&[
+            (
+                "Clients",
+                &[
+                    "Id",
+                    "!ClientId",
+                    "!Enabled",
+                    "ConsentLifetime",
+                    "Updated",
+                    "!NonEditable",
+                ],
+            ),
+            ("ClientScopes", &["Id", "!Scope", "!ClientId"]),
+            ("ClientProperties", &["Id", "!Key", "!Value", "!ClientId"]),
+        ])
+    }
+
+    /// The client `x`, enabled, with the scopes `a` and `b`, the property `k` and the secret of `X_SECRET`.
+    fn client() -> Entity {
+        let secret = Secret::new("a long enough secret");
+        Entity {
+            kind: "client",
+            name: "x".to_owned(),
+            at: Location {
+                file: "clients/x.toml".to_owned(),
+                line: 1,
+                column: 1,
+                text: None,
+            },
+            table: "Clients",
+            key: "ClientId",
+            set: vec![
+                ("Enabled", Cell::Bool(true)),
+                ("ConsentLifetime", Cell::Null),
+                // Of another version: this database does not have it.
+                ("RequireDPoP", Cell::Bool(false)),
+            ],
+            fresh: vec![("NonEditable", Cell::Bool(false))],
+            children: vec![
+                Children {
+                    table: "ClientScopes",
+                    parent: "ClientId",
+                    key: &["Scope"],
+                    value: None,
+                    rows: vec![vec!["a".to_owned()], vec!["b".to_owned()]],
+                },
+                Children {
+                    table: "ClientProperties",
+                    parent: "ClientId",
+                    key: &["Key"],
+                    value: Some("Value"),
+                    rows: vec![vec!["k".to_owned(), "v".to_owned()]],
+                },
+            ],
+            secrets: Some(Secrets {
+                table: "ClientSecrets",
+                parent: "ClientId",
+                wanted: vec![Hashed {
+                    source: SecretSource {
+                        variable: "X_SECRET".to_owned(),
+                        description: None,
+                        expires: None,
+                    },
+                    sha256: hash(&secret),
+                    sha512: hash_512(&secret),
+                }],
+                existing: false,
+            }),
+        }
+    }
+
+    fn live(client: Value, scopes: &[&str], secrets: &[&str]) -> Live {
+        let scopes = (10..)
+            .zip(scopes)
+            .map(|(id, scope)| json!({"Id": id, "Scope": scope, "ClientId": 7}));
+        let secrets = (20..).zip(secrets);
+        let secrets =
+            secrets.map(|(id, value)| json!({"Id": id, "Type": "SharedSecret", "Value": value, "ClientId": 7}));
+        Live::of(&[
+            (
+                "Clients",
+                json!([client, {"Id": 8, "ClientId": "other", "Enabled": true}]),
+            ),
+            (
+                "ClientScopes",
+                Value::from(
+                    scopes
+                        .chain([json!({"Id": 99, "Scope": "z", "ClientId": 8})])
+                        .collect::<Vec<_>>(),
+                ),
+            ),
+            (
+                "ClientProperties",
+                json!([{"Id": 30, "Key": "k", "Value": "v", "ClientId": 7}]),
+            ),
+            ("ClientSecrets", Value::from(secrets.collect::<Vec<_>>())),
+        ])
+    }
+
+    fn right() -> Value {
+        json!({"Id": 7, "ClientId": "x", "Enabled": true, "ConsentLifetime": null, "NonEditable": false})
+    }
+
+    fn good_hash() -> String {
+        hash(&Secret::new("a long enough secret"))
+    }
+
+    #[test]
+    fn what_is_right_is_left_alone() {
+        let plan = plan(&[client()], &schema(), &live(right(), &["a", "b"], &[&good_hash()])).unwrap();
+        assert!(plan.changes.is_empty(), "{:?}", plan.changes);
+        assert_eq!(plan.unchanged, 1);
+        assert_eq!(plan.undeclared, [("client", "other".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_missing_is_created_with_all_that_an_insert_needs() {
+        let plan = plan(&[client()], &schema(), &Live::default()).unwrap();
+        let [change] = plan.changes.as_slice() else {
+            panic!("{:?}", plan.changes)
+        };
+        assert_eq!(change.action, Action::Create);
+        let Parent::Insert { cells, .. } = &change.parent else {
+            panic!("{:?}", change.parent)
+        };
+        let columns: Vec<_> = cells.iter().map(|(column, _)| *column).collect();
+        assert_eq!(columns, ["ClientId", "Enabled", "ConsentLifetime", "NonEditable"]);
+        assert_eq!(change.children.len(), 4);
+        assert!(
+            change
+                .details
+                .iter()
+                .all(|detail| !format!("{detail:?}").contains(&good_hash()))
+        );
+    }
+
+    #[test]
+    fn a_difference_is_mended_row_by_row() {
+        let client_row = json!({"Id": 7, "ClientId": "X", "Enabled": 0, "ConsentLifetime": 5, "NonEditable": false});
+        let plan = plan(
+            &[client()],
+            &schema(),
+            &live(client_row, &["a", "c", "a"], &["bm90IGEgaGFzaA=="]),
+        )
+        .unwrap();
+        let [change] = plan.changes.as_slice() else {
+            panic!("{:?}", plan.changes)
+        };
+        let Parent::Update { cells, id: 7, .. } = &change.parent else {
+            panic!("{:?}", change.parent)
+        };
+        let columns: Vec<_> = cells.iter().map(|(column, _)| *column).collect();
+        assert_eq!(columns, ["ClientId", "Enabled", "ConsentLifetime", "Updated"]);
+        let deleted: Vec<_> = change
+            .children
+            .iter()
+            .filter_map(|write| match write {
+                Write::Delete { id, .. } => Some(*id),
+                _ => None,
+            })
+            .collect();
+        // The scope that is not declared, and the one that stands there twice.
+        assert_eq!(deleted, [11, 12]);
+        let inserted = change
+            .children
+            .iter()
+            .filter(|write| matches!(write, Write::Insert { .. }))
+            .count();
+        // The scope b and the secret. The row that holds no hash is told and kept.
+        assert_eq!(inserted, 2);
+        assert!(plan.warnings[0].contains("holds no hash"), "{:?}", plan.warnings);
+    }
+
+    #[test]
+    fn what_is_not_editable_is_refused_only_if_it_differs() {
+        let mut row = right();
+        row["NonEditable"] = json!(true);
+        assert!(plan(&[client()], &schema(), &live(row.clone(), &["a", "b"], &[&good_hash()])).is_ok());
+        let error = plan(&[client()], &schema(), &live(row, &["a"], &[&good_hash()])).unwrap_err();
+        assert!(error.message().contains("not editable"));
+        assert_eq!(
+            error.location().map(|place| place.file.as_str()),
+            Some("clients/x.toml")
+        );
+    }
+
+    #[test]
+    fn a_column_that_nobody_knows_stops_an_insert() {
+        let schema = Schema::of(&[("Clients", &["Id", "!ClientId", "!Enabled", "!NonEditable", "!Mystery"])]);
+        let error = plan(&[client()], &schema, &Live::default()).unwrap_err();
+        assert!(error.message().contains("Clients.Mystery"));
+    }
+}

@@ -206,3 +206,68 @@ pub fn short_grant_type(grant_type: &str) -> &str {
         grant_type
     }
 }
+
+#[cfg(test)]
+impl Schema {
+    /// Tables with their columns; `!` before a column that an insert has to name.
+    pub fn of(tables: &[(&str, &[&str])]) -> Self {
+        let column = |name: &&str| Column {
+            name: name.trim_start_matches('!').to_owned(),
+            needed: name.starts_with('!'),
+        };
+        let table = |(name, columns): &(&str, &[&str])| (name.to_lowercase(), columns.iter().map(column).collect());
+        Self {
+            tables: tables.iter().map(table).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Live {
+    /// Tables with their rows, as JSON.
+    pub fn of(tables: &[(&'static str, Value)]) -> Self {
+        let row = |row: &Value| {
+            let columns = row.as_object().cloned().unwrap_or_default();
+            Row(columns
+                .into_iter()
+                .map(|(name, value)| (name.to_lowercase(), value))
+                .collect())
+        };
+        let table = |(name, list): &(&'static str, Value)| {
+            (
+                *name,
+                list.as_array()
+                    .map(|list| list.iter().map(row).collect())
+                    .unwrap_or_default(),
+            )
+        };
+        Self {
+            tables: tables.iter().map(table).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_told_by_tables_and_columns() {
+        let all: Vec<(&str, &[&str])> = TABLES.iter().map(|table| (*table, ["Id"].as_slice())).collect();
+        assert_eq!(Schema::of(&all).version().unwrap(), "IdentityServer4 4.1");
+        let with = |table: &'static str, column: &'static [&'static str]| {
+            let mut all = all.clone();
+            all.retain(|(name, _)| *name != table);
+            all.push((table, column));
+            Schema::of(&all).version().map(str::to_owned)
+        };
+        assert_eq!(
+            with("ApiResources", &["RequireResourceIndicator"]).unwrap(),
+            "Duende IdentityServer 5"
+        );
+        assert_eq!(with("clients", &["cibalifetime"]).unwrap(), "Duende IdentityServer 6.0");
+        assert!(with("ApiClaims", &["Id"]).unwrap_err().message().contains("2 or 3"));
+        let error = Schema::default().version().unwrap_err();
+        assert!(error.help().unwrap().contains("migrate::up"));
+    }
+}

@@ -277,7 +277,7 @@ mod tests {
     fn dates_are_iso_8601() {
         // 2026-11-22 is day 739,941 after 0001-01-01.
         let day = Date::new(739_941);
-        let at = Time::new(81_150_1234567, 7);
+        let at = Time::new(811_501_234_567, 7);
         assert_eq!(to_json(&ColumnData::Date(Some(day))), "2026-11-22");
         assert_eq!(to_json(&ColumnData::Time(Some(at))), "22:32:30.1234567");
         let both = DateTime2::new(day, at);

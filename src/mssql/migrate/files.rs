@@ -123,7 +123,7 @@ fn read_one(path: &Path) -> Result<Migration> {
 fn decode(bytes: Vec<u8>) -> Option<String> {
     let units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-        if rest.len() % 2 == 0 {
+        if rest.len().is_multiple_of(2) {
             String::from_utf16(&units).ok()
         } else {
             None
