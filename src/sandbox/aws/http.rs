@@ -43,7 +43,7 @@ impl HttpConnector for Client {
                 .into_body()
                 .collect()
                 .await
-                .map_err(|error| ConnectorError::user(error))?
+                .map_err(ConnectorError::user)?
                 .to_bytes();
             // SQLite blocks, so the work is done off the threads that run futures.
             let reply = tokio::task::spawn_blocking(move || {

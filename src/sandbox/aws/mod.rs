@@ -34,6 +34,8 @@ pub mod store;
 pub mod sts;
 pub mod tagging;
 pub mod tags;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;

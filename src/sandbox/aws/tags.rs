@@ -121,13 +121,25 @@ pub fn to_lower_list(tags: &Tags) -> Value {
         .collect()
 }
 
-/// What is wrong with tags that a user gives, in words; each service wraps them in its own code. Rules: 50 tags, keys of
-/// 128 and values of 256 characters, no key with the prefix `aws:`, and only letters, digits, spaces and `+-=._:/@`.
+/// What is wrong with tags that a user gives, in words; each service wraps them in its own code. The limits of
+/// [`check_limits`], and only letters, digits, spaces and `+-=._:/@`.
 pub fn check(added: &Tags) -> Result<(), String> {
+    check_limits(added)?;
     let alphabet = |text: &str| {
         text.chars()
             .all(|c| c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c))
     };
+    match added.iter().find(|(key, value)| !alphabet(key) || !alphabet(value)) {
+        Some((key, _)) => Err(format!(
+            "Tag '{key}' has characters that are not allowed: letters, digits, spaces and + - = . _ : / @ are"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// As [`check`] for EC2, which takes any character: 50 tags, keys of 128 and values of 256 characters, no key with the
+/// prefix `aws:`.
+pub fn check_limits(added: &Tags) -> Result<(), String> {
     if added.len() > MOST {
         return Err(format!("The maximum number of tags per resource is {MOST}"));
     }
@@ -145,11 +157,6 @@ pub fn check(added: &Tags) -> Result<(), String> {
         if key.to_ascii_lowercase().starts_with("aws:") {
             return Err(format!(
                 "Tag keys starting with 'aws:' are reserved for system use: '{key}'"
-            ));
-        }
-        if !alphabet(key) || !alphabet(value) {
-            return Err(format!(
-                "Tag '{key}' has characters that are not allowed: letters, digits, spaces and + - = . _ : / @ are"
             ));
         }
     }

@@ -3,6 +3,7 @@
 //! Source: EC2 API reference, `AuthorizeSecurityGroupIngress`, `RevokeSecurityGroupIngress`, `SecurityGroupRule`; VPC
 //! user guide, "Security group rules" and "Amazon VPC quotas" (60 rules in each direction).
 
+use indexmap::IndexMap;
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -462,21 +463,20 @@ fn shown(call: &Call<'_>, rule: &Rule) -> Answer {
 
 /// The rules as DescribeSecurityGroups shows them: one permission for each protocol and range of ports.
 pub fn permissions<'a>(call: &Call<'_>, rules: impl Iterator<Item = &'a Rule>) -> Value {
-    let mut permissions: Vec<((&str, i64, i64), Vec<&Rule>)> = Vec::new();
+    let mut permissions: IndexMap<(&str, i64, i64), Vec<&Rule>> = IndexMap::new();
     for rule in rules {
-        let key = (rule.protocol.as_str(), rule.from, rule.to);
-        match permissions.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, members)) => members.push(rule),
-            None => permissions.push((key, vec![rule])),
-        }
+        permissions
+            .entry((&rule.protocol, rule.from, rule.to))
+            .or_default()
+            .push(rule);
     }
     permissions
         .into_iter()
-        .map(|((protocol, from, to), rules)| permission(call, protocol, from, to, &rules))
+        .map(|(ports, rules)| permission(call, ports, &rules))
         .collect()
 }
 
-fn permission(call: &Call<'_>, protocol: &str, from: i64, to: i64, rules: &[&Rule]) -> Value {
+fn permission(call: &Call<'_>, (protocol, from, to): (&str, i64, i64), rules: &[&Rule]) -> Value {
     let with = |rule: &Rule, mut shown: Value| {
         if let Some(description) = &rule.description {
             shown["Description"] = Value::String(description.clone());

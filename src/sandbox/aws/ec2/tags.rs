@@ -190,7 +190,7 @@ const LISTING: Listing = Listing {
 };
 
 fn add(call: &Call<'_>, arn: &str, added: &Tags) -> Result<(), Fault> {
-    tags::check(added).map_err(|message| Fault::new("InvalidParameterValue", message))?;
+    tags::check_limits(added).map_err(|message| Fault::new("InvalidParameterValue", message))?;
     let mut all = tags::of(call, arn)?;
     all.extend(added.clone());
     if all.len() > tags::MOST {
