@@ -22,5 +22,6 @@ pub mod output;
 pub mod session;
 
 pub mod cli;
+pub mod commands;
 pub mod repl;
 pub mod script;

@@ -357,12 +357,8 @@ pub enum Encryption {
     /// All of it, or no connection.
     #[default]
     Required,
-    /// All of it where the server can.
-    On,
-    /// Only the login.
+    /// Nothing, not even the login: for a server behind a tunnel that encrypts.
     Off,
-    /// Nothing, not even the login.
-    None,
 }
 
 /// The database.
@@ -378,7 +374,7 @@ pub struct Database {
     pub port: u16,
     /// The database on the server. It is created where it is missing.
     pub name: String,
-    /// `required`, `on` (where the server can), `off` (only the login) or `none`.
+    /// `required`, or `off` for a server behind a tunnel that encrypts.
     pub encryption: Encryption,
     /// Whether any certificate of the server is accepted.
     pub trust_certificate: bool,
@@ -445,57 +441,32 @@ impl Wait {
     }
 }
 
-/// The longest time that each kind of waiting may take: `30s`, `10m`, `1h 30m`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+/// The longest time that each kind of waiting may take: `30s`, `10m`, `1h 30m`. What is not given is bounded by what the
+/// kind of resource usually takes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waits {
     /// Until a resource is ready.
-    pub resource: Wait,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Wait>,
     /// Until a deployment of the service is done.
-    pub service: Wait,
-    /// Until a database answers.
-    pub database: Wait,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Wait>,
+    /// Until a database answers, or another run gives it free (`2m`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Wait>,
     /// Until a resource is gone.
-    pub delete: Wait,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delete: Option<Wait>,
     /// Single kinds of resources, as `replication_group = "20m"`; they come before `resource` and `delete`.
     #[schemars(with = "BTreeMap<String, Wait>")]
     pub kinds: IndexMap<String, Wait>,
 }
 
-impl Default for Waits {
-    fn default() -> Self {
-        Self {
-            resource: Wait::new("20m"),
-            service: Wait::new("15m"),
-            database: Wait::new("2m"),
-            delete: Wait::new("30m"),
-            kinds: IndexMap::new(),
-        }
-    }
-}
-
 impl Waits {
-    /// How long a resource of this kind may take until it is ready.
-    pub fn ready(&self, kind: &str) -> Duration {
-        Self::time(self.kinds.get(kind).unwrap_or(&self.resource))
-    }
-
-    /// How long a resource of this kind may take until it is gone.
-    pub fn gone(&self, kind: &str) -> Duration {
-        Self::time(self.kinds.get(kind).unwrap_or(&self.delete))
-    }
-
-    pub fn service(&self) -> Duration {
-        Self::time(&self.service)
-    }
-
+    /// How long connecting to a database may take, and waiting for its lock.
     pub fn database(&self) -> Duration {
-        Self::time(&self.database)
-    }
-
-    /// A loaded environment has right ones: the rules refuse others.
-    fn time(wait: &Wait) -> Duration {
-        wait.parse().unwrap_or(Duration::from_secs(600))
+        self.database.as_ref().and_then(Wait::parse).unwrap_or(Duration::from_secs(120))
     }
 }
 

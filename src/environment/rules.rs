@@ -624,7 +624,9 @@ fn waits(waits: &Waits, problems: &mut Problems) {
         }
     };
     for (key, wait) in single {
-        check(&["waits", key], wait, problems);
+        if let Some(wait) = wait {
+            check(&["waits", key], wait, problems);
+        }
     }
     for (kind, wait) in &waits.kinds {
         check(&["waits", "kinds", kind], wait, problems);

@@ -63,8 +63,8 @@ fn a_few_lines_are_enough() {
         }
     );
     assert_eq!((environment.ecs.cpu, environment.ecs.memory), (256, 512));
-    assert_eq!(environment.waits.ready("vpc"), Duration::from_secs(20 * 60));
-    assert_eq!(environment.waits.gone("vpc"), Duration::from_secs(30 * 60));
+    assert_eq!(environment.waits.resource, None);
+    assert_eq!(environment.waits.database(), Duration::from_secs(120));
 }
 
 #[test]
@@ -170,9 +170,10 @@ fn tags_have_the_form_that_aws_takes() {
 fn times_are_written_as_people_write_them() {
     let waits = "[waits]\nresource = \"90s\"\ndelete = \"1h 30m\"\nkinds = { vpc = \"5 minutes\" }\n";
     let environment = load(&format!("{SMALL}{waits}")).unwrap();
-    assert_eq!(environment.waits.ready("subnet"), Duration::from_secs(90));
-    assert_eq!(environment.waits.ready("vpc"), Duration::from_secs(300));
-    assert_eq!(environment.waits.gone("subnet"), Duration::from_secs(5400));
+    let time = |wait: &Option<Wait>| wait.as_ref().and_then(Wait::parse);
+    assert_eq!(time(&environment.waits.resource), Some(Duration::from_secs(90)));
+    assert_eq!(time(&environment.waits.delete), Some(Duration::from_secs(5400)));
+    assert_eq!(environment.waits.kinds["vpc"].parse(), Some(Duration::from_secs(300)));
     assert_eq!(
         with("[waits]\nservice = \"soon\"\ndatabase = \"-1s\"\nkinds = { vpc = \"9999h\" }\n").len(),
         3

@@ -174,6 +174,11 @@ impl Printer {
         }
     }
 
+    /// The value as a table, as wide as the terminal.
+    pub fn table(&self, value: &Value) -> String {
+        table::render(value, Shape { width: self.width(), rows: None })
+    }
+
     /// A JSON document on standard output.
     pub fn document(&self, json: &serde_json::Value) -> Result<()> {
         self.out(&format!("{}\n", json::pretty(json)))

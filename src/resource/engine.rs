@@ -64,6 +64,8 @@ pub struct EngineOptions {
     pub with_data: BTreeSet<String>,
     /// `--purge-secrets`.
     pub purge_secrets: bool,
+    /// Why nothing may be written, when that is so: a protected environment.
+    pub refusal: Option<Error>,
     /// From which client tokens are derived; different for each run.
     pub seed: String,
 }
@@ -191,11 +193,13 @@ impl Engine {
         self.0.options.journal.write(event, facts);
     }
 
-    /// Refuses to start a write once the run has been interrupted.
+    /// Refuses to start a write once the run has been interrupted, and in an environment that must not be changed.
+    /// Every write comes after it.
     pub fn may_write(&self) -> Result<()> {
-        match self.cancel().is_cancelled() {
-            true => Err(Error::interrupted()),
-            false => Ok(()),
+        match &self.0.options.refusal {
+            _ if self.cancel().is_cancelled() => Err(Error::interrupted()),
+            Some(refusal) => Err(refusal.clone()),
+            None => Ok(()),
         }
     }
 
@@ -265,7 +269,9 @@ impl Engine {
     /// Finds, creates or changes a resource in the background. Asking twice for the same is one resource; asking twice
     /// for different things under one name is an error.
     pub fn ensure(&self, kind: &str, options: Value, origin: Origin) -> Result<Handle> {
-        self.may_write()?;
+        if self.cancel().is_cancelled() {
+            return Err(Error::interrupted());
+        }
         let kind = self.kind(kind)?.clone();
         let about = kind.about();
         self.check_options(about, &options)?;

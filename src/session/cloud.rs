@@ -27,7 +27,7 @@ pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: C
     let aws = match (environment.aws.is_sandbox(), sandbox) {
         (true, Some(sandbox)) => {
             let config = embedded(&environment.aws.region, sandbox);
-            let account = environment.aws.account.as_deref().unwrap_or(crate::sandbox::ACCOUNT);
+            let account = environment.aws.account.as_deref().unwrap_or(crate::sandbox::aws::ACCOUNT);
             Aws::new(&config, account, true, calls)
         }
         (true, None) => return Err(Error::failed("the sandbox is not open")),
@@ -56,7 +56,7 @@ pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: C
 
 /// The configuration for the sandbox, made by hand: the default chain would look for profiles and metadata services.
 fn embedded(region: &str, sandbox: &Sandbox) -> SdkConfig {
-    let credentials = Credentials::from_keys("AKIASANDBOX000000000", "sandbox", None);
+    let credentials = Credentials::new("AKIASANDBOX000000000", "sandbox", None, None, "sandbox");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))

@@ -5,7 +5,6 @@
 
 mod cloud;
 mod database;
-mod facts;
 mod variables;
 
 use std::collections::BTreeSet;
@@ -16,9 +15,9 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::calls::Calls;
-use crate::aws::{self};
+use crate::aws;
 use crate::cli;
-use crate::environment::Environment;
+use crate::environment::{Environment, Wait};
 use crate::error::{Error, Result};
 use crate::identity;
 use crate::mssql;
@@ -26,10 +25,9 @@ use crate::resource::journal::Journal;
 use crate::resource::progress::Progress;
 use crate::resource::tags;
 use crate::resource::wait::{Limits, Pace};
-use crate::resource::{Engine, EngineOptions, Scope};
+use crate::resource::{Engine, EngineOptions, Scope, Verb};
 use crate::sandbox::{self, Sandbox};
 
-pub use facts::facts;
 pub use variables::{Purpose, Variables};
 
 /// The folder below the root that a run leaves behind for people: journal and history.
@@ -50,21 +48,23 @@ impl Session {
         options: &cli::Options,
         progress: Arc<dyn Progress>,
         cancel: CancellationToken,
+        more: Vec<Verb>,
     ) -> Result<Self> {
         let environment = Arc::new(environment);
         let sandbox = match environment.aws.is_sandbox() || environment.database.is_sandbox() {
             true => Some(Sandbox::open(
                 &sandbox_folder(&environment.root),
-                sandbox::Options { time_scale: environment.sandbox.time_scale },
+                sandbox::Options { time_scale: environment.sandbox.time_scale, ..sandbox::Options::default() },
             )?),
             false => None,
         };
-        let variables = Variables::new(&environment, sandbox.as_ref().map(|sandbox| sandbox.vault().clone()));
+        let variables = Variables::new(&environment, sandbox.as_ref());
         let calls = Calls::default();
         let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone()).await?;
-        let database = database::setup(&environment, sandbox.as_ref(), &variables)?;
+        let database = database::setup(&environment, sandbox.as_ref(), &variables);
 
-        let mut verbs = aws::verbs(&cloud.aws);
+        let mut verbs = more;
+        verbs.extend(aws::verbs(&cloud.aws));
         verbs.extend(mssql::verbs::verbs(&database));
         verbs.extend(identity::verbs::verbs(&identity::verbs::Setup {
             database: database.clone(),
@@ -96,10 +96,21 @@ impl Session {
             allow_replace: names(&options.allow_replace),
             with_data: names(&options.with_data),
             purge_secrets: options.purge_secrets,
+            refusal: refusal(&environment, options),
             seed: uuid::Uuid::new_v4().to_string(),
         });
         Ok(Self { environment, engine, variables, calls })
     }
+}
+
+/// Why nothing may be changed: a protected environment that was not confirmed by its name.
+fn refusal(environment: &Environment, options: &cli::Options) -> Option<Error> {
+    let name = &environment.name;
+    let refused = environment.protect && options.confirm.as_ref() != Some(name);
+    refused.then(|| {
+        Error::declined(format!("{name} is protected: nothing was changed"))
+            .hint(format!("`--confirm {name}` allows it, and `--yes` does not"))
+    })
 }
 
 /// Where the embedded cloud is kept: `IACSH_SANDBOX`, else `.sandbox` below the root.
@@ -149,13 +160,10 @@ fn commit(root: &Path) -> Option<String> {
 
 fn limits(environment: &Environment) -> Limits {
     let waits = &environment.waits;
+    let time = |wait: &Option<Wait>| wait.as_ref().and_then(Wait::parse);
     let kinds = waits.kinds.iter().filter_map(|(kind, wait)| Some((kind.replace('_', "-"), wait.parse()?)));
-    let mut limits = Limits {
-        create: waits.resource.as_ref().and_then(|wait| wait.parse()),
-        delete: waits.delete.as_ref().and_then(|wait| wait.parse()),
-        kinds: kinds.collect(),
-    };
-    if let Some(service) = waits.service.as_ref().and_then(|wait| wait.parse()) {
+    let mut limits = Limits { create: time(&waits.resource), delete: time(&waits.delete), kinds: kinds.collect() };
+    if let Some(service) = time(&waits.service) {
         limits.kinds.entry("service".into()).or_insert(service);
     }
     limits

@@ -24,11 +24,11 @@ pub enum Purpose {
 #[derive(Clone)]
 pub struct Variables {
     environment: String,
-    vault: Option<Arc<Vault>>,
+    sandbox: Option<Sandbox>,
 }
 
 impl Variables {
-    pub fn new(environment: &Environment, vault: Option<Arc<Vault>>) -> Self {
+    pub fn new(environment: &Environment, sandbox: Option<Sandbox>) -> Self {
         Self { environment: environment.name.clone(), vault }
     }
 

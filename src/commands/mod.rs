@@ -1,0 +1,202 @@
+//! What the command line can ask for: one file for each command.
+
+mod destroy;
+mod env;
+mod interface;
+mod prompt;
+mod sandbox;
+mod script;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Action, Invocation, Options};
+use crate::environment::{Environment, find_root};
+use crate::error::{Error, Result};
+use crate::output::Printer;
+use crate::output::progress::Told;
+use crate::session::Session;
+
+/// Does what a command line says.
+pub fn run(invocation: Invocation) -> ExitCode {
+    let printer = Printer::new(&invocation.options);
+    logging(&invocation.options);
+    let code = dispatch(&invocation, &printer).unwrap_or_else(|error| {
+        printer.error(&error);
+        error.exit() as u8
+    });
+    ExitCode::from(code)
+}
+
+/// An error of the command line itself, before there are options.
+pub fn refuse(error: &Error) -> ExitCode {
+    Printer::new(&Options::default()).error(error);
+    ExitCode::from(error.exit() as u8)
+}
+
+fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
+    match &invocation.action {
+        Action::Show(text) => printer.show(text).map(|()| 0),
+        Action::EnvList => env::list(&root(None)?, printer),
+        Action::EnvCheck(name) => {
+            let name = name.as_deref().unwrap_or(&invocation.options.env);
+            env::check(&root(None)?, name, printer)
+        }
+        Action::SandboxReset => sandbox::reset(&root(None)?, &invocation.options, printer),
+        Action::ScriptHelp(file) => Run::begin(invocation, printer, Some(file))?.help(file),
+        Action::Script(file) => {
+            if !file.is_file() {
+                return Err(missing(file));
+            }
+            Run::begin(invocation, printer, Some(file))?.file(file, &invocation.parameters)
+        }
+        Action::Expression(text) => Run::begin(invocation, printer, None)?.text("-c", text, &invocation.parameters),
+        Action::Stdin => {
+            let text = std::io::read_to_string(std::io::stdin())
+                .map_err(|error| Error::invalid(format!("standard input cannot be read: {error}")))?;
+            Run::begin(invocation, printer, None)?.text("-", &text, &invocation.parameters)
+        }
+        Action::Destroy => Run::begin(invocation, printer, None)?.destroy(),
+        Action::Prompt => Run::begin(invocation, printer, None)?.prompt(),
+    }
+}
+
+/// The project's folder: the nearest parent of the script, without one of the working directory, with `environments/`.
+fn root(script: Option<&Path>) -> Result<PathBuf> {
+    let start = match script.and_then(Path::parent) {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    find_root(start)
+}
+
+fn missing(file: &Path) -> Error {
+    let shown = file.display();
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .map(|entries| entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+        .unwrap_or_default();
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let error = Error::invalid(format!("there is no script {shown}"));
+    match crate::error::nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean {}?", folder.join(near).display())),
+        None => error.hint("`iacsh --help` shows how scripts are run"),
+    }
+}
+
+/// One run: the session and what it needs of the process.
+struct Run<'a> {
+    printer: &'a Printer,
+    options: &'a Options,
+    root: PathBuf,
+    session: Session,
+    /// Keeps the session's work going; evaluation happens on a thread of its own.
+    runtime: tokio::runtime::Runtime,
+    cancel: CancellationToken,
+}
+
+impl<'a> Run<'a> {
+    fn begin(invocation: &'a Invocation, printer: &'a Printer, script: Option<&Path>) -> Result<Self> {
+        let root = root(script)?;
+        let environment = Environment::load(&root, &invocation.options.env)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(4)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::failed(format!("no threads: {error}")))?;
+        let cancel = CancellationToken::new();
+        runtime.spawn(interruptions(cancel.clone(), printer.clone()));
+        let progress = Arc::new(Told::new(printer.clone()));
+        let verb = destroy::verb(&environment, printer, &invocation.options);
+        let session =
+            runtime.block_on(Session::open(environment, &invocation.options, progress, cancel.clone(), vec![verb]))?;
+        Ok(Self { printer, options: &invocation.options, root, session, runtime, cancel })
+    }
+}
+
+/// The first Ctrl-C or SIGTERM starts nothing new, leaves every wait, and lets calls in flight be answered. The second
+/// does not wait.
+async fn interruptions(cancel: CancellationToken, printer: Printer) {
+    let mut count = 0;
+    loop {
+        interruption().await;
+        count += 1;
+        if count > 1 {
+            std::process::exit(crate::error::Exit::Interrupted as i32);
+        }
+        if !cancel.is_cancelled() {
+            printer.message("interrupted: calls in flight are waited for; once more ends at once");
+            cancel.cancel();
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn interruption() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // A process that cannot have a handler keeps the system's: the signal ends it, which is safe at any point.
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn interruption() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// `-v` shows each call and how long it took, `-vv` what iacsh itself does. `IACSH_LOG` takes filters of
+/// tracing-subscriber. Every line is masked.
+fn logging(options: &Options) {
+    use tracing_subscriber::EnvFilter;
+    let filter = match options.verbose {
+        0 => "off",
+        1 => "iacsh::calls=info",
+        _ => "iacsh=debug",
+    };
+    let filter = std::env::var("IACSH_LOG").unwrap_or_else(|_| filter.to_owned());
+    if filter == "off" {
+        return;
+    }
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(Masked)
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .init();
+}
+
+/// Standard error, with secrets masked.
+#[derive(Clone, Copy)]
+struct Masked;
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Masked {
+    type Writer = Masked;
+
+    fn make_writer(&self) -> Masked {
+        Masked
+    }
+}
+
+impl std::io::Write for Masked {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        std::io::stderr().write_all(crate::secret::mask(&text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}

@@ -1,0 +1,24 @@
+//! `iacsh sandbox reset`.
+
+use std::path::Path;
+
+use crate::cli::Options;
+use crate::error::{Error, Result};
+use crate::output::Printer;
+use crate::session;
+
+/// Deletes everything that the embedded cloud keeps, after asking.
+pub fn reset(root: &Path, options: &Options, printer: &Printer) -> Result<u8> {
+    let folder = session::sandbox_folder(root);
+    if !folder.exists() {
+        printer.message(&format!("there is nothing in {}", folder.display()));
+        return Ok(0);
+    }
+    let question = format!("Delete the embedded cloud and its databases in {}?", folder.display());
+    if !printer.confirm(&question, options.yes)? {
+        return Err(Error::declined("nothing was deleted"));
+    }
+    session::reset_sandbox(root)?;
+    printer.message("the sandbox is empty");
+    Ok(0)
+}
