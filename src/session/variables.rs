@@ -1,12 +1,10 @@
 //! Variables: the credentials that files name and never hold.
 
-use std::sync::Arc;
-
 use rand::RngExt;
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::sandbox::vault::Vault;
+use crate::sandbox::Sandbox;
 use crate::secret::Secret;
 
 /// What a variable is for, which decides what is generated on a sandbox.
@@ -28,8 +26,8 @@ pub struct Variables {
 }
 
 impl Variables {
-    pub fn new(environment: &Environment, sandbox: Option<Sandbox>) -> Self {
-        Self { environment: environment.name.clone(), vault }
+    pub fn new(environment: &Environment, sandbox: Option<&Sandbox>) -> Self {
+        Self { environment: environment.name.clone(), sandbox: sandbox.cloned() }
     }
 
     pub fn get(&self, name: &str, purpose: Purpose) -> Result<Secret> {
@@ -40,8 +38,8 @@ impl Variables {
             }
             Ok(_) | Err(std::env::VarError::NotPresent) => {}
         }
-        match &self.vault {
-            Some(vault) => vault.variable(&format!("{}/{name}", self.environment), || generate(purpose)),
+        match &self.sandbox {
+            Some(sandbox) => sandbox.vault().variable(&format!("{}/{name}", self.environment), || generate(purpose)),
             None => Err(Error::config(format!("the variable {name} is not set"))
                 .hint(format!("`iacsh env check {}` lists what the environment needs", self.environment))),
         }
