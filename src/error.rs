@@ -178,6 +178,14 @@ impl Error {
         Some(first)
     }
 
+    /// The errors that were put together with [`Error::all`], one by one.
+    pub fn split(mut self) -> Vec<Self> {
+        let others = std::mem::take(&mut self.0.others);
+        let mut all = vec![self];
+        all.extend(others.into_iter().flat_map(Error::split));
+        all
+    }
+
     pub fn exit(&self) -> Exit {
         self.0.exit
     }

@@ -1,1 +1,36 @@
-//! (to come)
+//! The Rhai engine: what a script can call, how it is checked before it runs, and how its errors are told.
+//!
+//! [`Shell`] puts everything together for one run or one prompt. A script's text goes through [`preflight`] before
+//! anything is done; while it runs, its values cross to [`crate::value`] in [`values`] and its errors to
+//! [`crate::error`] in [`diagnostics`]. The engine runs on a thread of its own with a large stack, never on a worker of
+//! the runtime, so that natives can wait.
+
+mod diagnostics;
+mod engine;
+mod flow;
+mod help;
+mod lazy;
+mod lex;
+mod markers;
+mod natives;
+mod options;
+mod parallel;
+mod params;
+mod preflight;
+mod repl_support;
+mod resolver;
+mod run;
+mod sources;
+mod stdlib;
+mod step;
+mod values;
+
+pub use engine::{Interface, ScriptContext, Shell};
+pub use params::{Parameter, ScriptHelp};
+pub use preflight::{Checked, Directory};
+
+pub use run::{Finished, Input};
+pub use step::{Answer, Step, Stepper};
+
+
+
