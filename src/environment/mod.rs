@@ -10,8 +10,6 @@ mod rules;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, nearest};
-use crate::map;
-use crate::value::{Map, Value};
 
 pub use document::Document;
 pub use model::*;
@@ -74,29 +72,6 @@ impl Environment {
         name.clone_into(&mut environment.name);
         root.clone_into(&mut environment.root);
         Ok(environment)
-    }
-
-    /// What a script sees: the file with its defaults filled in and the environment's name. A key that is not given and
-    /// has no default is not there, so that `"vpc" in env().network` tells which kind of network is meant.
-    pub fn to_value(&self) -> Result<Value> {
-        let mut map = map! { "name" => self.name.as_str() };
-        if let Value::Map(rest) = Value::from_serialize(self)? {
-            map.extend(rest);
-        }
-        let network: Map = match self.network.plan() {
-            NetworkPlan::Make { cidr, zones, nat } => {
-                map! { "cidr" => cidr.to_string(), "zones" => Value::from_serialize(&zones)?, "nat" => nat }
-            }
-            NetworkPlan::Use {
-                vpc,
-                public_subnets,
-                private_subnets,
-            } => {
-                map! { "vpc" => vpc, "public_subnets" => public_subnets, "private_subnets" => private_subnets }
-            }
-        };
-        map.insert("network".into(), Value::Map(network));
-        Ok(Value::Map(map))
     }
 
     /// `PROJECT-NAME`: the beginning of the names of all resources.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use ipnet::Ipv4Net;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// `environments/NAME.toml`: one environment of a project.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
     /// The file's name without `.toml`.
@@ -34,7 +34,7 @@ pub struct Environment {
     #[serde(default)]
     pub network: Network,
     /// The public address. Without it the load balancer speaks HTTP under its own name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub address: Option<Address>,
     /// The cache.
     #[serde(default)]
@@ -53,7 +53,7 @@ pub struct Environment {
 }
 
 /// Where the resources are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AwsTarget {
     /// The embedded cloud: no account, no cost.
@@ -64,7 +64,7 @@ pub enum AwsTarget {
 }
 
 /// Which cloud.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Aws {
     /// `sandbox` for the embedded cloud, `aws` for AWS or what answers at `endpoint`.
@@ -73,13 +73,13 @@ pub struct Aws {
     /// The region, as `eu-central-1`.
     pub region: String,
     /// The account, 12 digits. A run stops when the credentials belong to another one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub account: Option<String>,
     /// The profile in `~/.aws/config`. Without it the usual variables are read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub profile: Option<String>,
     /// The address of an AWS-compatible server, as `http://127.0.0.1:5000`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub endpoint: Option<String>,
 }
 
@@ -90,16 +90,16 @@ impl Aws {
 }
 
 /// Tags of every resource: the owner's list, and any others as `name = "text"`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct Tags {
     /// Who answers for the environment: a team, an address. Tag `owner`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub owner: Option<String>,
     /// Who pays for it. Tag `cost-center`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cost_center: Option<String>,
     /// The day after which nobody needs it, as `2027-01-31`, or `never`. Tag `iacsh:expires-at`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub expires_at: Option<String>,
     /// Any other tags.
     #[serde(flatten)]
@@ -123,7 +123,7 @@ impl Tags {
 }
 
 /// How many zones, or which.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Zones {
     Count(usize),
@@ -141,21 +141,21 @@ impl Zones {
 
 /// The network: `cidr`, `zones` and `nat` for one to make, or `vpc`, `public_subnets` and `private_subnets` for one that
 /// exists, which is then used and never changed.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
     /// The addresses of the VPC to make, as `10.0.0.0/16` (the default).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cidr: Option<String>,
     /// How many availability zones (2 when not given), or a list of their names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub zones: Option<Zones>,
     /// Whether private subnets reach the internet through a NAT gateway, which costs money by the hour. Without it the
     /// service runs in the public subnets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub nat: Option<bool>,
     /// The id of the VPC that exists, as `vpc-0123456789abcdef0`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub vpc: Option<String>,
     /// The ids of its subnets with a route to an internet gateway, in at least two zones.
     #[serde(default)]
@@ -212,7 +212,7 @@ impl Network {
 }
 
 /// The public address, for HTTPS.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     /// The host name, as `login.example.org`. It is the issuer of the tokens and must outlive the environment.
@@ -222,7 +222,7 @@ pub struct Address {
 }
 
 /// The engine of the cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RedisEngine {
     #[default]
@@ -240,7 +240,7 @@ impl RedisEngine {
 }
 
 /// The cache: an ElastiCache replication group.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Redis {
     /// `redis` or `valkey`.
@@ -256,7 +256,6 @@ pub struct Redis {
     /// Whether what is stored is encrypted.
     pub at_rest_encryption: bool,
     /// The name of a parameter group that exists, as `default.redis7`. Without it one is made.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter_group: Option<String>,
     /// The parameters of the group that is made, as `maxmemory-policy = "allkeys-lru"`.
     #[schemars(with = "BTreeMap<String, String>")]
@@ -279,7 +278,7 @@ impl Default for Redis {
 }
 
 /// The service: a Fargate service behind the load balancer.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ecs {
     /// `NAME:TAG` in the ECR repository of the project, or the full address of an image.
@@ -301,7 +300,7 @@ pub struct Ecs {
     pub health_path: String,
     /// The issuer of the tokens, as `https://login.example.org`. Without it: the public address, or the load
     /// balancer's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub issuer: Option<String>,
     /// Variables of the container. No credentials.
     #[serde(default)]
@@ -338,7 +337,7 @@ impl Ecs {
 }
 
 /// Where the database is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DatabaseTarget {
     /// The embedded subset of SQL Server.
@@ -351,7 +350,7 @@ pub enum DatabaseTarget {
 }
 
 /// How the connection to the server is encrypted, as the PRELOGIN message of MS-TDS 2.2.6.5 negotiates it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encryption {
     /// All of it, or no connection.
@@ -362,13 +361,12 @@ pub enum Encryption {
 }
 
 /// The database.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
     /// `sandbox` for the embedded one, `server` for a SQL Server that exists.
     pub target: DatabaseTarget,
     /// The server's host name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// The server's TCP port.
     pub port: u16,
@@ -416,7 +414,7 @@ impl Database {
 }
 
 /// A time that may pass, written as `30s`, `10m` or `1h 30m`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Wait(String);
 
@@ -441,37 +439,45 @@ impl Wait {
     }
 }
 
-/// The longest time that each kind of waiting may take: `30s`, `10m`, `1h 30m`. What is not given is bounded by what the
-/// kind of resource usually takes.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+/// The longest time that each kind of waiting may take: `30s`, `10m`, `1h 30m`. What is not given has the bound of its
+/// kind of resource.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waits {
     /// Until a resource is ready.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<Wait>,
     /// Until a deployment of the service is done.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Wait>,
-    /// Until a database answers, or another run gives it free (`2m`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub database: Option<Wait>,
     /// Until a resource is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub delete: Option<Wait>,
+    /// Until the database answers.
+    pub database: Wait,
     /// Single kinds of resources, as `replication_group = "20m"`; they come before `resource` and `delete`.
     #[schemars(with = "BTreeMap<String, Wait>")]
     pub kinds: IndexMap<String, Wait>,
 }
 
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            resource: None,
+            service: None,
+            delete: None,
+            database: Wait::new("2m"),
+            kinds: IndexMap::new(),
+        }
+    }
+}
+
 impl Waits {
-    /// How long connecting to a database may take, and waiting for its lock.
     pub fn database(&self) -> Duration {
-        self.database.as_ref().and_then(Wait::parse).unwrap_or(Duration::from_secs(120))
+        // A loaded environment has a right one: the rules refuse others.
+        self.database.parse().unwrap_or(Duration::from_secs(120))
     }
 }
 
 /// The embedded cloud.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sandbox {
     /// By how much the usual times of AWS are divided. 1 shows them as they are.

@@ -612,10 +612,10 @@ fn database(environment: &Environment, problems: &mut Problems) {
 
 fn waits(waits: &Waits, problems: &mut Problems) {
     let single = [
-        ("resource", &waits.resource),
-        ("service", &waits.service),
-        ("database", &waits.database),
-        ("delete", &waits.delete),
+        ("resource", waits.resource.as_ref()),
+        ("service", waits.service.as_ref()),
+        ("delete", waits.delete.as_ref()),
+        ("database", Some(&waits.database)),
     ];
     let check = |path: &[&str], wait: &Wait, problems: &mut Problems| {
         if wait.parse().is_none() {
@@ -623,10 +623,8 @@ fn waits(waits: &Waits, problems: &mut Problems) {
             problems.add(path, message, "as \"30s\", \"10m\" or \"1h 30m\"");
         }
     };
-    for (key, wait) in single {
-        if let Some(wait) = wait {
-            check(&["waits", key], wait, problems);
-        }
+    for (key, wait) in single.into_iter().filter_map(|(key, wait)| Some((key, wait?))) {
+        check(&["waits", key], wait, problems);
     }
     for (kind, wait) in &waits.kinds {
         check(&["waits", "kinds", kind], wait, problems);

@@ -63,8 +63,8 @@ fn a_few_lines_are_enough() {
         }
     );
     assert_eq!((environment.ecs.cpu, environment.ecs.memory), (256, 512));
-    assert_eq!(environment.waits.resource, None);
     assert_eq!(environment.waits.database(), Duration::from_secs(120));
+    assert_eq!(environment.waits.resource, None);
 }
 
 #[test]
@@ -169,11 +169,11 @@ fn tags_have_the_form_that_aws_takes() {
 #[test]
 fn times_are_written_as_people_write_them() {
     let waits = "[waits]\nresource = \"90s\"\ndelete = \"1h 30m\"\nkinds = { vpc = \"5 minutes\" }\n";
-    let environment = load(&format!("{SMALL}{waits}")).unwrap();
-    let time = |wait: &Option<Wait>| wait.as_ref().and_then(Wait::parse);
-    assert_eq!(time(&environment.waits.resource), Some(Duration::from_secs(90)));
-    assert_eq!(time(&environment.waits.delete), Some(Duration::from_secs(5400)));
-    assert_eq!(environment.waits.kinds["vpc"].parse(), Some(Duration::from_secs(300)));
+    let waits = load(&format!("{SMALL}{waits}")).unwrap().waits;
+    let seconds = |wait: Option<&Wait>| wait.and_then(Wait::parse).map(|time| time.as_secs());
+    assert_eq!(seconds(waits.resource.as_ref()), Some(90));
+    assert_eq!(seconds(waits.delete.as_ref()), Some(5400));
+    assert_eq!(seconds(waits.kinds.get("vpc")), Some(300));
     assert_eq!(
         with("[waits]\nservice = \"soon\"\ndatabase = \"-1s\"\nkinds = { vpc = \"9999h\" }\n").len(),
         3
@@ -310,27 +310,6 @@ fn the_root_is_the_nearest_directory_with_environments() {
     assert_eq!(find_root(&deep).unwrap(), directory.path().join("a"));
     let error = find_root(directory.path()).unwrap_err();
     assert_eq!(error.exit(), crate::error::Exit::Invalid);
-}
-
-#[test]
-fn a_script_sees_the_defaults_and_nothing_that_is_not_there() {
-    let json = load(SMALL).unwrap().to_value().unwrap().to_json();
-    assert_eq!(json["name"], "x");
-    assert_eq!(
-        json["network"],
-        serde_json::json!({ "cidr": "10.0.0.0/16", "zones": 2, "nat": false })
-    );
-    assert_eq!(json["redis"]["engine"], "redis");
-    assert_eq!(json["ecs"]["port"], 80);
-    for (section, key) in [
-        ("ecs", "issuer"),
-        ("redis", "parameter_group"),
-        ("database", "host"),
-        ("aws", "account"),
-    ] {
-        assert!(json[section].get(key).is_none(), "{section}.{key}");
-    }
-    assert!(json.get("address").is_none() && json.get("root").is_none());
 }
 
 #[test]

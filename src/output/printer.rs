@@ -132,6 +132,11 @@ impl Printer {
         self.0.verbose
     }
 
+    /// Whether a terminal shows colours.
+    pub fn colors(&self) -> bool {
+        self.0.err.color
+    }
+
     /// Whether a person can be asked: both ends of the conversation are terminals.
     pub fn can_ask(&self) -> bool {
         self.0.err.terminal && io::stdin().is_terminal()
