@@ -16,6 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+pub use self::aws::ACCOUNT;
 use self::aws::Aws;
 use self::vault::Vault;
 use crate::error::{Error, Exit, Result};
@@ -41,7 +42,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            account: aws::ACCOUNT.to_owned(),
+            account: ACCOUNT.to_owned(),
             time_scale: 1000,
             clock: Clock::System,
         }
@@ -124,7 +125,8 @@ impl Sandbox {
         &self.0.aws
     }
 
-    pub fn vault(&self) -> &Vault {
+    /// Encrypts what this sandbox keeps.
+    pub fn vault(&self) -> &Arc<Vault> {
         &self.0.vault
     }
 

@@ -64,18 +64,22 @@ impl Vault {
         self.open_for("", sealed)
     }
 
-    /// The variable of that name: the one that was kept, or else a new one from `generate`, which is kept from now on.
+    /// The variable of that name (`DB_PASSWORD`, `staging/DB_PASSWORD`): the one that was kept, or else a new one from `generate`, which is kept from now on.
     /// When two processes generate at once, both get the one that was written first.
     pub fn variable(&self, name: &str, generate: impl FnOnce() -> Secret) -> Result<Secret> {
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if !name
+            .split('/')
+            .all(|part| !part.is_empty() && part.bytes().all(allowed))
+        {
             return Err(Error::config(format!("`{name}` is not the name of a variable"))
-                .hint("names have letters, digits and underscores"));
+                .hint("names have letters, digits, `-` and `_`, and `/` between their parts"));
         }
-        let dir = self.dir.join(VARIABLES);
-        fs::create_dir_all(&dir).map_err(|error| on_disk(&dir, &error))?;
-        let sealed = create_once(&dir.join(name), || {
-            Zeroizing::new(self.seal_for(name, generate().expose()))
-        })?;
+        let path = self.dir.join(VARIABLES).join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| on_disk(folder, &error))?;
+        }
+        let sealed = create_once(&path, || Zeroizing::new(self.seal_for(name, generate().expose())))?;
         let text = self
             .open_for(name, &sealed)
             .map_err(|error| error.context(format!("the variable `{name}`")))?;
@@ -227,7 +231,14 @@ mod tests {
         vault.variable("A", || Secret::new("the first one")).unwrap();
         fs::copy(dir.path().join("variables/A"), dir.path().join("variables/B")).unwrap();
         assert!(vault.variable("B", || Secret::new("x")).is_err());
-        assert!(vault.variable("../A", || Secret::new("x")).is_err());
+        for name in ["", "../A", "/A", "A/", "a//b", "a b", "."] {
+            assert!(vault.variable(name, || Secret::new("x")).is_err(), "{name}");
+        }
+        vault.variable("staging/A", || Secret::new("another one")).unwrap();
+        assert_eq!(
+            vault.variable("A", || Secret::new("x")).unwrap().expose(),
+            "the first one"
+        );
     }
 
     #[cfg(unix)]
