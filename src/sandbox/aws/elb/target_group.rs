@@ -209,7 +209,7 @@ pub fn register_targets(call: &Call<'_>) -> Answer {
             // The sandbox has no instances, so none of them is there.
             return Err(Fault::new("InvalidTarget", format!("The following targets are not in a running state and cannot be registered: '{id}'")));
         }
-        group.add(call, id, target["Port"].as_i64(), target["AvailabilityZone"].as_str());
+        group.add(call, id, target["Port"].as_i64(), target["AvailabilityZone"].as_str(), call.now);
     }
     save(call, &group)?;
     answer(json!({}))
@@ -274,18 +274,19 @@ impl TargetGroup {
         self.members.get(member).and_then(Value::as_u64).unwrap_or_default()
     }
 
-    fn add(&mut self, call: &Call<'_>, id: &str, port: Option<i64>, zone: Option<&str>) {
+    fn add(&mut self, call: &Call<'_>, id: &str, port: Option<i64>, zone: Option<&str>, from: i64) {
         let port = port.or(self.port).unwrap_or_default();
         let real = Duration::from_secs(self.number("HealthCheckIntervalSeconds") * self.number("HealthyThresholdCount"));
+        let healthy = from + call.after(real) - call.now;
         self.targets.retain(|target| target.gone.is_none_or(|gone| gone > call.now));
         match self.targets.iter_mut().find(|target| target.id == id && target.port == port) {
             Some(target) if target.gone.is_none() => (),
-            Some(target) => (target.healthy, target.gone) = (call.after(real), None),
+            Some(target) => (target.healthy, target.gone) = (healthy, None),
             None => self.targets.push(Target {
                 id: id.to_owned(),
                 port,
                 zone: zone.map(str::to_owned),
-                healthy: call.after(real),
+                healthy,
                 gone: None,
             }),
         }
@@ -321,11 +322,11 @@ impl Target {
     }
 }
 
-/// Registers a task's address, as the service's scheduler does.
-pub fn register(call: &Call<'_>, arn: &str, address: &str, port: i64, zone: &str) -> Result<(), Fault> {
+/// Registers a task's address from the moment `from` on, as the service's scheduler does.
+pub fn register(call: &Call<'_>, arn: &str, address: &str, port: i64, zone: &str, from: i64) -> Result<(), Fault> {
     // A target group that was deleted under a service is the service's trouble: it writes an event, and goes on.
     let Some(mut group) = find(call, arn)? else { return Ok(()) };
-    group.add(call, address, Some(port), Some(zone));
+    group.add(call, address, Some(port), Some(zone), from);
     save(call, &group)
 }
 
