@@ -4,8 +4,13 @@
 //! line in [`verbs`].
 
 pub mod calls;
+pub mod elasticache;
 pub mod error;
+pub mod meant;
+pub mod plain;
 pub mod tags;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 
@@ -76,11 +81,15 @@ impl Aws {
 }
 
 /// Every kind of resource, in the order of listings.
-pub fn kinds(_aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
-    vec![]
+pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
+    vec![
+        Arc::new(elasticache::cache_subnet_group::CacheSubnetGroups(aws.clone())),
+        Arc::new(elasticache::cache_parameter_group::CacheParameterGroups(aws.clone())),
+        Arc::new(elasticache::replication_group::ReplicationGroups(aws.clone())),
+    ]
 }
 
 /// Every verb of every service.
-pub fn verbs(_aws: &Aws) -> Vec<Verb> {
-    vec![]
+pub fn verbs(aws: &Aws) -> Vec<Verb> {
+    [elasticache::verbs::all(aws)].concat()
 }

@@ -146,7 +146,7 @@ impl<K: Kind> Work<'_, K> {
             Ok(live) => live,
             // The answer to an earlier attempt was lost, or a run before this one died after the call.
             Err(error) if is_duplicate(&error) => match self.find(true).await? {
-                Some(live) => return Ok(self.compare(live).await?.0),
+                Some(live) => return Ok(Box::pin(self.compare(live)).await?.0),
                 None => {
                     return Err(error.note(format!(
                         "{} is there already, but it does not carry this environment's tags",
@@ -175,7 +175,7 @@ impl<K: Kind> Work<'_, K> {
             _ => match self.await_ready(&live, Some(live.clone())).await? {
                 Some(live) => live,
                 // An earlier destroy was still at it. The name is free now.
-                None => return Ok((Box::pin(self.create()).await?, Outcome::Created)),
+                None => return Ok((self.create().await?, Outcome::Created)),
             },
         };
         let mut changes = self.kind.changes(self.spec, &live);
