@@ -5,12 +5,14 @@
 
 pub mod calls;
 pub mod elasticache;
+pub mod elb;
 pub mod error;
 pub mod meant;
 pub mod plain;
 pub mod tags;
 #[cfg(test)]
 mod testing;
+pub mod unsupported;
 
 use std::sync::Arc;
 
@@ -37,6 +39,8 @@ pub struct Aws {
     pub account: String,
     /// The embedded one: images are simulated there.
     pub is_sandbox: bool,
+    /// The environment names an endpoint of its own, which may know only a part of AWS.
+    pub has_endpoint: bool,
 }
 
 impl Aws {
@@ -66,6 +70,7 @@ impl Aws {
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             account: account.to_owned(),
             is_sandbox,
+            has_endpoint: config.endpoint_url().is_some(),
         }
     }
 
@@ -86,10 +91,13 @@ pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
         Arc::new(elasticache::cache_subnet_group::CacheSubnetGroups(aws.clone())),
         Arc::new(elasticache::cache_parameter_group::CacheParameterGroups(aws.clone())),
         Arc::new(elasticache::replication_group::ReplicationGroups(aws.clone())),
+        Arc::new(elb::load_balancer::LoadBalancers(aws.clone())),
+        Arc::new(elb::target_group::TargetGroups(aws.clone())),
+        Arc::new(elb::listener::Listeners(aws.clone())),
     ]
 }
 
 /// Every verb of every service.
 pub fn verbs(aws: &Aws) -> Vec<Verb> {
-    [elasticache::verbs::all(aws)].concat()
+    [elasticache::verbs::all(aws), elb::verbs::all(aws)].concat()
 }

@@ -13,6 +13,7 @@ use super::TagsOf;
 use crate::aws::Aws;
 use crate::aws::error::Call;
 use crate::aws::plain::Plain;
+use crate::aws::unsupported::is_unsupported;
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -179,6 +180,11 @@ impl Kind for CacheParameterGroups {
             .send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
+            // Where nobody can make one, there is none.
+            if page.as_ref().is_err_and(|error| is_unsupported(&self.0, error)) {
+                tracing::warn!("the endpoint knows no cache parameter groups");
+                return Ok(Vec::new());
+            }
             let page = page.call("elasticache:DescribeCacheParameterGroups")?;
             for group in page.cache_parameter_groups() {
                 if scope
