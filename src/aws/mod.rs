@@ -4,8 +4,15 @@
 //! line in [`verbs`].
 
 pub mod calls;
+pub mod elasticache;
+pub mod elb;
 pub mod error;
+pub mod meant;
+pub mod plain;
 pub mod tags;
+#[cfg(test)]
+mod testing;
+pub mod unsupported;
 
 use std::sync::Arc;
 
@@ -32,6 +39,8 @@ pub struct Aws {
     pub account: String,
     /// The embedded one: images are simulated there.
     pub is_sandbox: bool,
+    /// The environment names an endpoint of its own, which may know only a part of AWS.
+    pub has_endpoint: bool,
 }
 
 impl Aws {
@@ -61,6 +70,7 @@ impl Aws {
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             account: account.to_owned(),
             is_sandbox,
+            has_endpoint: config.endpoint_url().is_some(),
         }
     }
 
@@ -76,11 +86,18 @@ impl Aws {
 }
 
 /// Every kind of resource, in the order of listings.
-pub fn kinds(_aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
-    vec![]
+pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
+    vec![
+        Arc::new(elasticache::cache_subnet_group::CacheSubnetGroups(aws.clone())),
+        Arc::new(elasticache::cache_parameter_group::CacheParameterGroups(aws.clone())),
+        Arc::new(elasticache::replication_group::ReplicationGroups(aws.clone())),
+        Arc::new(elb::load_balancer::LoadBalancers(aws.clone())),
+        Arc::new(elb::target_group::TargetGroups(aws.clone())),
+        Arc::new(elb::listener::Listeners(aws.clone())),
+    ]
 }
 
 /// Every verb of every service.
-pub fn verbs(_aws: &Aws) -> Vec<Verb> {
-    vec![]
+pub fn verbs(aws: &Aws) -> Vec<Verb> {
+    [elasticache::verbs::all(aws), elb::verbs::all(aws)].concat()
 }

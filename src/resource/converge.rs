@@ -146,7 +146,7 @@ impl<K: Kind> Work<'_, K> {
             Ok(live) => live,
             // The answer to an earlier attempt was lost, or a run before this one died after the call.
             Err(error) if is_duplicate(&error) => match self.find(true).await? {
-                Some(live) => return Ok(self.compare(live).await?.0),
+                Some(live) => return Ok(Box::pin(self.compare(live)).await?.0),
                 None => {
                     return Err(error.note(format!(
                         "{} is there already, but it does not carry this environment's tags",
@@ -157,7 +157,14 @@ impl<K: Kind> Work<'_, K> {
             Err(error) => return Err(error),
         };
         self.engine.journal("created", about.kind, self.name, &live.id);
-        self.await_ready(live).await
+        // The first look costs nothing: it is the answer of the create call.
+        let now = Some(live.clone());
+        self.await_ready(&live, now).await?.ok_or_else(|| self.is_gone())
+    }
+
+    /// It went away while it was being waited for: somebody else deleted it.
+    fn is_gone(&self) -> Error {
+        Error::failed(format!("{} is gone while it was being waited for", self.label()))
     }
 
     async fn compare(&self, live: Live<K::State>) -> Result<(Live<K::State>, Outcome)> {
@@ -165,7 +172,11 @@ impl<K: Kind> Work<'_, K> {
         // An earlier run may have been interrupted while it waited.
         let live = match self.kind.readiness(&live) {
             Readiness::Ready => live,
-            _ => self.await_ready(live).await?,
+            _ => match self.await_ready(&live, Some(live.clone())).await? {
+                Some(live) => live,
+                // An earlier destroy was still at it. The name is free now.
+                None => return Ok((self.create().await?, Outcome::Created)),
+            },
         };
         let mut changes = self.kind.changes(self.spec, &live);
         let replaces = |change: &&Change| matches!(change.class, Class::Replace | Class::ReplaceWithLoss);
@@ -202,7 +213,9 @@ impl<K: Kind> Work<'_, K> {
         }
         set.extend(self.engine.scope().changed_by());
         self.kind.retag(&live, &set, &remove).await?;
-        let live = self.await_ready(live).await?;
+        // What was listed is what was there before the change: its outputs, and its being ready, are of yesterday.
+        let now = self.kind.refresh(&live).await?;
+        let live = self.await_ready(&live, now).await?.ok_or_else(|| self.is_gone())?;
         self.engine.journal("changed", about.kind, self.name, &live.id);
         Ok((live, Outcome::Changed(changes)))
     }
@@ -242,28 +255,40 @@ impl<K: Kind> Work<'_, K> {
         waiter.pause(&reason).await
     }
 
-    /// Waits until the resource can be used.
-    async fn await_ready(&self, live: Live<K::State>) -> Result<Live<K::State>> {
+    /// Waits until the resource can be used, beginning with how it is `now`. `None` when it was being deleted and is
+    /// gone.
+    async fn await_ready(
+        &self,
+        live: &Live<K::State>,
+        mut now: Option<Live<K::State>>,
+    ) -> Result<Option<Live<K::State>>> {
         let about = self.kind.about();
         let label = self.label();
-        let limit = self.engine.create_limit(about);
+        let limit = match now.as_ref().map(|now| self.kind.readiness(now)) {
+            Some(Readiness::Leaving(_)) => self.engine.delete_limit(about),
+            _ => self.engine.create_limit(about),
+        };
         let mut waiter = Waiter::new(&label, limit, self.engine.pace(), self.engine.cancel());
         let began = Instant::now();
-        // The first look costs nothing: it is the answer of the create call, or the listing.
-        let mut now = Some(live.clone());
+        let mut is_leaving = false;
         loop {
             let reason = match now {
+                None if is_leaving => return Ok(None),
                 None if began.elapsed() < CONSISTENCY => "not visible yet".to_owned(),
-                None => return Err(Error::failed(format!("{label} is gone while it was being waited for"))),
+                None => return Err(self.is_gone()),
                 Some(now) => match self.kind.readiness(&now) {
-                    Readiness::Ready => return Ok(now),
+                    Readiness::Ready => return Ok(Some(now)),
                     Readiness::Waiting(reason) => reason,
+                    Readiness::Leaving(reason) => {
+                        is_leaving = true;
+                        reason
+                    }
                     Readiness::Failed(error) => return Err(error),
                 },
             };
             self.engine.progress().waiting(&label, &reason);
             waiter.pause(&reason).await?;
-            now = self.kind.refresh(&live).await?;
+            now = self.kind.refresh(live).await?;
         }
     }
 }
@@ -301,7 +326,7 @@ pub(super) async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::St
     }
     while let Some(now) = kind.refresh(live).await? {
         let reason = match kind.readiness(&now) {
-            Readiness::Waiting(state) => state,
+            Readiness::Waiting(state) | Readiness::Leaving(state) => state,
             _ => "deleting".into(),
         };
         engine.progress().waiting(&label, &reason);

@@ -93,6 +93,9 @@ pub enum Readiness {
     Ready,
     /// What it waits for, in the service's words: `creating`.
     Waiting(String),
+    /// It is on its way out and its name is taken until it is gone: `deleting`, `DRAINING`. It is waited for, and then
+    /// made anew.
+    Leaving(String),
     Failed(Error),
 }
 

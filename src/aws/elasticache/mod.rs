@@ -1,0 +1,110 @@
+//! ElastiCache: Redis and Valkey.
+//!
+//! Its listings tell no tags, so what is ours is found by its name at the service, `PROJECT-ENV-NAME`, and then by its
+//! tags, read only for names that can be ours. Source of limits, states and error codes: the ElastiCache API reference,
+//! version 2015-02-02.
+
+pub mod cache_parameter_group;
+pub mod cache_subnet_group;
+pub mod replication_group;
+#[cfg(test)]
+mod tests;
+pub mod verbs;
+
+use aws_sdk_elasticache::types::Tag;
+
+use crate::aws::error::Call;
+use crate::aws::{Aws, tags};
+use crate::error::{Error, Result};
+use crate::resource::{Scope, Tags};
+
+/// What reading the tags of one resource gave.
+pub(crate) enum TagsOf {
+    Known(Tags),
+    /// Deleted between the listing and this call.
+    Gone,
+    /// The service does not tell while the resource is being made or changed.
+    NotNow,
+}
+
+pub(crate) async fn read_tags(aws: &Aws, arn: &str) -> Result<TagsOf> {
+    let answer = aws
+        .elasticache
+        .list_tags_for_resource()
+        .resource_name(arn)
+        .send()
+        .await
+        .call("elasticache:ListTagsForResource");
+    match answer {
+        Ok(answer) => Ok(TagsOf::Known(tags::read(answer.tag_list(), |tag| {
+            (tag.key(), tag.value())
+        }))),
+        Err(error) if is_not_found(&error) => Ok(TagsOf::Gone),
+        Err(error) if error.code().contains("InvalidReplicationGroupState") => Ok(TagsOf::NotNow),
+        Err(error) => Err(error),
+    }
+}
+
+/// The tags of one of our own, after its creation.
+pub(crate) fn tag_list(tags: &Tags) -> Vec<Tag> {
+    tags::write(tags, |key, value| Tag::builder().key(key).value(value).build())
+}
+
+pub(crate) async fn retag(aws: &Aws, arn: &str, set: &Tags, remove: &[String]) -> Result<()> {
+    if !set.is_empty() {
+        aws.elasticache
+            .add_tags_to_resource()
+            .resource_name(arn)
+            .set_tags(Some(tag_list(set)))
+            .send()
+            .await
+            .call("elasticache:AddTagsToResource")?;
+    }
+    if !remove.is_empty() {
+        aws.elasticache
+            .remove_tags_from_resource()
+            .resource_name(arn)
+            .set_tag_keys(Some(remove.to_vec()))
+            .send()
+            .await
+            .call("elasticache:RemoveTagsFromResource")?;
+    }
+    Ok(())
+}
+
+/// `CacheSubnetGroupNotFoundFault`, `CacheParameterGroupNotFound`, `ReplicationGroupNotFoundFault` and their kin.
+pub(crate) fn is_not_found(error: &Error) -> bool {
+    error.code().contains("NotFound")
+}
+
+/// A description that is there although the user gave none: the API demands one.
+pub(crate) fn description(given: Option<&str>, scope: &Scope, name: &str) -> String {
+    match given {
+        Some(given) => given.to_owned(),
+        None => format!("{name} of {} {}", scope.project, scope.environment),
+    }
+}
+
+/// Refuses a name that ElastiCache would refuse, or would keep in another spelling: it makes all names lower case, so
+/// that one with capitals would not be found again.
+pub(crate) fn check_name(scope: &Scope, name: &str, what: &str, longest: usize) -> Result<()> {
+    let physical = scope.physical(name);
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let problem = if physical.len() > longest {
+        format!("has {} characters, the most are {longest}", physical.len())
+    } else if !physical.chars().all(allowed) {
+        "may have only lower-case letters, digits and hyphens".to_owned()
+    } else if !physical.starts_with(|c: char| c.is_ascii_lowercase()) {
+        "must begin with a letter".to_owned()
+    } else if physical.ends_with('-') || physical.contains("--") {
+        "may not end with a hyphen or have two in a row".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(
+        Error::failed(format!("the name of a {what}, here \"{physical}\", {problem}")).hint(format!(
+            "it is made of the project, the environment and the name: {} + {} + {name}",
+            scope.project, scope.environment
+        )),
+    )
+}

@@ -1,0 +1,173 @@
+//! What the tests of the kinds share: an engine with every kind, on a server of AWS's interfaces.
+//!
+//! A scenario is written once, as a function of a [`World`], and runs against each peer that can play it. Tests on a
+//! moto server are ignored unless asked for: `moto_server -p 5000`, then
+//! `IACSH_MOTO=http://127.0.0.1:5000 cargo test --lib moto -- --ignored`.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use tokio_util::sync::CancellationToken;
+
+use super::Aws;
+use super::calls::Calls;
+use crate::error::{Error, Result};
+use crate::resource::destroy::{self, DestroyOptions};
+use crate::resource::journal::Journal;
+use crate::resource::progress::Progress;
+use crate::resource::wait::{Limits, Pace};
+use crate::resource::{Engine, EngineOptions, Origin, Outcome, Scope};
+use crate::value::{Map, Value};
+
+/// Keeps what a person would be told.
+#[derive(Default)]
+pub struct Told(Mutex<Vec<String>>);
+
+impl Told {
+    pub fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Progress for Told {
+    fn started(&self, _: &str) {}
+    fn waiting(&self, _: &str, _: &str) {}
+    fn finished(&self, _: &str, _: &str, _: Duration, _: bool) {}
+    fn note(&self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+    fn warn(&self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+    fn suspend(&self, f: &mut dyn FnMut()) {
+        f();
+    }
+}
+
+/// An environment of its own on some peer.
+pub struct World {
+    pub aws: Aws,
+    pub calls: Calls,
+    pub scope: Scope,
+    pub told: Arc<Told>,
+    /// Names that may be replaced.
+    pub replaceable: Vec<String>,
+    pub limit: Duration,
+}
+
+impl World {
+    /// The server that `IACSH_MOTO` names.
+    pub async fn moto() -> Self {
+        let endpoint = std::env::var("IACSH_MOTO").expect("IACSH_MOTO names a moto server");
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .endpoint_url(endpoint)
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::for_tests())
+            .load()
+            .await;
+        let calls = Calls::default();
+        let aws = Aws::new(&config, "123456789012", false, calls.clone());
+        let project = format!("t{}", &uuid::Uuid::new_v4().simple().to_string()[..6]);
+        Self {
+            aws,
+            calls,
+            scope: Scope::new(project, "dev").unwrap(),
+            told: Arc::default(),
+            replaceable: Vec::new(),
+            limit: Duration::from_secs(20),
+        }
+    }
+
+    /// One run's engine.
+    pub fn engine(&self) -> Engine {
+        Engine::new(EngineOptions {
+            kinds: super::kinds(&self.aws),
+            verbs: super::verbs(&self.aws),
+            scope: self.scope.clone(),
+            pace: Pace::SANDBOX,
+            limits: Limits {
+                create: Some(self.limit),
+                delete: Some(self.limit),
+                ..Limits::default()
+            },
+            progress: self.told.clone(),
+            journal: Journal::none(),
+            gate: None,
+            sweep: None,
+            runtime: tokio::runtime::Handle::current(),
+            cancel: CancellationToken::new(),
+            allow_replace: self.replaceable.iter().cloned().collect(),
+            with_data: BTreeSet::new(),
+            purge_secrets: false,
+            seed: uuid::Uuid::new_v4().to_string(),
+        })
+    }
+
+    /// A run that ensures one resource: what happened to it, and its outputs.
+    pub async fn ensure(&self, kind: &str, options: Map) -> Result<(Outcome, Map)> {
+        let engine = self.engine();
+        let handle = engine.ensure(kind, Value::Map(options), Origin::default())?;
+        engine.settle().await?;
+        let outputs = handle.promise.wait().await?.as_ref().clone();
+        let report = engine.report();
+        let record = report.records.first().ok_or_else(|| Error::failed("no record"))?;
+        Ok((record.outcome.clone(), outputs))
+    }
+
+    /// Calls a verb by its full name: `ecs::scale`.
+    pub async fn call(&self, verb: &str, args: Vec<Value>) -> Result<Value> {
+        let engine = self.engine();
+        let known = engine
+            .verbs()
+            .iter()
+            .find(|known| format!("{}::{}", known.module, known.name) == verb);
+        let verb = known.unwrap_or_else(|| panic!("there is no verb {verb}")).clone();
+        let cx = crate::resource::VerbContext {
+            engine,
+            origin: Origin::default(),
+        };
+        (verb.run)(cx, args).await
+    }
+
+    /// A run that destroys what is named; empty for everything.
+    pub async fn destroy(&self, only: &[&str]) -> Result<()> {
+        let engine = self.engine();
+        let options = DestroyOptions {
+            only: only.iter().map(|only| (*only).to_owned()).collect(),
+        };
+        let plan = destroy::plan(&engine, &options).await?;
+        destroy::destroy(&engine, plan).await
+    }
+
+    /// How many of a kind there are.
+    pub async fn count(&self, kind: &str) -> usize {
+        self.engine().list(kind).await.unwrap().len()
+    }
+
+    /// A VPC with two subnets in two zones and a security group, made past the kinds: VPC, subnets, group.
+    pub async fn network(&self) -> (String, Vec<String>, String) {
+        let ec2 = &self.aws.ec2;
+        let vpc = ec2.create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap();
+        let vpc = vpc.vpc().unwrap().vpc_id().unwrap().to_owned();
+        let mut subnets = Vec::new();
+        for (block, zone) in [("10.0.1.0/24", "eu-west-1a"), ("10.0.2.0/24", "eu-west-1b")] {
+            let call = ec2
+                .create_subnet()
+                .vpc_id(&vpc)
+                .cidr_block(block)
+                .availability_zone(zone);
+            let subnet = call.send().await.unwrap();
+            subnets.push(subnet.subnet().unwrap().subnet_id().unwrap().to_owned());
+        }
+        let group = ec2
+            .create_security_group()
+            .vpc_id(&vpc)
+            .group_name("test")
+            .description("test");
+        let group = group.send().await.unwrap().group_id().unwrap().to_owned();
+        (vpc, subnets, group)
+    }
+}
