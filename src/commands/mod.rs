@@ -10,6 +10,7 @@ mod script;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use crate::environment::{Environment, find_root};
 use crate::error::{Error, Result};
 use crate::output::Printer;
 use crate::output::progress::Told;
+use crate::script::Input;
 use crate::session::Session;
 
 /// Does what a command line says.
@@ -53,12 +55,10 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
             }
             Run::begin(invocation, printer, Some(file))?.file(file, &invocation.parameters)
         }
-        Action::Expression(text) => Run::begin(invocation, printer, None)?.text("-c", text, &invocation.parameters),
-        Action::Stdin => {
-            let text = std::io::read_to_string(std::io::stdin())
-                .map_err(|error| Error::invalid(format!("standard input cannot be read: {error}")))?;
-            Run::begin(invocation, printer, None)?.text("-", &text, &invocation.parameters)
+        Action::Expression(text) => {
+            Run::begin(invocation, printer, None)?.text(&Input::Text(text.clone()), &invocation.parameters)
         }
+        Action::Stdin => Run::begin(invocation, printer, None)?.text(&Input::Stdin, &invocation.parameters),
         Action::Destroy => Run::begin(invocation, printer, None)?.destroy(),
         Action::Prompt => Run::begin(invocation, printer, None)?.prompt(),
     }
@@ -95,11 +95,12 @@ struct Run<'a> {
     session: Session,
     /// Keeps the session's work going; evaluation happens on a thread of its own.
     runtime: tokio::runtime::Runtime,
-    cancel: CancellationToken,
+    began: Instant,
 }
 
 impl<'a> Run<'a> {
     fn begin(invocation: &'a Invocation, printer: &'a Printer, script: Option<&Path>) -> Result<Self> {
+        let began = Instant::now();
         let root = root(script)?;
         let environment = Environment::load(&root, &invocation.options.env)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -112,8 +113,8 @@ impl<'a> Run<'a> {
         let progress = Arc::new(Told::new(printer.clone()));
         let verb = destroy::verb(&environment, printer, &invocation.options);
         let session =
-            runtime.block_on(Session::open(environment, &invocation.options, progress, cancel.clone(), vec![verb]))?;
-        Ok(Self { printer, options: &invocation.options, root, session, runtime, cancel })
+            runtime.block_on(Session::open(environment, &invocation.options, progress, cancel, vec![verb]))?;
+        Ok(Self { printer, options: &invocation.options, root, session, runtime, began })
     }
 }
 

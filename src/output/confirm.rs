@@ -54,6 +54,14 @@ impl Printer {
         self.alone(|| confirm(self, question, &mut Terminal))
     }
 
+    /// Asks for a line of text. `None` when there is no more.
+    pub fn ask(&self, prompt: &str) -> Result<Option<String>> {
+        if !self.can_ask() {
+            return Err(unanswered(prompt.trim_end()));
+        }
+        self.alone(|| Terminal.line(prompt))
+    }
+
     /// Asks for one of several. Without a terminal it is a failure.
     pub fn choose(&self, question: &str, choices: &[Choice]) -> Result<Choice> {
         if !self.can_ask() {

@@ -11,7 +11,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use super::table::{self, Shape};
 use super::{error, json, paint, plain, style};
 use crate::cli::{Color, Options};
-use crate::error::{Error, Result};
+use crate::error::{Error, Location, Result};
 use crate::secret::mask;
 use crate::value::Value;
 
@@ -201,6 +201,33 @@ impl Printer {
             true => self.err(&text),
             false => self.out(&text),
         }
+    }
+
+    /// A heading among results.
+    pub fn heading(&self, title: &str) -> Result<()> {
+        self.print_styled(&format!("\n{}", paint(style::STRONG, plain(title))))
+    }
+
+    fn print_styled(&self, text: &str) -> Result<()> {
+        match self.0.json {
+            true => self.err(&format!("{text}\n")),
+            false => self.out(&format!("{text}\n")),
+        }
+    }
+
+    /// A step before it runs: its title, what the script's author says of it, and its code.
+    pub fn step(&self, title: &str, about: &str, code: &str, at: Option<&Location>) {
+        let mut text = format!("\n{}", paint(style::STRONG, plain(title)));
+        if let Some(at) = at {
+            text.push_str(&format!("  {}", paint(style::FAINT, at)));
+        }
+        for line in about.lines() {
+            text.push_str(&format!("\n{}", plain(line)));
+        }
+        for line in code.lines() {
+            text.push_str(&format!("\n    {}", paint(style::PLACE, plain(line))));
+        }
+        self.message(&text);
     }
 
     /// A message on standard error. It may hold colour codes; `--json` leaves it out.

@@ -103,6 +103,12 @@ impl Report {
         self.records.iter().map(row).collect()
     }
 
+    /// The rows that are worth a person's time: everything that is not as it was before.
+    pub fn rows_told(&self) -> Vec<Value> {
+        let told = self.records.iter().filter(|record| record.outcome != Outcome::Unchanged);
+        Report { records: told.cloned().collect() }.rows()
+    }
+
     fn counts(&self) -> Counts {
         let count = |f: fn(&Outcome) -> bool| self.records.iter().filter(|record| f(&record.outcome)).count();
         Counts {

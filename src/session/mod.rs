@@ -5,6 +5,7 @@
 
 mod cloud;
 mod database;
+mod facts;
 mod variables;
 
 use std::collections::BTreeSet;
@@ -28,6 +29,7 @@ use crate::resource::wait::{Limits, Pace};
 use crate::resource::{Engine, EngineOptions, Scope, Verb};
 use crate::sandbox::{self, Sandbox};
 
+pub use facts::facts;
 pub use variables::{Purpose, Variables};
 
 /// The folder below the root that a run leaves behind for people: journal and history.

@@ -1,0 +1,110 @@
+//! `iacsh FILE`, `iacsh -c TEXT` and `iacsh -`: a script from its check to its report.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Run;
+use super::interface::{Guide, Person, check_directories};
+use crate::error::Result;
+use crate::output::progress::human;
+use crate::output;
+use crate::script::{Input, ScriptContext, Shell, Stepper};
+use crate::session::facts;
+use crate::value::Value;
+
+impl Run<'_> {
+    /// The parameters of a script, without running it.
+    pub fn help(self, file: &Path) -> Result<u8> {
+        let help = self.shell()?.help_of(&Input::File(file.to_owned()))?;
+        self.printer.show(&help.text(&file.display().to_string()))?;
+        Ok(0)
+    }
+
+    /// A script file. `--json` gives the report of the run.
+    pub fn file(self, file: &Path, parameters: &[(String, Option<String>)]) -> Result<u8> {
+        let outcome = self.evaluate(&Input::File(file.to_owned()), parameters);
+        self.finish(outcome)
+    }
+
+    /// An expression, or standard input. `--json` gives the value.
+    pub fn text(self, input: &Input, parameters: &[(String, Option<String>)]) -> Result<u8> {
+        let (value, code) = self.evaluate(input, parameters)?;
+        self.printer.result(&value)?;
+        if self.session.engine.report().has_changes() {
+            self.summary();
+        }
+        Ok(code)
+    }
+
+    fn evaluate(&self, input: &Input, parameters: &[(String, Option<String>)]) -> Result<(Value, u8)> {
+        let given = parameters
+            .iter()
+            // A parameter without a value is a flag.
+            .map(|(name, value)| (name.clone(), value.clone().unwrap_or_else(|| "true".into())))
+            .collect::<Vec<_>>();
+        let shell = self.shell()?;
+        let checked = shell.check(input)?;
+        check_directories(&self.root, &checked.directories)?;
+        let finished = shell.run(&checked, &given)?;
+        Ok((finished.value, finished.code))
+    }
+
+    /// The engine with everything that a script can call.
+    pub(super) fn shell(&self) -> Result<Shell> {
+        let stepper: Option<Arc<dyn Stepper>> = match self.options.step {
+            true => Some(Arc::new(Guide { printer: self.printer.clone() })),
+            false => None,
+        };
+        let context = ScriptContext {
+            root: self.root.clone(),
+            env: facts(&self.session.environment),
+            interface: Arc::new(Person {
+                printer: self.printer.clone(),
+                variables: self.session.variables.clone(),
+                yes: self.options.yes,
+            }),
+            runtime: self.runtime.handle().clone(),
+            stepper,
+        };
+        Ok(Shell::new(self.session.engine.clone(), context))
+    }
+
+    /// The end of a run: the report, the value, and one line that sums up.
+    pub(super) fn finish(self, outcome: Result<(Value, u8)>) -> Result<u8> {
+        let report = self.session.engine.report();
+        if self.printer.json() {
+            let mut document = Value::Map(report.to_map()).to_json();
+            if let Some(document) = document.as_object_mut() {
+                match &outcome {
+                    Ok((value, _)) => document.insert("result".into(), value.to_json()),
+                    Err(error) => document.insert("error".into(), output::error::to_json(error)),
+                };
+            }
+            self.printer.document(&document)?;
+            return outcome.map(|(_, code)| code);
+        }
+        let told: Vec<_> = report.rows_told();
+        if !told.is_empty() {
+            self.printer.result(&Value::List(told))?;
+        }
+        if let Ok((value, _)) = &outcome
+            && !matches!(value, Value::Null)
+        {
+            self.printer.result(value)?;
+        }
+        // What is destroyed has been told by the destroy itself.
+        if !report.records.is_empty() {
+            self.summary();
+        }
+        outcome.map(|(_, code)| code)
+    }
+
+    fn summary(&self) {
+        let report = self.session.engine.report();
+        let took = human(self.began.elapsed());
+        let calls = self.session.calls.total();
+        let count = report.records.len();
+        let summary = report.summary();
+        self.printer.message(&format!("{count} resources in {took} with {calls} calls: {summary}"));
+    }
+}
