@@ -85,7 +85,9 @@ impl Shared {
         let Some(source) = self.sources.find(position) else {
             return String::new();
         };
-        let words: Vec<_> = lex::tokens(&source.text, 0).filter(|token| token.kind == lex::Kind::Word).collect();
+        let words: Vec<_> = lex::tokens(&source.text, 0)
+            .filter(|token| token.kind == lex::Kind::Word)
+            .collect();
         let declared: Vec<_> = words
             .windows(2)
             .filter(|pair| matches!(pair[0].text, "let" | "const"))
@@ -175,7 +177,11 @@ impl Shared {
         }
         let error = match self.values.from_dynamic(value) {
             Ok(Value::Map(map)) => {
-                let text = |key: &str| map.get(key).filter(|value| !matches!(value, Value::Null)).map(Value::to_string);
+                let text = |key: &str| {
+                    map.get(key)
+                        .filter(|value| !matches!(value, Value::Null))
+                        .map(Value::to_string)
+                };
                 let message = text("message").or_else(|| text("error"));
                 let code = text("code");
                 let mut error = Error::failed(match (message, &code) {
@@ -205,8 +211,10 @@ impl Shared {
             E::ErrorVariableNotFound(name, _) => Error::failed(format!("there is no variable `{name}`")),
             E::ErrorModuleNotFound(name, _) => Error::failed(format!("there is no module `{name}`")),
             E::ErrorPropertyNotFound(name, _) => {
-                Error::failed(format!("there is no `{}` here", name.trim_matches('"')))
-                    .hint(format!("ask first: if \"{}\" in the_map {{ ... }}", name.trim_matches('"')))
+                Error::failed(format!("there is no `{}` here", name.trim_matches('"'))).hint(format!(
+                    "ask first: if \"{}\" in the_map {{ ... }}",
+                    name.trim_matches('"')
+                ))
             }
             E::ErrorIndexNotFound(index, _) => Error::failed(format!("there is nothing at {index}")),
             E::ErrorMismatchDataType(expected, actual, _) | E::ErrorMismatchOutputType(expected, actual, _) => {
@@ -220,17 +228,18 @@ impl Shared {
                 Error::failed(format!("{} has no fields and no items", human(of)))
             }
             E::ErrorArrayBounds(0, ..) => Error::failed("the list is empty"),
-            E::ErrorArrayBounds(length, index, _) => {
-                Error::failed(format!("there is no item {index}: the list has {length}, counted from 0"))
-            }
-            E::ErrorStringBounds(length, index, _) => {
-                Error::failed(format!("there is no character {index}: the text has {length}, counted from 0"))
-            }
+            E::ErrorArrayBounds(length, index, _) => Error::failed(format!(
+                "there is no item {index}: the list has {length}, counted from 0"
+            )),
+            E::ErrorStringBounds(length, index, _) => Error::failed(format!(
+                "there is no character {index}: the text has {length}, counted from 0"
+            )),
             E::ErrorFor(_) => Error::failed("`for` needs a list, a range or a text"),
-            E::ErrorStackOverflow(_) => {
-                Error::failed(format!("endless recursion: {} calls inside each other", super::engine::MOST_CALLS))
-                    .hint("a function calls itself, perhaps by way of others, and never stops")
-            }
+            E::ErrorStackOverflow(_) => Error::failed(format!(
+                "endless recursion: {} calls inside each other",
+                super::engine::MOST_CALLS
+            ))
+            .hint("a function calls itself, perhaps by way of others, and never stops"),
             E::ErrorAssignmentToConstant(name, _) => Error::failed(format!("`{name}` is a constant")),
             E::ErrorUnboundThis(_) => Error::failed("`this` means something only in a function called as a method"),
             E::ErrorDataRace(name, _) => Error::failed(format!("`{name}` is being changed by another call")),
@@ -277,7 +286,11 @@ impl Shared {
 
 /// The types of a signature: a comma within `<>` does not separate.
 fn split_types(types: &str) -> Vec<&str> {
-    types.split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
+    types
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect()
 }
 
 /// Rhai's name of a type in the words of a script's author.
@@ -325,7 +338,10 @@ fn parse_message(kind: &ParseErrorType) -> (String, Option<String>) {
         other => {
             let message = other.to_string();
             let mut letters = message.chars();
-            let lower = letters.next().map(|first| first.to_lowercase().collect::<String>()).unwrap_or_default();
+            let lower = letters
+                .next()
+                .map(|first| first.to_lowercase().collect::<String>())
+                .unwrap_or_default();
             text(lower + letters.as_str())
         }
     }

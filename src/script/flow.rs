@@ -40,7 +40,20 @@ fn printing(rhai: &mut Rhai, shared: &Arc<Shared>) {
             })*
         };
     }
-    print!(ImmutableString, i64, FLOAT, bool, char, (), Array, rhai::Map, Lazy, Thing, Thrown, Dynamic);
+    print!(
+        ImmutableString,
+        i64,
+        FLOAT,
+        bool,
+        char,
+        (),
+        Array,
+        rhai::Map,
+        Lazy,
+        Thing,
+        Thrown,
+        Dynamic
+    );
     let s = shared.clone();
     rhai.register_fn("print", move || {
         s.context.interface.print(&Value::text(""));
@@ -52,9 +65,13 @@ fn printing(rhai: &mut Rhai, shared: &Arc<Shared>) {
         s.context.interface.section(&s.values.text(&title).to_string());
     });
     let s = shared.clone();
-    rhai.register_fn("note", move |text: Dynamic| s.engine.progress().note(&s.shown_text(&text)));
+    rhai.register_fn("note", move |text: Dynamic| {
+        s.engine.progress().note(&s.shown_text(&text))
+    });
     let s = shared.clone();
-    rhai.register_fn("warn", move |text: Dynamic| s.engine.progress().warn(&s.shown_text(&text)));
+    rhai.register_fn("warn", move |text: Dynamic| {
+        s.engine.progress().warn(&s.shown_text(&text))
+    });
 }
 
 impl Shared {
@@ -81,12 +98,13 @@ fn control(rhai: &mut Rhai, shared: &Arc<Shared>) {
     // Rhai's own looks like an ordinary end, and its number is lost.
     let exit = |s: &Arc<Shared>, cx: &NativeCallContext, code: i64| -> Outcome<()> {
         match u8::try_from(code) {
-            Ok(code) => {
-                Err(EvalAltResult::ErrorTerminated(Dynamic::from(Stop::Exit(code)), cx.call_position()).into())
-            }
-            Err(_) => {
-                s.at(cx, Err(Error::failed(format!("exit({code}): an exit code is a whole number from 0 to 255"))))
-            }
+            Ok(code) => Err(EvalAltResult::ErrorTerminated(Dynamic::from(Stop::Exit(code)), cx.call_position()).into()),
+            Err(_) => s.at(
+                cx,
+                Err(Error::failed(format!(
+                    "exit({code}): an exit code is a whole number from 0 to 255"
+                ))),
+            ),
         }
     };
     let s = shared.clone();
@@ -105,9 +123,13 @@ fn data(rhai: &mut Rhai, shared: &Arc<Shared>) {
         let published = s.values.from_dynamic(&value).and_then(|value| match value {
             Value::Text(_) => s.engine.publish(&name, value, s.origin(position)),
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-                s.engine.publish(&name, Value::text(value.to_string()), s.origin(position))
+                s.engine
+                    .publish(&name, Value::text(value.to_string()), s.origin(position))
             }
-            other => Err(Error::failed(format!("publish(\"{name}\", ...) takes text, not {}", other.type_name()))),
+            other => Err(Error::failed(format!(
+                "publish(\"{name}\", ...) takes text, not {}",
+                other.type_name()
+            ))),
         });
         s.give(position, published.map(|handle| handle.into_value()))
     };
@@ -120,7 +142,10 @@ fn data(rhai: &mut Rhai, shared: &Arc<Shared>) {
     for name in ["variable", "secret_variable"] {
         let s = shared.clone();
         rhai.register_fn(name, move |cx: NativeCallContext, name: ImmutableString| {
-            s.give(cx.call_position(), s.context.interface.variable(&name).map(Value::secret))
+            s.give(
+                cx.call_position(),
+                s.context.interface.variable(&name).map(Value::secret),
+            )
         });
     }
 
@@ -129,9 +154,12 @@ fn data(rhai: &mut Rhai, shared: &Arc<Shared>) {
         s.give(cx.call_position(), s.parameter(&name))
     });
     let s = shared.clone();
-    rhai.register_fn("param", move |cx: NativeCallContext, name: ImmutableString, _: rhai::Map| {
-        s.give(cx.call_position(), s.parameter(&name))
-    });
+    rhai.register_fn(
+        "param",
+        move |cx: NativeCallContext, name: ImmutableString, _: rhai::Map| {
+            s.give(cx.call_position(), s.parameter(&name))
+        },
+    );
 }
 
 impl Shared {

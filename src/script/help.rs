@@ -12,20 +12,41 @@ use crate::value::Value;
 
 /// What every script has at hand, beside Rhai's own functions.
 pub const COMMON: &[(&str, &str)] = &[
-    ("step(title, closure)", "A named part of the run. Gives what the closure gives."),
-    ("param(name, #{default, about, type, choices})", "A parameter of the script, at its top level: --NAME VALUE."),
+    (
+        "step(title, closure)",
+        "A named part of the run. Gives what the closure gives.",
+    ),
+    (
+        "param(name, #{preset, about, type, choices})",
+        "A parameter of the script, at its top level: --NAME VALUE.",
+    ),
     ("env()", "The environment file's values, as a map."),
-    ("publish(name, value)", "Publishes a contract for other scripts, in SSM Parameter Store."),
+    (
+        "publish(name, value)",
+        "Publishes a contract for other scripts, in SSM Parameter Store.",
+    ),
     ("lookup(name)", "Reads what a script published under that name."),
     ("variable(name)", "A secret from the variable of that name."),
-    ("wait(x)", "Waits until everything in x is known, and throws if it failed."),
-    ("parallel([closures])", "Runs closures side by side. Gives their results in order."),
-    ("par_map(list, closure)", "Calls the closure for each item, side by side."),
+    (
+        "wait(x)",
+        "Waits until everything in x is known, and throws if it failed.",
+    ),
+    (
+        "parallel([closures])",
+        "Runs closures side by side. Gives their results in order.",
+    ),
+    (
+        "par_map(list, closure)",
+        "Calls the closure for each item, side by side.",
+    ),
     ("print(x)", "Prints a result: a list of maps is a table."),
     ("section(title)", "A heading among results."),
     ("note(text)", "Tells something in passing."),
     ("warn(text)", "Tells that something may be wrong."),
-    ("confirm(question)", "Asks yes or no. Without a terminal and without --yes the run ends with code 77."),
+    (
+        "confirm(question)",
+        "Asks yes or no. Without a terminal and without --yes the run ends with code 77.",
+    ),
     ("exit(code)", "Ends the script with this exit code, from 0 to 255."),
     ("help(name)", "What a function, a module or a library is for."),
 ];
@@ -56,7 +77,12 @@ impl Shared {
             return Ok(format!("{form}\n{about}"));
         }
         if let Some((module, function)) = name.split_once("::") {
-            if let Some(verb) = self.engine.verbs().iter().find(|verb| (verb.module, verb.name) == (module, function)) {
+            if let Some(verb) = self
+                .engine
+                .verbs()
+                .iter()
+                .find(|verb| (verb.module, verb.name) == (module, function))
+            {
                 return Ok(verb_help(verb));
             }
             for kind in self.engine.kinds().iter().filter(|kind| kind.about().module == module) {
@@ -65,7 +91,9 @@ impl Shared {
                     return Ok(kind_help(kind.as_ref()));
                 }
                 if function == about.plural {
-                    return Ok(format!("{name}()\nWhat there is in this environment, as a list of maps."));
+                    return Ok(format!(
+                        "{name}()\nWhat there is in this environment, as a list of maps."
+                    ));
                 }
                 if function == about.noun {
                     let what = "One that exists already: used like any other, and never changed or destroyed.";
@@ -113,7 +141,10 @@ fn verb_help(verb: &Verb) -> String {
 
 fn kind_help(kind: &dyn AnyKind) -> String {
     let about = kind.about();
-    let mut text = format!("{}::ensure_{}(#{{...}})\n{}\n\nOptions:", about.module, about.noun, about.help);
+    let mut text = format!(
+        "{}::ensure_{}(#{{...}})\n{}\n\nOptions:",
+        about.module, about.noun, about.help
+    );
     for field in schema::fields(&kind.schema()) {
         let needed = match (field.required, &field.default) {
             (true, _) => "required".to_owned(),

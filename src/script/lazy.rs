@@ -18,13 +18,42 @@ type Outcome<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 /// Functions of text that look into it.
 const READERS: [&str; 21] = [
-    "len", "is_empty", "contains", "starts_with", "ends_with", "split", "split_rev", "to_upper", "to_lower", "sub_string",
-    "index_of", "chars", "bytes", "to_blob", "parse_int", "parse_float", "to_int", "pad", "replaced", "trimmed", "get",
+    "len",
+    "is_empty",
+    "contains",
+    "starts_with",
+    "ends_with",
+    "split",
+    "split_rev",
+    "to_upper",
+    "to_lower",
+    "sub_string",
+    "index_of",
+    "chars",
+    "bytes",
+    "to_blob",
+    "parse_int",
+    "parse_float",
+    "to_int",
+    "pad",
+    "replaced",
+    "trimmed",
+    "get",
 ];
 
 /// Functions that change a text in place, which an output cannot be.
 const CHANGERS: [&str; 11] = [
-    "trim", "make_upper", "make_lower", "replace", "crop", "truncate", "clear", "append", "remove", "pop", "set",
+    "trim",
+    "make_upper",
+    "make_lower",
+    "replace",
+    "crop",
+    "truncate",
+    "clear",
+    "append",
+    "remove",
+    "pop",
+    "set",
 ];
 
 pub fn register(rhai: &mut Rhai, shared: &Arc<Shared>) {
@@ -74,7 +103,9 @@ impl Shared {
                 },
                 _ => {
                     let (left, right) = (left.type_name(), right.type_name());
-                    return Err(Error::failed(format!("`{operator}` does not work on {left} and {right}")));
+                    return Err(Error::failed(format!(
+                        "`{operator}` does not work on {left} and {right}"
+                    )));
                 }
             },
         })
@@ -85,7 +116,10 @@ impl Shared {
             Value::Text(text) => Ok(text),
             value @ (Value::Bool(_) | Value::Int(_) | Value::Float(_)) => Ok(Text::plain(value.to_string())),
             Value::Null => Ok(Text::default()),
-            other => Err(Error::failed(format!("`+` does not join text and {}", other.type_name()))),
+            other => Err(Error::failed(format!(
+                "`+` does not join text and {}",
+                other.type_name()
+            ))),
         }
     }
 }
@@ -183,13 +217,19 @@ fn readers(rhai: &mut Rhai, shared: &Arc<Shared>) {
             Ok(opened.into())
         };
         let s = shared.clone();
-        rhai.register_fn(name, move |cx: NativeCallContext, lazy: &mut Lazy| -> Outcome<Dynamic> {
-            cx.call_native_fn(name, (open(&s, &cx, lazy.0.clone())?,))
-        });
+        rhai.register_fn(
+            name,
+            move |cx: NativeCallContext, lazy: &mut Lazy| -> Outcome<Dynamic> {
+                cx.call_native_fn(name, (open(&s, &cx, lazy.0.clone())?,))
+            },
+        );
         let s = shared.clone();
-        rhai.register_fn(name, move |cx: NativeCallContext, lazy: &mut Lazy, one: Dynamic| -> Outcome<Dynamic> {
-            cx.call_native_fn(name, (open(&s, &cx, lazy.0.clone())?, one))
-        });
+        rhai.register_fn(
+            name,
+            move |cx: NativeCallContext, lazy: &mut Lazy, one: Dynamic| -> Outcome<Dynamic> {
+                cx.call_native_fn(name, (open(&s, &cx, lazy.0.clone())?, one))
+            },
+        );
         let s = shared.clone();
         rhai.register_fn(
             name,
@@ -200,15 +240,22 @@ fn readers(rhai: &mut Rhai, shared: &Arc<Shared>) {
     }
     for name in CHANGERS {
         let refuse = move |s: &Arc<Shared>, cx: &NativeCallContext| -> Outcome<Dynamic> {
-            let error = Error::failed(format!("`{name}` changes text in place, and this text is an output or a secret"));
+            let error = Error::failed(format!(
+                "`{name}` changes text in place, and this text is an output or a secret"
+            ));
             Err(s.raise(cx.call_position(), error))
         };
         let s = shared.clone();
         rhai.register_fn(name, move |cx: NativeCallContext, _: &mut Lazy| refuse(&s, &cx));
         let s = shared.clone();
-        rhai.register_fn(name, move |cx: NativeCallContext, _: &mut Lazy, _: Dynamic| refuse(&s, &cx));
+        rhai.register_fn(name, move |cx: NativeCallContext, _: &mut Lazy, _: Dynamic| {
+            refuse(&s, &cx)
+        });
         let s = shared.clone();
-        rhai.register_fn(name, move |cx: NativeCallContext, _: &mut Lazy, _: Dynamic, _: Dynamic| refuse(&s, &cx));
+        rhai.register_fn(
+            name,
+            move |cx: NativeCallContext, _: &mut Lazy, _: Dynamic, _: Dynamic| refuse(&s, &cx),
+        );
     }
 
     // The same for strings with markers: these take the place of Rhai's own.
@@ -228,7 +275,8 @@ fn readers(rhai: &mut Rhai, shared: &Arc<Shared>) {
     }
     reader!("len", |text| text.chars().count() as i64);
     reader!("contains", |text, part: ImmutableString| text.contains(part.as_str()));
-    reader!("starts_with", |text, part: ImmutableString| text.starts_with(part.as_str()));
+    reader!("starts_with", |text, part: ImmutableString| text
+        .starts_with(part.as_str()));
     reader!("ends_with", |text, part: ImmutableString| text.ends_with(part.as_str()));
     reader!("to_upper", |text| text.to_uppercase());
     reader!("to_lower", |text| text.to_lowercase());
@@ -243,20 +291,22 @@ fn readers(rhai: &mut Rhai, shared: &Arc<Shared>) {
 
 fn handles(rhai: &mut Rhai, shared: &Arc<Shared>) {
     let s = shared.clone();
-    rhai.register_indexer_get(move |cx: NativeCallContext, thing: &mut Thing, field: ImmutableString| {
-        let read = || {
-            if !thing.0.lazy(&field)
-                && let Some(promise) = thing.0.promise()
-            {
-                s.wait(promise.wait())?;
+    rhai.register_indexer_get(
+        move |cx: NativeCallContext, thing: &mut Thing, field: ImmutableString| {
+            let read = || {
+                if !thing.0.lazy(&field)
+                    && let Some(promise) = thing.0.promise()
+                {
+                    s.wait(promise.wait())?;
+                }
+                thing.0.field(&field)
+            };
+            match read() {
+                Ok(value) => Ok(s.values.to_dynamic(value)),
+                Err(error) => Err(s.raise(cx.call_position(), error)),
             }
-            thing.0.field(&field)
-        };
-        match read() {
-            Ok(value) => Ok(s.values.to_dynamic(value)),
-            Err(error) => Err(s.raise(cx.call_position(), error)),
-        }
-    });
+        },
+    );
     let label = |thing: &mut Thing| match thing.0.promise() {
         Some(promise) => promise.resource().to_owned(),
         None => thing.0.type_name(),
@@ -269,12 +319,18 @@ fn handles(rhai: &mut Rhai, shared: &Arc<Shared>) {
 fn errors(rhai: &mut Rhai) {
     rhai.register_get("message", |thrown: &mut Thrown| thrown.error.to_string());
     rhai.register_get("code", |thrown: &mut Thrown| thrown.error.code().to_owned());
-    rhai.register_get("hint", |thrown: &mut Thrown| thrown.error.help().unwrap_or_default().to_owned());
+    rhai.register_get("hint", |thrown: &mut Thrown| {
+        thrown.error.help().unwrap_or_default().to_owned()
+    });
     rhai.register_get("line", |thrown: &mut Thrown| {
         thrown.error.location().map_or(0, |location| location.line as i64)
     });
     rhai.register_get("file", |thrown: &mut Thrown| {
-        thrown.error.location().map(|location| location.file.clone()).unwrap_or_default()
+        thrown
+            .error
+            .location()
+            .map(|location| location.file.clone())
+            .unwrap_or_default()
     });
     rhai.register_fn("to_string", |thrown: &mut Thrown| thrown.error.to_string());
     rhai.register_fn("to_debug", |thrown: &mut Thrown| thrown.error.to_string());

@@ -171,7 +171,17 @@ mod tests {
     fn brackets_in_texts_and_comments_do_not_count() {
         assert_eq!(
             texts("f(\"a)\\\"\", `x${ g(\"}`\") }y`) /* ( /* */ ) */ // )\n;"),
-            ["f", "(", "\"a)\\\"\"", ",", "`x${ g(\"}`\") }y`", ")", "/* ( /* */ ) */", "// )", ";"]
+            [
+                "f",
+                "(",
+                "\"a)\\\"\"",
+                ",",
+                "`x${ g(\"}`\") }y`",
+                ")",
+                "/* ( /* */ ) */",
+                "// )",
+                ";"
+            ]
         );
         assert_eq!(group("(a, [b], #{c: ')'}) rest"), Some(19));
         assert_eq!(group("(a"), None);
@@ -180,7 +190,10 @@ mod tests {
     #[test]
     fn items_stand_between_commas() {
         let script = "f(1, #{a: [2, 3], b: 4}, // five\n x)";
-        let found: Vec<_> = items(script, 1).into_iter().map(|(from, to)| &script[from..to]).collect();
+        let found: Vec<_> = items(script, 1)
+            .into_iter()
+            .map(|(from, to)| &script[from..to])
+            .collect();
         assert_eq!(found, ["1", "#{a: [2, 3], b: 4}", "x"]);
     }
 

@@ -25,12 +25,12 @@ mod stdlib;
 mod step;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 pub use engine::{Interface, ScriptContext, Shell};
 pub use params::{Parameter, ScriptHelp};
 pub use preflight::{Checked, Directory};
 
 pub use run::{Finished, Input};
 pub use step::{Answer, Step, Stepper};
-
-
-

@@ -47,7 +47,14 @@ fn add_kind(module: &mut Module, kind: &Arc<dyn AnyKind>, shared: &Arc<Shared>) 
         });
         s.give(position, ensured.map(|handle| handle.into_value()))
     });
-    add(module, &format!("ensure_{}", about.noun), &["options: map"], 1, about.help, &ensure);
+    add(
+        module,
+        &format!("ensure_{}", about.noun),
+        &["options: map"],
+        1,
+        about.help,
+        &ensure,
+    );
 
     let s = shared.clone();
     let list: Native = Arc::new(move |cx, _| {
@@ -55,7 +62,14 @@ fn add_kind(module: &mut Module, kind: &Arc<dyn AnyKind>, shared: &Arc<Shared>) 
         let rows = rows.map(|rows| Value::List(rows.into_iter().map(Value::Map).collect()));
         s.give(cx.call_position(), rows)
     });
-    add(module, about.plural, &[], 0, "What there is in this environment, as a list of maps.", &list);
+    add(
+        module,
+        about.plural,
+        &[],
+        0,
+        "What there is in this environment, as a list of maps.",
+        &list,
+    );
 
     let s = shared.clone();
     let reference: Native = Arc::new(move |cx, args| {

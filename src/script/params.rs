@@ -9,12 +9,28 @@ use crate::value::{Map, Value};
 
 /// Options of iacsh. A parameter may not take their names.
 const TAKEN: &[&str] = &[
-    "env", "plan", "step", "yes", "confirm", "allow-replace", "with-data", "prune", "purge-secrets", "only", "out",
-    "expect", "markdown", "json", "color", "help", "version", "verbose",
+    "env",
+    "plan",
+    "step",
+    "yes",
+    "confirm",
+    "allow-replace",
+    "with-data",
+    "prune",
+    "purge-secrets",
+    "only",
+    "out",
+    "expect",
+    "markdown",
+    "json",
+    "color",
+    "help",
+    "version",
+    "verbose",
 ];
 
-/// The keys of the map.
-const KEYS: &[&str] = &["default", "about", "help", "type", "choices"];
+/// The keys of the map. `default` is a word of the language, so it is called `preset`; in quotes the other works too.
+const KEYS: &[&str] = &["preset", "default", "about", "help", "type", "choices"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Type {
@@ -82,7 +98,11 @@ impl ScriptHelp {
         if !self.about.is_empty() {
             text.push_str(&format!("{}\n\n", self.about));
         }
-        let needed: Vec<_> = self.parameters.iter().filter(|parameter| parameter.default.is_none()).collect();
+        let needed: Vec<_> = self
+            .parameters
+            .iter()
+            .filter(|parameter| parameter.default.is_none())
+            .collect();
         text.push_str(&format!("Usage: iacsh {file} [OPTIONS]"));
         for parameter in needed {
             text.push_str(&format!(" --{0} <{0}>", parameter.name));
@@ -164,14 +184,19 @@ impl Shared {
         };
         let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         if !plain || !name.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            return fail(format!("param(\"{name}\"): a name has letters, digits, `-` and `_`, and begins with a letter"));
+            return fail(format!(
+                "param(\"{name}\"): a name has letters, digits, `-` and `_`, and begins with a letter"
+            ));
         }
         if TAKEN.contains(&name.as_str()) {
             return fail(format!("param(\"{name}\"): --{name} is an option of iacsh"));
         }
         let map = match call.args.get(1) {
             None => Map::new(),
-            Some(written) => match written.get_literal_value(None).map(|value| self.values.from_dynamic(&value)) {
+            Some(written) => match written
+                .get_literal_value(None)
+                .map(|value| self.values.from_dynamic(&value))
+            {
                 Some(Ok(Value::Map(map))) => map,
                 _ => {
                     let message = "the map of a parameter is written out: it is read without running the script";
@@ -190,7 +215,11 @@ impl Shared {
             }
         }
         let text = |key: &str| map.get(key).and_then(Value::as_str);
-        let default = map.get("default").filter(|value| !matches!(value, Value::Null)).cloned();
+        let default = map
+            .get("preset")
+            .or_else(|| map.get("default"))
+            .filter(|value| !matches!(value, Value::Null))
+            .cloned();
         let kind = match (text("type"), &default) {
             (Some("text"), _) => Type::Text,
             (Some("integer" | "int"), _) => Type::Whole,
@@ -210,18 +239,27 @@ impl Shared {
             && Type::of(default) != Some(kind)
         {
             let (kind, given) = (kind.words(), default.type_name());
-            return fail(format!("param(\"{name}\"): the default is {given}, and the type is {kind}"));
+            return fail(format!(
+                "param(\"{name}\"): the default is {given}, and the type is {kind}"
+            ));
         }
         let choices = match map.get("choices") {
             None => Vec::new(),
             Some(Value::List(list)) => list.iter().map(Value::to_string).collect(),
-            Some(other) => return fail(format!("param(\"{name}\"): choices are a list, not {}", other.type_name())),
+            Some(other) => {
+                return fail(format!(
+                    "param(\"{name}\"): choices are a list, not {}",
+                    other.type_name()
+                ));
+            }
         };
         if let Some(default) = &default
             && !choices.is_empty()
             && !choices.contains(&default.to_string())
         {
-            return fail(format!("param(\"{name}\"): the default {default} is not one of the choices"));
+            return fail(format!(
+                "param(\"{name}\"): the default {default} is not one of the choices"
+            ));
         }
         Ok(Parameter {
             name: name.to_string(),
@@ -251,7 +289,10 @@ pub fn convert(parameters: &[Parameter], given: &[(String, String)]) -> Result<M
             return Err(Error::usage(format!("--{name} is given twice")));
         }
         let Some(value) = parameter.kind.read(text) else {
-            return Err(Error::usage(format!("--{name} {text}: {} is expected", parameter.kind.words())));
+            return Err(Error::usage(format!(
+                "--{name} {text}: {} is expected",
+                parameter.kind.words()
+            )));
         };
         if !parameter.choices.is_empty() && !parameter.choices.contains(&value.to_string()) {
             let choices = parameter.choices.join(", ");

@@ -17,7 +17,16 @@ const DIRECTORIES: &[&str] = &["migrate::up", "migrate::status", "identity::appl
 
 /// Rhai's own words that look like functions.
 const BUILT_IN: &[&str] = &[
-    "print", "debug", "type_of", "Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn", "this",
+    "print",
+    "debug",
+    "type_of",
+    "Fn",
+    "call",
+    "curry",
+    "is_shared",
+    "is_def_var",
+    "is_def_fn",
+    "this",
 ];
 
 /// Functions that give plain values, on which `switch` works.
@@ -57,7 +66,9 @@ impl Shared {
             directories: Vec::new(),
         };
         check.script(&script, &[], &Aliases::new());
-        let Check { errors, directories, .. } = check;
+        let Check {
+            errors, directories, ..
+        } = check;
         if let Some(error) = Error::all(errors) {
             return Err(error);
         }
@@ -86,7 +97,10 @@ impl Shared {
             errors: Vec::new(),
             directories: Vec::new(),
         };
-        let aliases = imported.iter().map(|(alias, script)| (alias.clone(), public(script))).collect();
+        let aliases = imported
+            .iter()
+            .map(|(alias, script)| (alias.clone(), public(script)))
+            .collect();
         check.script(script, defined, &aliases);
         Error::all(check.errors).map_or(Ok(()), Err)
     }
@@ -248,7 +262,10 @@ impl Check<'_> {
         if BUILT_IN.contains(&name) || keys.contains(name) {
             return;
         }
-        let mut names = own.iter().chain(self.shared.functions()).map(|function| function.name.as_str());
+        let mut names = own
+            .iter()
+            .chain(self.shared.functions())
+            .map(|function| function.name.as_str());
         if names.clone().any(|known| known == name) {
             return;
         }
@@ -274,7 +291,12 @@ impl Check<'_> {
         }
         if !self.shared.modules().iter().any(|module| module == root) {
             let error = Error::invalid(format!("there is no module `{root}`"));
-            let modules = self.shared.modules().iter().map(String::as_str).chain(aliases.keys().map(String::as_str));
+            let modules = self
+                .shared
+                .modules()
+                .iter()
+                .map(String::as_str)
+                .chain(aliases.keys().map(String::as_str));
             let error = match nearest(root, modules) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
                 None => error.hint(format!("a library is imported first: import \"{root}\" as {root};")),
@@ -283,7 +305,9 @@ impl Check<'_> {
         }
         let prefix = format!("{root}::");
         let functions = self.shared.functions().iter();
-        let known: Vec<&Function> = functions.filter(|function| function.name.starts_with(&prefix)).collect();
+        let known: Vec<&Function> = functions
+            .filter(|function| function.name.starts_with(&prefix))
+            .collect();
         if self.known(&full, &full, call.args.len(), &known, position) {
             self.arguments(&full, call, position);
         }
@@ -291,7 +315,11 @@ impl Check<'_> {
 
     /// Whether a function exists and takes so many arguments; else an error.
     fn known(&mut self, name: &str, shown: &str, count: usize, known: &[&Function], position: Position) -> bool {
-        let mut takes: Vec<_> = known.iter().filter(|function| function.name == name).map(|found| found.params).collect();
+        let mut takes: Vec<_> = known
+            .iter()
+            .filter(|function| function.name == name)
+            .map(|found| found.params)
+            .collect();
         if takes.contains(&count) {
             return true;
         }
@@ -300,7 +328,10 @@ impl Check<'_> {
             let short = !name.contains("::");
             let names = known.iter().map(|function| function.name.as_str());
             match nearest(name, names.filter(|known| !short || !known.contains("::"))) {
-                Some(near) => error.hint(format!("did you mean `{}{near}`?", shown.strip_suffix(name).unwrap_or(""))),
+                Some(near) => error.hint(format!(
+                    "did you mean `{}{near}`?",
+                    shown.strip_suffix(name).unwrap_or("")
+                )),
                 None => error,
             }
         } else {
@@ -342,14 +373,21 @@ impl Check<'_> {
         let Some((module, function)) = name.split_once("::") else {
             return Vec::new();
         };
-        if let Some(verb) = engine.verbs().iter().find(|verb| (verb.module, verb.name) == (module, function)) {
+        if let Some(verb) = engine
+            .verbs()
+            .iter()
+            .find(|verb| (verb.module, verb.name) == (module, function))
+        {
             return verb.params.iter().map(|param| param.schema.clone()).collect();
         }
         let kinds = engine.kinds().iter().map(|kind| kind.about());
         let kind = kinds
             .filter(|about| about.module == module)
             .find(|about| function.strip_prefix("ensure_") == Some(about.noun));
-        kind.and_then(|about| engine.schema(about.kind)).cloned().into_iter().collect()
+        kind.and_then(|about| engine.schema(about.kind))
+            .cloned()
+            .into_iter()
+            .collect()
     }
 
     /// What is written, with an output in the place of everything that only a run can know: an output passes for any
@@ -362,11 +400,17 @@ impl Check<'_> {
         };
         match expression {
             Expr::Map(map, _) => {
-                let entries = map.0.iter().map(|(key, value)| (key.name.to_string(), self.written(value)));
+                let entries = map
+                    .0
+                    .iter()
+                    .map(|(key, value)| (key.name.to_string(), self.written(value)));
                 Value::Map(entries.collect::<Map>())
             }
             Expr::Array(items, _) => Value::List(items.iter().map(|item| self.written(item)).collect()),
-            other => match other.get_literal_value(None).map(|value| self.shared.values.from_dynamic(&value)) {
+            other => match other
+                .get_literal_value(None)
+                .map(|value| self.shared.values.from_dynamic(&value))
+            {
                 Some(Ok(value)) => value,
                 _ => unknown(),
             },
@@ -377,7 +421,9 @@ impl Check<'_> {
 /// Whether `switch` can look at it: it is not, as far as can be seen, an output.
 fn is_plain(expression: &Expr) -> bool {
     match expression {
-        Expr::FnCall(call, _) => call.is_operator_call() || (!call.is_qualified() && PLAIN.contains(&call.name.as_str())),
+        Expr::FnCall(call, _) => {
+            call.is_operator_call() || (!call.is_qualified() && PLAIN.contains(&call.name.as_str()))
+        }
         Expr::Dot(chain, ..) | Expr::Index(chain, ..) => match &chain.lhs {
             Expr::FnCall(call, _) => !call.is_qualified() && call.name == "env",
             Expr::Dot(..) | Expr::Index(..) => is_plain(&chain.lhs),

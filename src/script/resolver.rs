@@ -37,7 +37,13 @@ impl Shared {
     /// Reads and parses what an import names. `from` is where the import stands.
     pub fn imported(&self, rhai: &Engine, name: &str, from: Position) -> Result<Script> {
         let (shown, path, embedded) = self.find_import(name, from)?;
-        if let Some(known) = self.imports.scripts.lock().unwrap_or_else(PoisonError::into_inner).get(&shown) {
+        if let Some(known) = self
+            .imports
+            .scripts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&shown)
+        {
             return Ok(known.clone());
         }
         let text = match (&path, embedded) {
@@ -69,7 +75,10 @@ impl Shared {
             }
             return match path.is_file() {
                 true => Ok((self.shown(&path), Some(path), None)),
-                false => Err(Error::invalid(format!("import \"{name}\": there is no {}", self.shown(&path)))),
+                false => Err(Error::invalid(format!(
+                    "import \"{name}\": there is no {}",
+                    self.shown(&path)
+                ))),
             };
         }
         let plain = name.split('/').all(|part| !part.is_empty() && part != "..");
@@ -120,7 +129,10 @@ impl ModuleResolver for Resolver {
         name: &str,
         position: Position,
     ) -> std::result::Result<Rc<Module>, Box<EvalAltResult>> {
-        let script = self.0.imported(rhai, name, position).map_err(|error| self.0.raise(position, error))?;
+        let script = self
+            .0
+            .imported(rhai, name, position)
+            .map_err(|error| self.0.raise(position, error))?;
         let key = script.source.name.clone();
         let modules = &self.0.imports.modules;
         if let Some(known) = modules.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
@@ -129,7 +141,10 @@ impl ModuleResolver for Resolver {
         let module = Module::eval_ast_as_new(Scope::new(), &script.ast, rhai)
             .map_err(|error| EvalAltResult::ErrorInModule(name.to_owned(), error, position))?;
         let module = Rc::new(module);
-        modules.lock().unwrap_or_else(PoisonError::into_inner).insert(key, module.clone());
+        modules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, module.clone());
         Ok(module)
     }
 }

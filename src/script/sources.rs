@@ -94,7 +94,12 @@ impl Sources {
     }
 
     /// Gives a text its place.
-    pub fn add(&self, name: impl Into<String>, path: Option<PathBuf>, text: impl Into<Arc<str>>) -> Result<Arc<Source>> {
+    pub fn add(
+        &self,
+        name: impl Into<String>,
+        path: Option<PathBuf>,
+        text: impl Into<Arc<str>>,
+    ) -> Result<Arc<Source>> {
         let (name, text) = (name.into(), text.into());
         let mut sources = self.lock();
         let base = sources.last().map_or(0, |last| last.base + lines(&last.text));
@@ -141,9 +146,15 @@ mod tests {
         let sources = Sources::default();
         sources.add("scripts/a.rhai", None, "one\ntwo").unwrap();
         let b = sources.add("stdlib/b.rhai", None, "let x = 1;\nlet y = 2;\n").unwrap();
-        assert_eq!(sources.locate(Position::new(2, 1)).unwrap().to_string(), "scripts/a.rhai:2:1");
+        assert_eq!(
+            sources.locate(Position::new(2, 1)).unwrap().to_string(),
+            "scripts/a.rhai:2:1"
+        );
         let place = sources.locate(Position::new(4, 5)).unwrap();
-        assert_eq!((place.to_string(), place.text.as_deref()), ("stdlib/b.rhai:2:5".into(), Some("let y = 2;")));
+        assert_eq!(
+            (place.to_string(), place.text.as_deref()),
+            ("stdlib/b.rhai:2:5".into(), Some("let y = 2;"))
+        );
         assert_eq!(b.offset_of(Position::new(4, 5)), 15);
         assert_eq!(b.place_of(15).to_string(), "stdlib/b.rhai:2:5");
         assert_eq!((b.section(), sources.locate(Position::NONE)), ("b".into(), None));

@@ -26,7 +26,15 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/stdlib");
         let mut files: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
-            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .map(|entry| {
+                entry
+                    .unwrap()
+                    .path()
+                    .file_stem()
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned()
+            })
             .collect();
         files.sort();
         assert_eq!(files, names().collect::<Vec<_>>());

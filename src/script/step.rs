@@ -62,9 +62,10 @@ pub struct Steps {
 
 pub fn register(rhai: &mut Rhai, shared: &Arc<Shared>) {
     let s = shared.clone();
-    rhai.register_fn("step", move |cx: NativeCallContext, title: ImmutableString, closure: FnPtr| {
-        run(&s, &cx, &title, &closure)
-    });
+    rhai.register_fn(
+        "step",
+        move |cx: NativeCallContext, title: ImmutableString, closure: FnPtr| run(&s, &cx, &title, &closure),
+    );
 }
 
 fn run(
@@ -107,7 +108,10 @@ fn run(
         result = Err(shared.raise(position, error));
     }
     let took = began.elapsed();
-    shared.context.interface.step_finished(&title, depth, took, result.is_ok());
+    shared
+        .context
+        .interface
+        .step_finished(&title, depth, took, result.is_ok());
     if let Some(stepper) = stepper {
         let shown = match &result {
             Ok(value) => shared.values.from_dynamic(value),
@@ -152,7 +156,12 @@ impl Shared {
 }
 
 fn inspect(shared: &Arc<Shared>, rhai: &Rhai, expression: &str) -> Result<Value> {
-    let scope = shared.steps.scope.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let scope = shared
+        .steps
+        .scope
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     let mut scope = scope.unwrap_or_default();
     let source = shared.sources.add("inspect", None, expression)?;
     let ast = shared.parse(rhai, &source, &scope)?;
@@ -193,10 +202,12 @@ fn statement(source: &Source, call: usize) -> String {
     let code = &text[line..end];
     // A step inside a function is shown as if it stood at the margin.
     let indent = code.len() - code.trim_start().len();
-    let lines = code.lines().map(|line| match line.len() - line.trim_start().len() >= indent {
-        true => line.get(indent..).unwrap_or(line),
-        false => line.trim_start(),
-    });
+    let lines = code
+        .lines()
+        .map(|line| match line.len() - line.trim_start().len() >= indent {
+            true => line.get(indent..).unwrap_or(line),
+            false => line.trim_start(),
+        });
     lines.collect::<Vec<_>>().join("\n")
 }
 

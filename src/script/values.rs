@@ -32,8 +32,11 @@ pub struct Skipped {
 
 impl Skipped {
     fn error(&self) -> Error {
-        Error::failed(format!("step \"{}\" was skipped: what it gives is not there", self.title))
-            .hint("run it as well, or skip this step too")
+        Error::failed(format!(
+            "step \"{}\" was skipped: what it gives is not there",
+            self.title
+        ))
+        .hint("run it as well, or skip this step too")
     }
 }
 
@@ -98,11 +101,19 @@ impl Values {
             };
         }
         if let Some(list) = value.read_lock::<Array>() {
-            return list.iter().map(|item| self.from_dynamic(item)).collect::<Result<_>>().map(Value::List);
+            return list
+                .iter()
+                .map(|item| self.from_dynamic(item))
+                .collect::<Result<_>>()
+                .map(Value::List);
         }
         if let Some(map) = value.read_lock::<rhai::Map>() {
             let mut found = Map::with_capacity(map.len());
-            for key in self.order(value.tag()).iter().filter(|key| map.contains_key(key.as_str())) {
+            for key in self
+                .order(value.tag())
+                .iter()
+                .filter(|key| map.contains_key(key.as_str()))
+            {
                 found.insert(key.clone(), Value::Null);
             }
             for (key, item) in map.iter() {
@@ -140,7 +151,10 @@ impl Values {
             }
             Value::Map(map) => {
                 let tag = self.remember(map.keys());
-                let map: rhai::Map = map.into_iter().map(|(key, item)| (key.into(), self.to_dynamic(item))).collect();
+                let map: rhai::Map = map
+                    .into_iter()
+                    .map(|(key, item)| (key.into(), self.to_dynamic(item)))
+                    .collect();
                 let mut map: Dynamic = map.into();
                 map.set_tag(tag);
                 map
@@ -176,7 +190,9 @@ impl Values {
 
     fn order(&self, tag: i32) -> Arc<[String]> {
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = usize::try_from(tag).ok().and_then(|tag| orders.known.get(tag.checked_sub(1)?));
+        let known = usize::try_from(tag)
+            .ok()
+            .and_then(|tag| orders.known.get(tag.checked_sub(1)?));
         known.cloned().unwrap_or_else(|| Arc::new([]))
     }
 }

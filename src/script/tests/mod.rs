@@ -1,0 +1,10 @@
+//! Scripts against kinds of resource that are made up: what they print, what they give, and what they say when they
+//! fail.
+
+mod errors;
+mod flow;
+mod preflight;
+mod steps;
+mod world;
+
+pub use world::run;
