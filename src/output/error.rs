@@ -1,5 +1,7 @@
 //! An error as a person reads it: what, where, what the service said, and what to do next.
 
+use std::any::Any;
+
 use unicode_width::UnicodeWidthStr;
 
 use super::{paint, plain, style};
@@ -23,6 +25,16 @@ pub fn render(error: &Error, width: usize) -> String {
         blocks.push(paint(style::STRONG, format!("{count} errors")));
     }
     blocks.join("\n\n")
+}
+
+/// What a panic becomes: it is a mistake of iacsh, told like any other error.
+pub fn of_panic(panic: &(dyn Any + Send)) -> Error {
+    let said = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it did not say why");
+    Error::failed(format!("a mistake in iacsh itself: {said}")).hint("please report it")
 }
 
 /// The error for a program that reads JSON.

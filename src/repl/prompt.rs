@@ -13,6 +13,7 @@ use crate::environment::{Environment, NetworkPlan};
 use crate::error::{Error, Exit, Result, nearest};
 use crate::map;
 use crate::output::Printer;
+use crate::output::error::of_panic;
 use crate::output::progress::human;
 use crate::value::Value;
 
@@ -136,14 +137,8 @@ fn obey<E: Evaluator>(
 
 /// A panic in a native function is a mistake of iacsh, and still no reason to lose the session.
 fn guarded<E: Evaluator>(evaluator: &mut E, text: &str) -> Outcome {
-    catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(text))).unwrap_or_else(|panic| {
-        let said = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        Outcome::Failed(Error::failed(format!("a mistake in iacsh itself: {said}")).hint("please report it"))
-    })
+    catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(text)))
+        .unwrap_or_else(|panic| Outcome::Failed(of_panic(&*panic)))
 }
 
 /// What `:env` shows.

@@ -1,13 +1,13 @@
 //! What the types of an environment file cannot say: the forms of names, addresses and times, and what goes together.
 
+mod ecs;
+mod network;
+
 use std::sync::LazyLock;
 
-use ipnet::Ipv4Net;
 use regex::Regex;
 
-use super::model::{
-    AwsTarget, DatabaseTarget, Ecs, Environment, Network, Redis, RedisEngine, Tags, Wait, Waits, Zones,
-};
+use super::model::{AwsTarget, DatabaseTarget, Environment, Redis, RedisEngine, Tags, Wait, Waits};
 use crate::schema::Problem;
 
 /// The longest `PROJECT-ENV`. A load balancer's name has 32 characters (Elastic Load Balancing API Reference,
@@ -16,18 +16,6 @@ const LONGEST_PREFIX: usize = 26;
 
 /// AWS allows 50 tags (Tagging AWS Resources, "Tag naming limits and requirements"); iacsh writes up to 14 of its own.
 const MOST_TAGS: usize = 36;
-
-/// The amounts of memory, in MiB, that Fargate has for an amount of CPU: the least, the most and the step.
-/// Source: Amazon ECS Developer Guide, "Task CPU and memory".
-const FARGATE: [(u32, u32, u32, u32); 7] = [
-    (256, 512, 2048, 512),
-    (512, 1024, 4096, 1024),
-    (1024, 2048, 8192, 1024),
-    (2048, 4096, 16384, 1024),
-    (4096, 8192, 30720, 1024),
-    (8192, 16384, 61440, 4096),
-    (16384, 32768, 122_880, 8192),
-];
 
 macro_rules! patterns {
     ($($(#[$doc:meta])* $name:ident = $pattern:literal;)*) => {
@@ -105,10 +93,10 @@ pub(super) fn check(name: &str, environment: &Environment) -> Vec<Problem> {
     names(name, environment, &mut problems);
     aws(environment, &mut problems);
     tags(&environment.tags, &mut problems);
-    network(environment, &mut problems);
+    network::check(environment, &mut problems);
     address(environment, &mut problems);
     redis(&environment.redis, &mut problems);
-    ecs(&environment.ecs, &mut problems);
+    ecs::check(&environment.ecs, &mut problems);
     database(environment, &mut problems);
     waits(&environment.waits, &mut problems);
     if !(1..=1_000_000).contains(&environment.sandbox.time_scale) {
@@ -239,125 +227,6 @@ fn tags(tags: &Tags, problems: &mut Problems) {
     }
 }
 
-fn network(environment: &Environment, problems: &mut Problems) {
-    let network = &environment.network;
-    let path = |key| ["network", key];
-    if let Some(vpc) = &network.vpc {
-        problems.form(
-            &path("vpc"),
-            &VPC,
-            vpc,
-            "the id of a VPC",
-            "as \"vpc-0123456789abcdef0\"",
-        );
-        for (key, given) in [
-            ("cidr", network.cidr.is_some()),
-            ("zones", network.zones.is_some()),
-            ("nat", network.nat.is_some()),
-        ] {
-            if given {
-                let message = format!("`{key}` describes a network to make, and `vpc` names one that exists");
-                problems.add(&path(key), message, "keep one of the two");
-            }
-        }
-        subnets(network, problems);
-        return;
-    }
-    for (key, ids) in [
-        ("public_subnets", &network.public_subnets),
-        ("private_subnets", &network.private_subnets),
-    ] {
-        if !ids.is_empty() {
-            let message = format!("`{key}` needs the `vpc` in which they are");
-            problems.add(&path(key), message, None);
-        }
-    }
-    zones(environment, problems);
-}
-
-fn subnets(network: &Network, problems: &mut Problems) {
-    let lists = [
-        (
-            "public_subnets",
-            &network.public_subnets,
-            2,
-            "a load balancer needs two, in two zones",
-        ),
-        (
-            "private_subnets",
-            &network.private_subnets,
-            1,
-            "the cache needs one or more",
-        ),
-    ];
-    for (key, ids, least, why) in lists {
-        if ids.len() < least {
-            let path: &[&str] = if ids.is_empty() {
-                &["network"]
-            } else {
-                &["network", key]
-            };
-            problems.add(path, format!("`{key}` has too few subnets: {why}"), None);
-        }
-        for (position, id) in ids.iter().enumerate() {
-            let path = ["network", key, &position.to_string()];
-            problems.form(
-                &path,
-                &SUBNET,
-                id,
-                "the id of a subnet",
-                "as \"subnet-0123456789abcdef0\"",
-            );
-            if ids.iter().take(position).any(|other| other == id) {
-                problems.add(&path, format!("{id} is there twice"), None);
-            }
-        }
-    }
-}
-
-/// Source: Amazon VPC User Guide, "VPC CIDR blocks" (/16 to /28) and "Subnet CIDR blocks" (the same).
-fn zones(environment: &Environment, problems: &mut Problems) {
-    let network = &environment.network;
-    let zones = network.zones.as_ref().map_or(2, Zones::count);
-    if !(2..=6).contains(&zones) {
-        let message = format!("{zones} zones: 2 to 6 are possible");
-        problems.add(&["network", "zones"], message, "a load balancer needs at least two");
-    }
-    if let Some(Zones::Names(names)) = &network.zones {
-        for (position, name) in names.iter().enumerate() {
-            let path = ["network", "zones", &position.to_string()];
-            let letter = name.strip_prefix(&environment.aws.region).unwrap_or_default();
-            if letter.len() != 1 || !letter.chars().all(|letter| letter.is_ascii_lowercase()) {
-                let message = format!("\"{name}\" is not a zone of {}", environment.aws.region);
-                problems.add(&path, message, "as \"eu-central-1a\"");
-            } else if names.iter().take(position).any(|other| other == name) {
-                problems.add(&path, format!("{name} is there twice"), None);
-            }
-        }
-    }
-    let Some(cidr) = &network.cidr else { return };
-    let path = ["network", "cidr"];
-    match cidr.parse::<Ipv4Net>() {
-        Err(_) => problems.add(&path, format!("\"{cidr}\" is not a CIDR block"), "as \"10.0.0.0/16\""),
-        Ok(block) if !(16..=28).contains(&block.prefix_len()) => {
-            let message = format!("/{} is not possible for a VPC: /16 to /28 are", block.prefix_len());
-            problems.add(&path, message, None);
-        }
-        Ok(block) if block.trunc() != block => {
-            let message = format!("{cidr} has bits set behind the prefix: the block is {}", block.trunc());
-            problems.add(&path, message, None);
-        }
-        Ok(block) => {
-            // One public and one private subnet in each zone, each a /28 or larger.
-            let subnets = (2 * zones.min(6)).next_power_of_two();
-            if u32::from(block.prefix_len()) + subnets.ilog2() > 28 {
-                let message = format!("{cidr} is too small for two subnets in each of {zones} zones");
-                problems.add(&path, message, "a subnet needs at least a /28");
-            }
-        }
-    }
-}
-
 fn address(environment: &Environment, problems: &mut Problems) {
     let Some(address) = &environment.address else { return };
     problems.form(
@@ -439,103 +308,6 @@ fn redis(redis: &Redis, problems: &mut Problems) {
         if !redis.parameters.is_empty() {
             let message = "`parameters` are for the group that is made, and `parameter_group` names one that exists";
             problems.add(&path("parameters"), message, "keep one of the two");
-        }
-    }
-}
-
-fn ecs(ecs: &Ecs, problems: &mut Problems) {
-    let path = |key| ["ecs", key];
-    problems.form(
-        &path("image"),
-        &IMAGE,
-        &ecs.image,
-        "an image with a tag or digest",
-        "as \"identityserver:1.0\" in the project's own repository, or a full address with a tag",
-    );
-    match FARGATE.iter().find(|(cpu, ..)| *cpu == ecs.cpu) {
-        None => {
-            let known: Vec<_> = FARGATE.iter().map(|(cpu, ..)| cpu.to_string()).collect();
-            let message = format!("Fargate has no {} CPU units: {}", ecs.cpu, known.join(", "));
-            problems.add(&path("cpu"), message, "1024 units are one processor");
-        }
-        Some((cpu, least, most, step)) => {
-            // 256 units have 512, 1024 and 2048 only.
-            let odd = *cpu == 256 && ecs.memory == 1536;
-            if !(*least..=*most).contains(&ecs.memory) || !ecs.memory.is_multiple_of(*step) || odd {
-                let fitting = match cpu {
-                    256 => "512, 1024 or 2048".to_owned(),
-                    _ => format!("{least} to {most} in steps of {step}"),
-                };
-                let message = format!("Fargate has no {} MiB for {cpu} CPU units: {fitting}", ecs.memory);
-                problems.add(&path("memory"), message, None);
-            }
-        }
-    }
-    if ecs.count > 1000 {
-        let message = format!("{} tasks are too many: 1000 is the most", ecs.count);
-        problems.add(&path("count"), message, None);
-    }
-    if ecs.port == 0 {
-        problems.add(&path("port"), "a port goes from 1 to 65535", None);
-    }
-    let health = &ecs.health_path;
-    if !health.starts_with('/') || health.len() > 1024 || health.chars().any(|char| char.is_whitespace()) {
-        let message = format!("\"{health}\" is not a path");
-        problems.add(&path("health_path"), message, "as \"/health\"");
-    }
-    if let Some(issuer) = &ecs.issuer {
-        let right = url::Url::parse(issuer).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
-        });
-        if !right || issuer.ends_with('/') {
-            let message = format!("\"{issuer}\" is not an issuer");
-            problems.add(
-                &path("issuer"),
-                message,
-                "as \"https://login.example.org\", without / at the end",
-            );
-        }
-    }
-    variables(ecs, problems);
-}
-
-fn variables(ecs: &Ecs, problems: &mut Problems) {
-    let name = |key: &str| !key.is_empty() && !key.contains(|char: char| char == '=' || char.is_whitespace());
-    let hint = "name it in [ecs.secrets]: the value comes from a variable and is kept in Secrets Manager";
-    for (key, value) in &ecs.environment {
-        let path = ["ecs", "environment", key.as_str()];
-        if !name(key) {
-            problems.add(&path, format!("\"{key}\" cannot be the name of a variable"), None);
-        } else if matches(&SECRET_NAME, key) || matches(&CONNECTION_STRING, value) {
-            problems.add(
-                &path,
-                format!("`{key}` looks like a credential, which is never written here"),
-                hint,
-            );
-        } else if ecs.secrets.contains_key(key) {
-            problems.add(
-                &path,
-                format!("`{key}` is in [ecs.secrets] too"),
-                "a container has one of the two",
-            );
-        }
-    }
-    for (key, source) in &ecs.secrets {
-        let path = ["ecs", "secrets", key.as_str()];
-        if !name(key) {
-            problems.add(&path, format!("\"{key}\" cannot be the name of a variable"), None);
-        }
-        // The text is not repeated: it may be the secret itself.
-        if is_arn(source) && !matches(&SECRET, source) {
-            let message = "this is not the ARN of a secret or a parameter";
-            problems.add(
-                &path,
-                message,
-                "as \"arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME\"",
-            );
-        } else if !is_arn(source) && !matches(&VARIABLE, source) {
-            let message = "the name of a variable or an ARN is expected here, never the secret itself";
-            problems.add(&path, message, "as \"SMTP_PASSWORD\"");
         }
     }
 }

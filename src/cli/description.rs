@@ -1,0 +1,138 @@
+//! The options and commands, and the help that teaches them.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, Command};
+
+const EXAMPLES: &str = "\
+Examples:
+  iacsh                                  the prompt, on the sandbox: no account, no server
+  iacsh scripts/recreate.rhai            create what is missing, change what differs
+  iacsh scripts/recreate.rhai --step     the same, asking before each step
+  iacsh scripts/recreate.rhai --help     the parameters of a script
+  iacsh scripts/recreate.rhai --env staging
+  iacsh -c 'ecs::services()' --json      one expression, as JSON
+  echo 'ecs::services()' | iacsh -       standard input
+  iacsh env check staging                what an environment needs, and what is missing
+  iacsh destroy                          delete everything disposable of an environment
+";
+
+const AFTER: &str = "\
+Exit codes:
+    0  done
+    1  the script failed while running
+   64  the command line is wrong
+   65  a file is missing or invalid: nothing was done
+   75  another run holds the environment
+   77  declined, quit, or refused by a guard
+   78  configuration is missing: a variable, credentials, a permission
+  130  interrupted: run the same command again, and it finishes the job
+    n  the script said exit(n)
+
+Environment variables:
+  IACSH_ENV      the environment when --env is not given
+  IACSH_SANDBOX  where the embedded cloud is kept (ROOT/.sandbox when not given)
+  NO_COLOR       no colour
+
+Results go to standard output; progress, questions and messages go to standard error.";
+
+/// The command line as clap knows it.
+pub(super) fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .help(help)
+            .action(ArgAction::SetTrue)
+            .global(true)
+    };
+    let text = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help).global(true)
+    };
+    let many =
+        |name: &'static str, value: &'static str, help: &'static str| text(name, value, help).action(ArgAction::Append);
+    let name = Arg::new("NAME").help("The environment (the one of --env when not given)");
+    Command::new("iacsh")
+        .about(env!("CARGO_PKG_DESCRIPTION"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .help_template("{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}")
+        .before_help(EXAMPLES)
+        .after_help(AFTER)
+        .override_usage("iacsh [OPTIONS] [SCRIPT] [--PARAMETER VALUE]...\n       iacsh [OPTIONS] COMMAND")
+        .max_term_width(100)
+        .disable_help_subcommand(true)
+        .subcommand_value_name("COMMAND")
+        .args_conflicts_with_subcommands(false)
+        .arg(Arg::new("SCRIPT").help("A script, or - for standard input. `iacsh SCRIPT --help` shows its parameters"))
+        .arg(
+            Arg::new("expression")
+                .short('c')
+                .value_name("EXPRESSION")
+                .help("Evaluate an expression and print its value")
+                .allow_hyphen_values(true)
+                .conflicts_with("SCRIPT"),
+        )
+        .arg(text(
+            "env",
+            "NAME",
+            "Which environments/NAME.toml [default: IACSH_ENV, else sandbox]",
+        ))
+        .arg(flag(
+            "step",
+            "Show each step, then ask: run, skip, inspect, continue, quit",
+        ))
+        .arg(flag("yes", "Yes to every ordinary question"))
+        .arg(text("confirm", "ENV", "Allow changes of this protected environment"))
+        .arg(many("only", "NAME", "Only this part of the environment (repeatable)"))
+        .arg(many(
+            "allow-replace",
+            "NAME",
+            "Allow that this resource is replaced (repeatable)",
+        ))
+        .arg(many(
+            "with-data",
+            "NAME",
+            "Allow that this resource's data is lost (repeatable)",
+        ))
+        .arg(flag(
+            "purge-secrets",
+            "Delete secrets at once, without a recovery window",
+        ))
+        .arg(flag("json", "One JSON document on standard output"))
+        .arg(
+            text("color", "WHEN", "When to use colour")
+                .value_parser(PossibleValuesParser::new(["auto", "always", "never"]))
+                .default_value("auto"),
+        )
+        .arg(
+            Arg::new("verbose")
+                .short('v')
+                .long("verbose")
+                .help("What is called, and how long it took; -vv for more")
+                .action(ArgAction::Count)
+                .global(true),
+        )
+        .arg(flag("plan", "").hide(true))
+        .arg(flag("prune", "").hide(true))
+        .arg(flag("markdown", "").hide(true))
+        .arg(text("out", "FILE", "").hide(true))
+        .arg(text("expect", "FILE", "").hide(true))
+        .subcommand(Command::new("destroy").about("Delete everything disposable of an environment"))
+        .subcommand(
+            Command::new("env")
+                .about("Environments: list, check")
+                .subcommand_required(true)
+                .disable_help_subcommand(true)
+                .subcommand(Command::new("list").about("The environments there are"))
+                .subcommand(
+                    Command::new("check")
+                        .about("What an environment needs, and what is missing")
+                        .arg(name),
+                ),
+        )
+        .subcommand(
+            Command::new("sandbox")
+                .about("The embedded cloud: reset")
+                .subcommand_required(true)
+                .disable_help_subcommand(true)
+                .subcommand(Command::new("reset").about("Delete everything that the embedded cloud keeps")),
+        )
+}

@@ -1,0 +1,267 @@
+//! The command line.
+//!
+//! iacsh's own options are understood before and after the script's name. Every other `--name value` behind it is a
+//! parameter of the script, and is split off before clap sees the line. Which options are iacsh's own is asked of clap,
+//! so that there is one list of them.
+
+mod description;
+mod split;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgMatches, Command};
+
+use crate::error::{Error, Result, nearest};
+
+use description::command;
+use split::Split;
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// No script: the prompt.
+    Prompt,
+    /// Run a script.
+    Script(PathBuf),
+    /// Show a script's parameters without running it.
+    ScriptHelp(PathBuf),
+    /// Evaluate an expression: `-c`.
+    Expression(String),
+    /// Run what standard input holds: `-`.
+    Stdin,
+    /// `iacsh destroy`
+    Destroy,
+    /// `iacsh env check [NAME]`
+    EnvCheck(Option<String>),
+    /// `iacsh env list`
+    EnvList,
+    /// `iacsh sandbox reset`
+    SandboxReset,
+    /// Print this text: the help, the version. It holds colour codes, which the printer takes out where they do not belong.
+    Show(String),
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// The options of iacsh.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Options {
+    /// The environment: `--env`, else `IACSH_ENV`, else `sandbox`.
+    pub env: String,
+    pub json: bool,
+    pub color: Color,
+    /// 0, 1 for `-v`, 2 for `-vv`.
+    pub verbose: u8,
+    pub step: bool,
+    pub yes: bool,
+    /// The protected environment that may be changed.
+    pub confirm: Option<String>,
+    /// The parts of the environment that are meant; empty for all of it.
+    pub only: Vec<String>,
+    /// The resources that may be replaced.
+    pub allow_replace: Vec<String>,
+    /// The resources whose data may be lost.
+    pub with_data: Vec<String>,
+    pub purge_secrets: bool,
+}
+
+/// One command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    pub action: Action,
+    pub options: Options,
+    /// Parameters of the script in the order of the line: `--name value`, `--name=value`, or `--name` alone.
+    pub parameters: Vec<(String, Option<String>)>,
+}
+
+/// Subcommands that the design names and that do not work yet.
+const LATER_COMMANDS: [&str; 7] = ["iam", "runs", "unlock", "test", "check", "learn", "doc"];
+
+/// Options of which the same is true.
+const LATER_OPTIONS: [&str; 5] = ["plan", "prune", "out", "expect", "markdown"];
+
+/// Whether a parameter of a script may not have this name because an option of iacsh has it.
+pub fn is_option(name: &str) -> bool {
+    name == "help" || name == "version" || command().get_arguments().any(|arg| arg.get_long() == Some(name))
+}
+
+/// Reads a command line without the program's name. `variable` looks up an environment variable.
+pub fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Invocation> {
+    let args = args
+        .into_iter()
+        .map(|arg| {
+            arg.into_string()
+                .map_err(|arg| Error::usage(format!("`{}` is not UTF-8", arg.to_string_lossy())))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let mut command = command();
+    let split = Split::new(&command, args)?;
+    if split.help
+        && let Some(script) = &split.script
+        && script != "-"
+    {
+        return Ok(Invocation {
+            action: Action::ScriptHelp(script.into()),
+            options: Options::default(),
+            parameters: split.parameters,
+        });
+    }
+    let own = std::iter::once("iacsh".to_owned()).chain(split.own);
+    let matches = match command.try_get_matches_from_mut(own) {
+        Ok(matches) => matches,
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                return Ok(Invocation {
+                    action: Action::Show(error.render().ansi().to_string()),
+                    options: Options::default(),
+                    parameters: Vec::new(),
+                });
+            }
+            _ => return Err(usage(&command, &error)),
+        },
+    };
+    if let Some(later) = LATER_OPTIONS
+        .iter()
+        .find(|name| matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine))
+    {
+        return Err(not_yet(&format!("--{later}")));
+    }
+    let options = options(&matches, variable);
+    let action = action(&matches)?;
+    if options.step && !matches!(action, Action::Script(_)) {
+        return Err(Error::usage("`--step` needs a script").hint("iacsh scripts/recreate.rhai --step"));
+    }
+    Ok(Invocation {
+        action,
+        options,
+        parameters: split.parameters,
+    })
+}
+
+fn options(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Options {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let many = |name: &str| {
+        matches
+            .get_many::<String>(name)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
+    };
+    Options {
+        env: text("env")
+            .or_else(|| variable("IACSH_ENV").filter(|name| !name.is_empty()))
+            .unwrap_or_else(|| "sandbox".into()),
+        json: matches.get_flag("json"),
+        color: match text("color").as_deref() {
+            Some("always") => Color::Always,
+            Some("never") => Color::Never,
+            _ => Color::Auto,
+        },
+        verbose: matches.get_count("verbose"),
+        step: matches.get_flag("step"),
+        yes: matches.get_flag("yes"),
+        confirm: text("confirm"),
+        only: many("only"),
+        allow_replace: many("allow-replace"),
+        with_data: many("with-data"),
+        purge_secrets: matches.get_flag("purge-secrets"),
+    }
+}
+
+fn action(matches: &ArgMatches) -> Result<Action> {
+    if let Some(expression) = matches.get_one::<String>("expression") {
+        if matches.subcommand_name().is_some() {
+            return Err(Error::usage("`-c` and a command exclude each other"));
+        }
+        return Ok(Action::Expression(expression.clone()));
+    }
+    Ok(match matches.subcommand() {
+        Some(("destroy", _)) => Action::Destroy,
+        Some(("env", matches)) => match matches.subcommand() {
+            Some(("check", matches)) => Action::EnvCheck(matches.get_one::<String>("NAME").cloned()),
+            _ => Action::EnvList,
+        },
+        Some(("sandbox", _)) => Action::SandboxReset,
+        _ => match matches.get_one::<String>("SCRIPT").map(String::as_str) {
+            Some("-") => Action::Stdin,
+            Some(script) => Action::Script(script.into()),
+            None => Action::Prompt,
+        },
+    })
+}
+
+fn unknown_option(command: &Command, long: &str) -> Error {
+    let error = Error::usage(format!("there is no option `--{long}`"));
+    let known = command.get_arguments().filter(|option| !option.is_hide_set());
+    match nearest(long, known.filter_map(Arg::get_long).chain(["help", "version"])) {
+        Some(near) => error.hint(format!("did you mean `--{near}`?")),
+        None => error.hint("parameters of a script come behind its name; `iacsh --help` shows the options"),
+    }
+}
+
+fn not_yet(what: &str) -> Error {
+    Error::usage(format!("`{what}` is not there yet")).hint("`iacsh --help` shows what is")
+}
+
+/// What clap found, in the words of all other errors.
+fn usage(command: &Command, error: &clap::Error) -> Error {
+    let context = |kind| {
+        error.get(kind).map(|value| match value {
+            ContextValue::Strings(several) => several.join(", "),
+            one => one.to_string(),
+        })
+    };
+    let arg = context(ContextKind::InvalidArg).unwrap_or_default();
+    let value = context(ContextKind::InvalidValue).unwrap_or_default();
+    let near = context(ContextKind::SuggestedValue).or_else(|| context(ContextKind::SuggestedSubcommand));
+    let known = context(ContextKind::ValidValue).or_else(|| context(ContextKind::ValidSubcommand));
+    let known = known.filter(|known| !known.is_empty());
+    let told = match error.kind() {
+        ErrorKind::InvalidValue if value.is_empty() => Error::usage(format!("`{arg}` needs a value")),
+        ErrorKind::InvalidValue => Error::usage(format!("`{value}` is no value of `{arg}`")),
+        ErrorKind::InvalidSubcommand => {
+            let word = context(ContextKind::InvalidSubcommand).unwrap_or_default();
+            Error::usage(format!("there is no command `{word}` here"))
+        }
+        ErrorKind::MissingSubcommand => Error::usage("a command is missing"),
+        ErrorKind::UnknownArgument => match arg.strip_prefix("--") {
+            Some(long) => return unknown_option(command, long),
+            None => Error::usage(format!("`{arg}` is not expected here")),
+        },
+        ErrorKind::ArgumentConflict => {
+            let other = context(ContextKind::PriorArg).unwrap_or_default();
+            match other == arg {
+                true => Error::usage(format!("`{arg}` is there twice")),
+                false => Error::usage(format!("`{arg}` and `{other}` exclude each other")),
+            }
+        }
+        _ => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            Error::usage(line.trim_start_matches("error: "))
+        }
+    };
+    match (near, known) {
+        (Some(near), _) => told.hint(format!("did you mean `{near}`?")),
+        (None, Some(known)) => told.hint(format!("known here: {known}")),
+        (None, None) => told.hint("`iacsh --help` shows the options"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
