@@ -124,15 +124,19 @@ pub fn read(directory: &Path) -> Result<Declared> {
     for path in paths {
         let file = path.display().to_string();
         match std::fs::read_to_string(&path) {
-            Ok(text) => errors.extend(add(&mut declared, Arc::new(Source { file, text })).err()),
+            Ok(text) => errors.extend(add(&mut declared, Arc::new(Source { file, text }))),
             Err(error) => errors.push(Error::invalid(format!("{file} cannot be read: {error}"))),
         }
     }
     Error::all(errors).map_or(Ok(declared), Err)
 }
 
-fn add(declared: &mut Declared, source: Arc<Source>) -> Result<()> {
-    let file: File = toml::from_str(&source.text).map_err(|error| invalid(&source, &error))?;
+/// Adds what a file declares. All that is wrong with it.
+fn add(declared: &mut Declared, source: Arc<Source>) -> Vec<Error> {
+    let file: File = match toml::from_str(&source.text) {
+        Ok(file) => file,
+        Err(error) => return vec![invalid(&source, &error)],
+    };
     let mut errors = Vec::new();
     for (index, name) in file.identity_resources.iter().enumerate() {
         let place = Item {
@@ -192,7 +196,7 @@ fn add(declared: &mut Declared, source: Arc<Source>) -> Result<()> {
         table: "client",
         index,
     }));
-    Error::all(errors).map_or(Ok(()), Err)
+    errors
 }
 
 /// A file that TOML or the model refuses. For an unknown key, the nearest known one.

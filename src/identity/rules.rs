@@ -347,7 +347,7 @@ fn secrets<T>(findings: &mut Findings, item: &Item<T>, sources: &[SecretSource])
 }
 
 /// Schemes that make a browser run or open something.
-const BAD_SCHEMES: [&str; 11] = [
+const BAD_SCHEMES: [&str; 12] = [
     "javascript:",
     "file:",
     "data:",
@@ -359,6 +359,7 @@ const BAD_SCHEMES: [&str; 11] = [
     "tel:",
     "view-source:",
     "ws:",
+    "wss:",
 ];
 
 /// Grant types that IdentityServer refuses together: it answers HTTP 500 to such a client.
@@ -538,7 +539,7 @@ fn uris(findings: &mut Findings, item: &Item<Client>) {
         for (index, uri) in uris.iter().enumerate() {
             let at = item.at_element(field, Some(index));
             let lower = uri.to_lowercase();
-            if BAD_SCHEMES.iter().any(|scheme| lower.starts_with(scheme)) || lower.starts_with("wss:") {
+            if BAD_SCHEMES.iter().any(|scheme| lower.starts_with(scheme)) {
                 findings.error(at, format!("{uri} has a scheme that IdentityServer refuses"), "");
                 continue;
             }

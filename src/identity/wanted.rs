@@ -92,7 +92,7 @@ pub fn wanted(declared: &Declared, variables: &Variables<'_>) -> Result<Vec<Enti
             variables,
         ) {
             Ok(hashed) => entities.push(api(&item.value, item.at("name"), hashed)),
-            Err(error) => errors.push(error.at(item.at("secret"))),
+            Err(found) => errors.extend(found.into_iter().map(|error| error.at(item.at("secret")))),
         }
     }
     for item in &declared.clients {
@@ -102,7 +102,7 @@ pub fn wanted(declared: &Declared, variables: &Variables<'_>) -> Result<Vec<Enti
             variables,
         ) {
             Ok(hashed) => entities.push(client(&item.value, item.at("id"), hashed)),
-            Err(error) => errors.push(error.at(item.at("secret"))),
+            Err(found) => errors.extend(found.into_iter().map(|error| error.at(item.at("secret")))),
         }
     }
     Error::all(errors).map_or(Ok(entities), Err)

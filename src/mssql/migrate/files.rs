@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::checksum::checksum;
 use crate::error::{Error, Location, Result, nearest};
-use crate::mssql::batches;
 use crate::mssql::lexer::{Kind, Token, lex};
 
 /// A migration as it stands in its file.
@@ -74,7 +73,7 @@ pub fn read(directory: &Path) -> Result<Vec<Migration>> {
     for path in &paths {
         match read_one(path) {
             Ok(migration) => migrations.push(migration),
-            Err(error) => errors.push(error),
+            Err(found) => errors.extend(found),
         }
     }
     migrations.sort_by_key(|migration| migration.version);
@@ -97,16 +96,17 @@ pub fn read(directory: &Path) -> Result<Vec<Migration>> {
     Error::all(errors).map_or(Ok(migrations), Err)
 }
 
-fn read_one(path: &Path) -> Result<Migration> {
+/// One file, or all that is wrong with it.
+fn read_one(path: &Path) -> Result<Migration, Vec<Error>> {
     let file = path.display().to_string();
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let version = version(&name).ok_or_else(|| {
-        Error::invalid(format!("{file} is not named like a migration"))
-            .hint("call it like `0001_tables.sql` or `V1__tables.sql`: the number gives the order")
+        let error = Error::invalid(format!("{file} is not named like a migration"));
+        vec![error.hint("call it like `0001_tables.sql` or `V1__tables.sql`: the number gives the order")]
     })?;
-    let bytes = std::fs::read(path).map_err(|error| Error::invalid(format!("{file} cannot be read: {error}")))?;
+    let bytes = std::fs::read(path).map_err(|error| vec![Error::invalid(format!("{file} cannot be read: {error}"))])?;
     let text = decode(bytes)
-        .ok_or_else(|| Error::invalid(format!("{file} is neither UTF-8 nor UTF-16")).hint("save it as UTF-8"))?;
+        .ok_or_else(|| vec![Error::invalid(format!("{file} is neither UTF-8 nor UTF-16")).hint("save it as UTF-8")])?;
     let transactional = check_text(&file, &text)?;
     let checksum = checksum(&text);
     Ok(Migration {
@@ -150,15 +150,16 @@ fn version(name: &str) -> Option<u64> {
 }
 
 /// Whether the file is transactional; what the lexer alone can find wrong is an error.
-fn check_text(file: &str, text: &str) -> Result<bool> {
+fn check_text(file: &str, text: &str) -> Result<bool, Vec<Error>> {
     let mut errors = Vec::new();
     let mut transactional = true;
     let mut header = true;
     let mut line_is_blank = true;
-    for token in lex(text) {
+    let tokens: Vec<Token<'_>> = lex(text).collect();
+    for token in &tokens {
         let invalid = |message: String| Error::invalid(message).at(location(file, text, token.line, token.column));
         header &= token.is_trivia();
-        if header && let Some(directive) = directive(&token) {
+        if header && let Some(directive) = directive(token) {
             match directive {
                 "no-transaction" => transactional = false,
                 other => {
@@ -189,22 +190,34 @@ fn check_text(file: &str, text: &str) -> Result<bool> {
             _ => false,
         };
     }
-    for batch in batches::split(text) {
-        if let Some(token) = lex(batch.text).find(|token| !token.is_trivia())
-            && token.is_word("go")
-        {
-            let line = batch.script_line(token.line);
+    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.is_word("go")) {
+        let on_line = |other: &&Token<'_>| other.line == token.line && !other.is_trivia();
+        let alone = !tokens[..index]
+            .iter()
+            .rev()
+            .take_while(|other| other.line == token.line)
+            .any(|other| on_line(&other));
+        let next = tokens[index + 1..]
+            .iter()
+            .find(|other| !other.is_trivia())
+            .filter(on_line);
+        let count = |text: &str| text.parse::<u32>().is_ok_and(|count| count > 0);
+        if alone && next.is_some_and(|next| next.is_operator(";") || (next.kind == Kind::Number && !count(next.text))) {
             errors.push(
                 Error::invalid("GO stands alone on its line, but for a count from 1 and comments").at(location(
                     file,
                     text,
-                    line,
+                    token.line,
                     token.column,
                 )),
             );
         }
     }
-    Error::all(errors).map_or(Ok(transactional), Err)
+    if errors.is_empty() {
+        Ok(transactional)
+    } else {
+        Err(errors)
+    }
 }
 
 /// `no-transaction` of `-- iacsh: no-transaction`.
@@ -254,6 +267,7 @@ mod tests {
             ("2_b.sql", b"-- iacsh: no-transactoin\n:r other.sql"),
             ("3_c.sql", b"SELECT 1"),
             ("003_c.sql", b"SELECT 1"),
+            ("4_d.sql", b"SELECT 1\nGO;\nGO 5\nGO 0\nSELECT [go]\n"),
             ("tables.sql", b""),
         ]);
         let error = check(files.path()).unwrap_err();
@@ -270,6 +284,14 @@ mod tests {
         );
         assert_eq!(place("unknown directive").map(|place| place.line), Some(1));
         assert!(all.iter().any(|error| error.message().contains("same number")));
+        let lines = |part: &str| {
+            let found = all.iter().filter(|error| error.message().contains(part));
+            found
+                .filter_map(|error| error.location())
+                .map(|place| place.line)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(lines("GO stands alone"), [2, 4]);
         assert!(
             all.iter()
                 .any(|error| error.message().contains("not named like a migration"))
