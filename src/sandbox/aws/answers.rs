@@ -1,7 +1,5 @@
 //! What the services' answers have in common: pages, times, identifiers, and refusals by name.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Call, Fault};
@@ -45,8 +43,7 @@ pub fn random(length: usize, alphabet: &[u8]) -> String {
 
 /// One page of a listing.
 ///
-/// Listings are in the order of `key`, and a token names the last key of the page before. So a page continues where the
-/// last one ended, whatever was created or deleted in between.
+/// Listings are in the order of `key`; [`super::page`] says what holds when things come and go in between.
 pub struct Page<T> {
     pub items: Vec<T>,
     /// The token of the next page. `None`: this is the last one.
@@ -65,15 +62,7 @@ pub fn page<T>(
     invalid: impl FnOnce() -> Fault,
 ) -> Result<Page<T>, Fault> {
     items.sort_by_cached_key(&key);
-    if !token.is_empty() {
-        let Some(last) = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
-            return Err(invalid());
-        };
-        items.retain(|item| key(item) > last);
-    }
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = if more { items.last().map(|item| URL_SAFE_NO_PAD.encode(key(item))) } else { None };
+    let (items, next) = super::page::cut(items, limit, token, key).map_err(|_| invalid())?;
     Ok(Page { items, next })
 }
 
@@ -108,10 +97,6 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The operation is part of the service, and the sandbox does not have it.
-pub fn missing_operation(call: &Call<'_>) -> Fault {
-    Fault::new("UnsupportedOperation", format!("not in the sandbox: {}:{}", call.service, call.operation))
-}
 
 #[cfg(test)]
 mod tests {

@@ -2,12 +2,20 @@
 
 use super::call::{Answer, Call, Fault};
 use super::model::{self, Protocol};
-use super::{ec2, sts, tagging};
+use super::{ec2, ecr, ecs, elasticache, elb, iam, logs, secrets, ssm, sts, tagging};
 
 /// Hands a call to its service.
 pub fn handle(call: &mut Call<'_>) -> Answer {
     match call.service {
         "ec2" => ec2::handle(call),
+        "ecr" => ecr::handle(call),
+        "ecs" => ecs::handle(call),
+        "elasticache" => elasticache::handle(call),
+        "elasticloadbalancing" => elb::handle(call),
+        "iam" => iam::handle(call),
+        "logs" => logs::handle(call),
+        "secretsmanager" => secrets::handle(call),
+        "ssm" => ssm::handle(call),
         "sts" => sts::handle(call),
         "tagging" => tagging::handle(call),
         _ => not_in_the_sandbox(call),

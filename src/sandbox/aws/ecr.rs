@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::answers::{answer, limit, missing_operation, only, page, seconds};
+use super::answers::{answer, limit, only, page, seconds};
 use super::call::{Answer, Call, Fault};
-use super::tags;
+use super::{dispatch, tags};
 
 const REPOSITORY: &str = "ecr/repository";
 const IMAGE: &str = "ecr/image";
@@ -115,7 +115,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             let arn = tagged(call)?;
             answer(json!({ "tags": tags::to_list(&tags::of(call, &arn)?) }))
         }
-        _ => Err(missing_operation(call)),
+        _ => dispatch::not_in_the_sandbox(call),
     }
 }
 

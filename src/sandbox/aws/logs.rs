@@ -6,9 +6,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::answers::{answer, limit, missing_operation, only, page};
+use super::answers::{answer, limit, only, page};
 use super::call::{Answer, Call, Fault};
-use super::tags;
+use super::{dispatch, tags};
 
 const GROUP: &str = "logs/group";
 const STREAM: &str = "logs/stream";
@@ -104,7 +104,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             let group = group(call, call.text("logGroupName"))?;
             answer(json!({ "tags": tags::of(call, &arn(call, &group.name))? }))
         }
-        _ => Err(missing_operation(call)),
+        _ => dispatch::not_in_the_sandbox(call),
     }
 }
 

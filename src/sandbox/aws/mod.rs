@@ -21,14 +21,24 @@
 //! service's file within one transaction of [`state`], and the answer goes back the same way. A fault rolls everything
 //! back that the call did. An answer can hold more than the output shape has; only what the model names is shown.
 
+pub mod answers;
 pub mod call;
 pub mod dispatch;
+pub mod durations;
 pub mod ec2;
+pub mod ecr;
+pub mod ecs;
+pub mod elasticache;
+pub mod elb;
 pub mod http;
+pub mod iam;
 pub mod interfaces;
+pub mod logs;
 pub mod model;
 pub mod page;
 pub mod protocol;
+pub mod secrets;
+pub mod ssm;
 pub mod state;
 pub mod store;
 pub mod sts;

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::answers::{answer, limit, missing_operation, only, page, random, seconds};
+use super::answers::{answer, limit, only, page, random, seconds};
 use super::call::{Answer, Call, Fault};
-use super::tags;
+use super::{dispatch, tags};
 
 const KIND: &str = "secretsmanager/secret";
 
@@ -72,7 +72,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             tags::remove(call, &secret.arn, &call.texts("TagKeys"))?;
             answer(json!({}))
         }
-        _ => Err(missing_operation(call)),
+        _ => dispatch::not_in_the_sandbox(call),
     }
 }
 

@@ -6,9 +6,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::answers::{answer, limit, missing_operation, only, page, seconds};
+use super::answers::{answer, limit, only, page, seconds};
 use super::call::{Answer, Call, Fault};
-use super::tags;
+use super::{dispatch, tags};
 
 const KIND: &str = "ssm/parameter";
 
@@ -66,7 +66,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             let arn = arn_of_tagged(call)?;
             answer(json!({ "TagList": tags::to_list(&tags::of(call, &arn)?) }))
         }
-        _ => Err(missing_operation(call)),
+        _ => dispatch::not_in_the_sandbox(call),
     }
 }
 

@@ -14,8 +14,9 @@ mod task;
 
 use serde_json::{Value, json};
 
-use super::answers::{Page, answer, limit, missing_operation, page};
+use super::answers::{Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
+use super::dispatch;
 use super::tags::{self, Tags};
 
 pub use scheduler::settle;
@@ -68,7 +69,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             let arn = tagged(call)?;
             answer(json!({ "tags": tags::to_lower_list(&tags::of(call, &arn)?) }))
         }
-        _ => Err(missing_operation(call)),
+        _ => dispatch::not_in_the_sandbox(call),
     }
 }
 

@@ -13,8 +13,9 @@ mod view;
 
 use serde_json::{Value, json};
 
-use super::answers::{Page, answer, limit, missing_operation, page};
+use super::answers::{Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
+use super::dispatch;
 use super::tags::{self, Tags};
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
@@ -64,7 +65,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             let arn = tagged(call)?;
             answer(json!({ "TagList": tags::to_list(&tags::of(call, &arn)?) }))
         }
-        _ => Err(missing_operation(call)),
+        _ => dispatch::not_in_the_sandbox(call),
     }
 }
 

@@ -10,9 +10,9 @@ pub mod target_group;
 
 use serde_json::{Map, Value, json};
 
-use super::answers::{Page, answer, limit, missing_operation, page};
+use super::answers::{Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
-use super::tags;
+use super::{dispatch, tags};
 
 pub use load_balancer::of_target_group;
 
@@ -47,7 +47,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "DescribeTags" => tagging::describe(call),
         "AddTags" => tagging::add(call),
         "RemoveTags" => tagging::remove(call),
-        _ => Err(missing_operation(call)),
+        _ => dispatch::not_in_the_sandbox(call),
     }
 }
 

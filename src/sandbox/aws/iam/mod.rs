@@ -10,9 +10,9 @@ mod role;
 
 use serde_json::{Value, json};
 
-use super::answers::{Page, answer, limit, missing_operation, page};
+use super::answers::{Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
-use super::tags;
+use super::{dispatch, tags};
 
 pub use role::exists as role_exists;
 
@@ -52,7 +52,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "TagPolicy" => policy::tag(call),
         "UntagPolicy" => policy::untag(call),
         "ListPolicyTags" => policy::list_tags(call),
-        _ => Err(missing_operation(call)),
+        _ => dispatch::not_in_the_sandbox(call),
     }
 }
 

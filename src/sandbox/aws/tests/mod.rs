@@ -1,9 +1,12 @@
 //! The embedded AWS seen by the real SDK clients.
 
+mod caches;
+mod containers;
 mod foreign;
 mod listing;
 mod network;
 mod rules;
+mod settings;
 mod shared;
 mod tagging;
 
