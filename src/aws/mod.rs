@@ -4,10 +4,12 @@
 //! line in [`verbs`].
 
 pub mod calls;
+pub mod ec2;
 pub mod elasticache;
 pub mod elb;
 pub mod error;
 pub mod meant;
+pub mod named;
 pub mod plain;
 pub mod tags;
 #[cfg(test)]
@@ -88,6 +90,13 @@ impl Aws {
 /// Every kind of resource, in the order of listings.
 pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
     vec![
+        Arc::new(ec2::vpc::Vpc(aws.clone())),
+        Arc::new(ec2::subnet::Subnet(aws.clone())),
+        Arc::new(ec2::internet_gateway::InternetGateway(aws.clone())),
+        Arc::new(ec2::address::Address(aws.clone())),
+        Arc::new(ec2::nat_gateway::NatGateway(aws.clone())),
+        Arc::new(ec2::route_table::RouteTable(aws.clone())),
+        Arc::new(ec2::security_group::SecurityGroup(aws.clone())),
         Arc::new(elasticache::cache_subnet_group::CacheSubnetGroups(aws.clone())),
         Arc::new(elasticache::cache_parameter_group::CacheParameterGroups(aws.clone())),
         Arc::new(elasticache::replication_group::ReplicationGroups(aws.clone())),
@@ -99,5 +108,5 @@ pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
 
 /// Every verb of every service.
 pub fn verbs(aws: &Aws) -> Vec<Verb> {
-    [elasticache::verbs::all(aws), elb::verbs::all(aws)].concat()
+    [ec2::verbs::all(aws), elasticache::verbs::all(aws), elb::verbs::all(aws)].concat()
 }
