@@ -5,12 +5,19 @@
 
 pub mod calls;
 pub mod ec2;
+pub mod ecr;
 pub mod elasticache;
 pub mod elb;
 pub mod error;
+pub mod gate;
+pub mod iam;
+pub mod logs;
 pub mod meant;
 pub mod named;
 pub mod plain;
+pub mod secrets;
+pub mod ssm;
+pub mod sweep;
 pub mod tags;
 #[cfg(test)]
 mod testing;
@@ -103,10 +110,23 @@ pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
         Arc::new(elb::load_balancer::LoadBalancers(aws.clone())),
         Arc::new(elb::target_group::TargetGroups(aws.clone())),
         Arc::new(elb::listener::Listeners(aws.clone())),
+        Arc::new(ecr::repository::Repository(aws.clone())),
+        Arc::new(iam::role::Role(aws.clone())),
+        Arc::new(logs::log_group::LogGroup(aws.clone())),
+        Arc::new(secrets::secret::Secret(aws.clone())),
+        Arc::new(ssm::parameter::Parameter(aws.clone())),
     ]
 }
 
 /// Every verb of every service.
 pub fn verbs(aws: &Aws) -> Vec<Verb> {
-    [ec2::verbs::all(aws), elasticache::verbs::all(aws), elb::verbs::all(aws)].concat()
+    [
+        ec2::verbs::all(aws),
+        ecr::verbs::all(aws),
+        elasticache::verbs::all(aws),
+        elb::verbs::all(aws),
+        logs::verbs::all(aws),
+        secrets::verbs::all(aws),
+    ]
+    .concat()
 }

@@ -172,9 +172,8 @@ impl Kind for InternetGateway {
         Ok(found.map(|gateway| live(before.name.clone(), &gateway)))
     }
 
-    fn readiness(&self, live: &Live<State>) -> Readiness {
-        // One that is not attached is complete too: the comparison attaches it.
-        let _ = live;
+    /// One that is not attached is ready too: the comparison attaches it.
+    fn readiness(&self, _: &Live<State>) -> Readiness {
         Readiness::Ready
     }
 

@@ -100,11 +100,12 @@ impl Kind for NatGateway {
         named::check_tag(&scope.physical(name))
     }
 
-    /// Those that are pending or available. EC2 goes on listing deleted ones for about an hour, and deletes failed ones
-    /// by itself; neither keeps a new one from being made. Source: User Guide, "NAT gateway states".
+    /// Not the deleted ones, which EC2 goes on listing for about an hour, nor the failed ones, which it deletes by
+    /// itself: neither keeps a new one from being made. One that is being deleted still holds its address. Source: User
+    /// Guide, "NAT gateway states".
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
         let mut filters = ours(scope);
-        filters.push(filter("state", ["pending", "available"]));
+        filters.push(filter("state", ["pending", "available", "deleting"]));
         let pages = self.0.ec2.describe_nat_gateways().set_filter(Some(filters));
         let found = pages.into_paginator().items().send().try_collect().await;
         let gateways = found.call("ec2:DescribeNatGateways")?;
@@ -158,6 +159,7 @@ impl Kind for NatGateway {
                         .hint("run the same command again: it makes a new one; EC2 removes the failed one by itself"),
                 )
             }
+            "deleting" => Readiness::Leaving("deleting".into()),
             state => Readiness::Waiting(state.to_owned()),
         }
     }
