@@ -4,11 +4,20 @@
 //! line in [`verbs`].
 
 pub mod calls;
+pub mod ec2;
+pub mod ecr;
 pub mod elasticache;
 pub mod elb;
 pub mod error;
+pub mod gate;
+pub mod iam;
+pub mod logs;
 pub mod meant;
+pub mod named;
 pub mod plain;
+pub mod secrets;
+pub mod ssm;
+pub mod sweep;
 pub mod tags;
 #[cfg(test)]
 mod testing;
@@ -88,16 +97,36 @@ impl Aws {
 /// Every kind of resource, in the order of listings.
 pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
     vec![
+        Arc::new(ec2::vpc::Vpc(aws.clone())),
+        Arc::new(ec2::subnet::Subnet(aws.clone())),
+        Arc::new(ec2::internet_gateway::InternetGateway(aws.clone())),
+        Arc::new(ec2::address::Address(aws.clone())),
+        Arc::new(ec2::nat_gateway::NatGateway(aws.clone())),
+        Arc::new(ec2::route_table::RouteTable(aws.clone())),
+        Arc::new(ec2::security_group::SecurityGroup(aws.clone())),
         Arc::new(elasticache::cache_subnet_group::CacheSubnetGroups(aws.clone())),
         Arc::new(elasticache::cache_parameter_group::CacheParameterGroups(aws.clone())),
         Arc::new(elasticache::replication_group::ReplicationGroups(aws.clone())),
         Arc::new(elb::load_balancer::LoadBalancers(aws.clone())),
         Arc::new(elb::target_group::TargetGroups(aws.clone())),
         Arc::new(elb::listener::Listeners(aws.clone())),
+        Arc::new(ecr::repository::Repository(aws.clone())),
+        Arc::new(iam::role::Role(aws.clone())),
+        Arc::new(logs::log_group::LogGroup(aws.clone())),
+        Arc::new(secrets::secret::Secret(aws.clone())),
+        Arc::new(ssm::parameter::Parameter(aws.clone())),
     ]
 }
 
 /// Every verb of every service.
 pub fn verbs(aws: &Aws) -> Vec<Verb> {
-    [elasticache::verbs::all(aws), elb::verbs::all(aws)].concat()
+    [
+        ec2::verbs::all(aws),
+        ecr::verbs::all(aws),
+        elasticache::verbs::all(aws),
+        elb::verbs::all(aws),
+        logs::verbs::all(aws),
+        secrets::verbs::all(aws),
+    ]
+    .concat()
 }

@@ -178,6 +178,7 @@ impl<K: Kind> Work<'_, K> {
                 None => return Ok((self.create().await?, Outcome::Created)),
             },
         };
+        let live = self.kind.inspect(self.spec, live).await?;
         let mut changes = self.kind.changes(self.spec, &live);
         let replaces = |change: &&Change| matches!(change.class, Class::Replace | Class::ReplaceWithLoss);
         if changes.iter().any(|change| replaces(&change)) {

@@ -195,6 +195,12 @@ pub trait Kind: Send + Sync + 'static {
     /// accepted it.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Self::Spec) -> Result<Live<Self::State>>;
 
+    /// Reads what a listing does not tell and this comparison needs, such as the value of a secret: for one resource
+    /// that a script ensures, never for all that are listed.
+    async fn inspect(&self, _spec: &Self::Spec, live: Live<Self::State>) -> Result<Live<Self::State>> {
+        Ok(live)
+    }
+
     /// What is different. Whole sets are compared.
     fn changes(&self, spec: &Self::Spec, live: &Live<Self::State>) -> Vec<Change>;
 

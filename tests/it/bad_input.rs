@@ -4,7 +4,10 @@ use crate::project::{Project, Ran};
 
 /// Nothing was made.
 fn untouched(project: &Project) {
-    assert_eq!(project.iacsh(&["--json", "-c", "ec2::vpcs()"]).code(0).json(), serde_json::json!([]));
+    assert_eq!(
+        project.iacsh(&["--json", "-c", "ec2::vpcs()"]).code(0).json(),
+        serde_json::json!([])
+    );
 }
 
 fn expression(project: &Project, text: &str) -> Ran {
@@ -14,15 +17,25 @@ fn expression(project: &Project, text: &str) -> Ran {
 #[test]
 fn an_unknown_option_names_the_nearest() {
     let project = Project::new();
-    project.write("scripts/x.rhai", "let vpc = ec2::ensure_vpc(#{\n    name: \"main\",\n    cdir: \"10.0.0.0/16\"\n});\n");
-    project.iacsh(&["scripts/x.rhai"]).code(1).says("cdir").says("did you mean `cidr`?").says("scripts/x.rhai:3:5");
+    project.write(
+        "scripts/x.rhai",
+        "let vpc = ec2::ensure_vpc(#{\n    name: \"main\",\n    cdir: \"10.0.0.0/16\"\n});\n",
+    );
+    project
+        .iacsh(&["scripts/x.rhai"])
+        .code(1)
+        .says("cdir")
+        .says("did you mean `cidr`?")
+        .says("scripts/x.rhai:3:5");
     untouched(&project);
 }
 
 #[test]
 fn a_wrong_type_says_what_is_expected() {
     let project = Project::new();
-    expression(&project, "ec2::ensure_vpc(#{ name: \"main\", cidr: 10 })").code(1).says("text is expected here");
+    expression(&project, "ec2::ensure_vpc(#{ name: \"main\", cidr: 10 })")
+        .code(1)
+        .says("text is expected here");
     untouched(&project);
 }
 
@@ -33,24 +46,45 @@ fn an_unknown_function_is_found_before_anything_runs() {
         "scripts/x.rhai",
         "ec2::ensure_vpc(#{ name: \"main\", cidr: \"10.0.0.0/16\" });\nec2::ensure_subnett(#{ name: \"a\" });\n",
     );
-    project.iacsh(&["scripts/x.rhai"]).code(65).says("scripts/x.rhai:2").says("ensure_subnet");
+    project
+        .iacsh(&["scripts/x.rhai"])
+        .code(65)
+        .says("scripts/x.rhai:2")
+        .says("ensure_subnet");
     untouched(&project);
 }
 
 #[test]
 fn a_missing_file() {
     let project = Project::new();
-    project.iacsh(&["scripts/recraete.rhai"]).code(65).says("scripts/recraete.rhai");
+    project
+        .iacsh(&["scripts/recraete.rhai"])
+        .code(65)
+        .says("scripts/recraete.rhai");
     project.write("scripts/x.rhai", "import \"./nowhere\" as nowhere;\n");
-    project.iacsh(&["scripts/x.rhai"]).code(65).says("nowhere").says("scripts/x.rhai:1");
-    project.write("scripts/y.rhai", "let db = mssql::connect();\nmigrate::up(db, \"migrationz\");\n");
-    project.iacsh(&["scripts/y.rhai"]).code(65).says("migrationz").says("scripts/y.rhai:2");
+    project
+        .iacsh(&["scripts/x.rhai"])
+        .code(65)
+        .says("nowhere")
+        .says("scripts/x.rhai:1");
+    project.write(
+        "scripts/y.rhai",
+        "let db = mssql::connect();\nmigrate::up(db, \"migrationz\");\n",
+    );
+    project
+        .iacsh(&["scripts/y.rhai"])
+        .code(65)
+        .says("migrationz")
+        .says("scripts/y.rhai:2");
 }
 
 #[test]
 fn an_unknown_environment() {
     let project = Project::new();
-    project.iacsh(&["-c", "1", "--env", "sandbx"]).code(65).says("did you mean `sandbox`?");
+    project
+        .iacsh(&["-c", "1", "--env", "sandbx"])
+        .code(65)
+        .says("did you mean `sandbox`?");
 }
 
 #[test]
@@ -97,7 +131,10 @@ fn a_missing_variable() {
         .filter(|need| need["present"] == false)
         .map(|need| need["name"].as_str().unwrap_or_default())
         .collect();
-    assert!(missing.contains(&"DB_USER") && missing.contains(&"DB_PASSWORD"), "{needs:#}");
+    assert!(
+        missing.contains(&"DB_USER") && missing.contains(&"DB_PASSWORD"),
+        "{needs:#}"
+    );
 }
 
 #[test]
@@ -118,7 +155,9 @@ fn an_unreachable_database() {
 fn a_wrong_password() {
     let project = Project::new();
     let tables = "mssql::tables(mssql::connect())";
-    project.iacsh_with(&["scripts/migrate.rhai"], &[("DB_PASSWORD", "the-first-Passw0rd")]).code(0);
+    project
+        .iacsh_with(&["scripts/migrate.rhai"], &[("DB_PASSWORD", "the-first-Passw0rd")])
+        .code(0);
     project
         .iacsh_with(&["-c", tables], &[("DB_PASSWORD", "another-Passw0rd")])
         .code(78)
@@ -142,7 +181,10 @@ fn no_credentials() {
     let project = Project::new();
     project.write("environments/aws.toml", AWS);
     project
-        .iacsh_with(&["--env", "aws", "-c", "ec2::vpcs()"], &[("AWS_EC2_METADATA_DISABLED", "true")])
+        .iacsh_with(
+            &["--env", "aws", "-c", "ec2::vpcs()"],
+            &[("AWS_EC2_METADATA_DISABLED", "true")],
+        )
         .code(78)
         .says("there are no AWS credentials");
 }
@@ -151,29 +193,51 @@ fn no_credentials() {
 fn an_unreachable_endpoint() {
     let project = Project::new();
     project.write("environments/aws.toml", AWS);
-    let keys = [("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "not-a-real-one")];
-    project.iacsh_with(&["--env", "aws", "-c", "ec2::vpcs()"], &keys).code(1).says("cannot be reached").says("endpoint");
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "not-a-real-one"),
+    ];
+    project
+        .iacsh_with(&["--env", "aws", "-c", "ec2::vpcs()"], &keys)
+        .code(1)
+        .says("cannot be reached")
+        .says("endpoint");
 }
 
 #[test]
 fn an_invalid_script() {
     let project = Project::new();
     project.write("scripts/x.rhai", "let a = 1;\nlet b = (2;\n");
-    project.iacsh(&["scripts/x.rhai"]).code(65).says("scripts/x.rhai:2").says("let b = (2;");
+    project
+        .iacsh(&["scripts/x.rhai"])
+        .code(65)
+        .says("scripts/x.rhai:2")
+        .says("let b = (2;");
 }
 
 #[test]
 fn endless_recursion() {
     let project = Project::new();
     project.write("scripts/x.rhai", "fn again(n) { again(n + 1) }\nagain(0);\n");
-    project.iacsh(&["scripts/x.rhai"]).code(1).says("scripts/x.rhai:1").says("recursion");
+    project
+        .iacsh(&["scripts/x.rhai"])
+        .code(1)
+        .says("scripts/x.rhai:1")
+        .says("recursion");
 }
 
 #[test]
 fn an_invalid_client_file_is_found_before_anything_is_made() {
     let project = Project::new();
-    project.write("clients/bad.toml", "[[client]]\nid = \"x\"\ngrant_typs = [\"client_credentials\"]\n");
-    project.iacsh(&["scripts/recreate.rhai"]).code(65).says("clients/bad.toml:").says("did you mean");
+    project.write(
+        "clients/bad.toml",
+        "[[client]]\nid = \"x\"\ngrant_typs = [\"client_credentials\"]\n",
+    );
+    project
+        .iacsh(&["scripts/recreate.rhai"])
+        .code(65)
+        .says("clients/bad.toml:")
+        .says("did you mean");
     untouched(&project);
 }
 
@@ -185,13 +249,31 @@ fn a_migration_that_fails_in_its_third_batch_leaves_nothing() {
         "CREATE TABLE dbo.First (Id int NOT NULL);\nGO\nCREATE TABLE dbo.Second (Id int NOT NULL);\nGO\n\n\
          INSERT INTO dbo.Nowhere (Id) VALUES (1);\nGO\n",
     );
-    project.iacsh(&["scripts/migrate.rhai"]).code(1).says("migrations/0009_wrong.sql:6").says("208");
-    let tables = project.iacsh(&["--json", "-c", "mssql::tables(mssql::connect())"]).code(0).json();
-    let names: Vec<_> = tables.as_array().expect("a list").iter().filter_map(|row| row["name"].as_str()).collect();
-    assert!(names.contains(&"Clients") && !names.contains(&"First") && !names.contains(&"Second"), "{names:?}");
+    project
+        .iacsh(&["scripts/migrate.rhai"])
+        .code(1)
+        .says("migrations/0009_wrong.sql:6")
+        .says("208");
+    let tables = project
+        .iacsh(&["--json", "-c", "mssql::tables(mssql::connect())"])
+        .code(0)
+        .json();
+    let names: Vec<_> = tables
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|row| row["name"].as_str())
+        .collect();
+    assert!(
+        names.contains(&"Clients") && !names.contains(&"First") && !names.contains(&"Second"),
+        "{names:?}"
+    );
 
     // Mended, it goes on where it stopped.
-    project.write("migrations/0009_wrong.sql", "CREATE TABLE dbo.First (Id int NOT NULL);\n");
+    project.write(
+        "migrations/0009_wrong.sql",
+        "CREATE TABLE dbo.First (Id int NOT NULL);\n",
+    );
     project.iacsh(&["scripts/migrate.rhai"]).code(0);
 }
 
@@ -199,10 +281,16 @@ fn a_migration_that_fails_in_its_third_batch_leaves_nothing() {
 fn the_command_line() {
     let project = Project::new();
     project.iacsh(&["--jsno", "-c", "1"]).code(64);
-    project.iacsh(&["scripts/recreate.rhai", "--plan"]).code(64).says("--plan");
+    project
+        .iacsh(&["scripts/recreate.rhai", "--plan"])
+        .code(64)
+        .says("--plan");
     project.iacsh(&["scripts/destroy.rhai"]).code(0);
     project.iacsh(&["scripts/redis.rhai"]).code(0);
     // Without a terminal an unanswered question is a failure, and nothing happens.
     project.iacsh(&["scripts/destroy.rhai"]).code(77).says("--yes");
-    assert_ne!(project.iacsh(&["--json", "-c", "ec2::vpcs()"]).code(0).json(), serde_json::json!([]));
+    assert_ne!(
+        project.iacsh(&["--json", "-c", "ec2::vpcs()"]).code(0).json(),
+        serde_json::json!([])
+    );
 }

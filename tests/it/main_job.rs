@@ -6,21 +6,42 @@ use crate::project::Project;
 fn recreate_twice_then_destroy_then_recreate() {
     let project = Project::new();
 
-    let first = project.iacsh(&["scripts/recreate.rhai"]).code(0).says("created").says("replication-group").says("http://");
-    assert!(!first.err.contains("no changes") && !first.out.contains("no changes"), "{first}");
+    let first = project
+        .iacsh(&["scripts/recreate.rhai"])
+        .code(0)
+        .says("created")
+        .says("replication-group")
+        .says("http://");
+    assert!(
+        !first.err.contains("no changes") && !first.out.contains("no changes"),
+        "{first}"
+    );
 
     let second = project.iacsh(&["scripts/recreate.rhai"]).code(0);
     let last = second.err.trim_end().lines().last().unwrap_or_default().to_owned();
     assert!(last.ends_with("no changes"), "the last words are {last:?} in {second}");
 
-    let destroyed = project.iacsh(&["scripts/destroy.rhai", "--yes"]).code(0).says("deleted").says("kept");
+    let destroyed = project
+        .iacsh(&["scripts/destroy.rhai", "--yes"])
+        .code(0)
+        .says("deleted")
+        .says("kept");
     assert!(destroyed.err.contains("nothing else is left"), "{destroyed}");
-    assert_eq!(project.iacsh(&["--json", "-c", "ec2::vpcs()"]).code(0).json(), serde_json::json!([]));
-    assert_eq!(project.iacsh(&["--json", "-c", "ecs::services()"]).code(0).json(), serde_json::json!([]));
+    assert_eq!(
+        project.iacsh(&["--json", "-c", "ec2::vpcs()"]).code(0).json(),
+        serde_json::json!([])
+    );
+    assert_eq!(
+        project.iacsh(&["--json", "-c", "ecs::services()"]).code(0).json(),
+        serde_json::json!([])
+    );
 
     let third = project.iacsh(&["scripts/recreate.rhai"]).code(0).says("created");
     // Secrets were kept: they are found, not made anew.
-    assert!(!third.out.contains("secret                  redis-token  created"), "{third}");
+    assert!(
+        !third.out.contains("secret                  redis-token  created"),
+        "{third}"
+    );
 }
 
 #[test]

@@ -46,11 +46,16 @@ fn iacsh(project: &Project, args: &[&str]) -> Ran {
 
 #[test]
 fn recreate_recreate_destroy() {
-    let Some(moto) = Moto::start("moto::recreate_recreate_destroy") else { return };
+    let Some(moto) = Moto::start("moto::recreate_recreate_destroy") else {
+        return;
+    };
     let project = Project::new();
     project.write("environments/moto.toml", &environment(moto.port));
 
-    iacsh(&project, &["scripts/recreate.rhai"]).code(0).says("created").says("DescribeServices");
+    iacsh(&project, &["scripts/recreate.rhai"])
+        .code(0)
+        .says("created")
+        .says("DescribeServices");
     iacsh(&project, &["scripts/recreate.rhai"]).code(0).says("no changes");
 
     let destroyed = iacsh(&project, &["--json", "scripts/destroy.rhai", "--yes"]).code(1);
@@ -67,9 +72,14 @@ fn recreate_recreate_destroy() {
 
 #[test]
 fn a_wrong_account_is_refused() {
-    let Some(moto) = Moto::start("moto::a_wrong_account_is_refused") else { return };
+    let Some(moto) = Moto::start("moto::a_wrong_account_is_refused") else {
+        return;
+    };
     let project = Project::new();
     let other = environment(moto.port).replace("account = \"123456789012\"", "account = \"999999999999\"");
     project.write("environments/moto.toml", &other);
-    iacsh(&project, &["scripts/recreate.rhai"]).code(77).says("123456789012").says("999999999999");
+    iacsh(&project, &["scripts/recreate.rhai"])
+        .code(77)
+        .says("123456789012")
+        .says("999999999999");
 }

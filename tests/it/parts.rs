@@ -16,7 +16,11 @@ fn the_scripts_run_one_after_the_other() {
 #[test]
 fn a_script_names_the_contract_that_is_missing() {
     let project = Project::new();
-    project.iacsh(&["scripts/ecs.rhai"]).code(1).says("redis.token-secret").says("stdlib/redis.rhai");
+    project
+        .iacsh(&["scripts/ecs.rhai"])
+        .code(1)
+        .says("redis.token-secret")
+        .says("stdlib/redis.rhai");
 }
 
 #[test]
@@ -26,9 +30,19 @@ fn a_parameter_is_checked_and_helped_with() {
         "scripts/greet.rhai",
         "//! Greets.\nlet count = param(\"count\", #{ default: 1, about: \"how often\" });\nprint(`hello ${count}`);\n",
     );
-    project.iacsh(&["scripts/greet.rhai", "--count", "3"]).code(0).says("hello 3");
-    project.iacsh(&["scripts/greet.rhai", "--help"]).code(0).says("Greets.").says("how often");
-    project.iacsh(&["scripts/greet.rhai", "--cuont", "3"]).code(64).says("did you mean");
+    project
+        .iacsh(&["scripts/greet.rhai", "--count", "3"])
+        .code(0)
+        .says("hello 3");
+    project
+        .iacsh(&["scripts/greet.rhai", "--help"])
+        .code(0)
+        .says("Greets.")
+        .says("how often");
+    project
+        .iacsh(&["scripts/greet.rhai", "--cuont", "3"])
+        .code(64)
+        .says("did you mean");
     project.iacsh(&["scripts/greet.rhai", "--count", "many"]).code(64);
 }
 
@@ -37,24 +51,40 @@ fn standard_input_and_exit_codes() {
     use std::io::Write;
     let project = Project::new();
     let mut command = project.command(&["-"]);
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
-    child.stdin.take().expect("a pipe").write_all(b"print(6 * 7); exit(9)").expect("written");
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(b"print(6 * 7); exit(9)")
+        .expect("written");
     let output = child.wait_with_output().expect("an end");
-    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stdout).trim()), (Some(9), "42"));
+    assert_eq!(
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).trim()),
+        (Some(9), "42")
+    );
 }
 
 #[test]
 fn exploring_and_acting() {
     let project = Project::new();
     project.iacsh(&["scripts/recreate.rhai"]).code(0);
-    project.iacsh(&["--yes", "-c", "ecs::scale(\"identityserver\", 2)"]).code(0);
+    project
+        .iacsh(&["--yes", "-c", "ecs::scale(\"identityserver\", 2)"])
+        .code(0);
     let tasks = project.iacsh(&["--json", "-c", "ecs::tasks()"]).code(0).json();
     assert_eq!(tasks.as_array().map(Vec::len), Some(2), "{tasks:#}");
     // The count belongs to whoever scales, not to the script.
     project.iacsh(&["scripts/recreate.rhai"]).code(0).says("no changes");
     project.iacsh(&["-c", "ecs::redeploy(\"identityserver\")"]).code(0);
     project.iacsh(&["-c", "ecs::logs(\"identityserver\")"]).code(0);
-    let count = project.iacsh(&["--json", "-c", "mssql::query(mssql::connect(), \"SELECT COUNT(*) AS n FROM Clients\")"]);
+    let count = project.iacsh(&[
+        "--json",
+        "-c",
+        "mssql::query(mssql::connect(), \"SELECT COUNT(*) AS n FROM Clients\")",
+    ]);
     assert!(count.code(0).json()[0]["n"].as_i64() >= Some(3));
 }

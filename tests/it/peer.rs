@@ -19,7 +19,11 @@ pub fn skipped(test: &str, peer: &str, why: &str) {
 fn moto_program() -> Result<&'static Path, &'static str> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
-        let on_path = Command::new("moto_server").arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let on_path = Command::new("moto_server")
+            .arg("--help")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
         if on_path.is_ok_and(|status| status.success()) {
             return Ok("moto_server".into());
         }
@@ -32,7 +36,11 @@ fn moto_program() -> Result<&'static Path, &'static str> {
             let output = command.output().map_err(|error| error.to_string())?;
             match output.status.success() {
                 true => Ok(()),
-                false => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned()),
+                false => Err(String::from_utf8_lossy(&output.stderr)
+                    .lines()
+                    .last()
+                    .unwrap_or_default()
+                    .to_owned()),
             }
         };
         step(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
@@ -59,7 +67,9 @@ impl Moto {
             }
         };
         // Taken and given back: the port is free unless somebody takes it within the next second.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map(|a| a.port());
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|socket| socket.local_addr())
+            .map(|a| a.port());
         let port = port.expect("a free port");
         let mut child = Command::new(program)
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])

@@ -32,20 +32,29 @@ impl Ran {
 
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
-        assert!(self.out.contains(text) || self.err.contains(text), "{text:?} is missing in {self}");
+        assert!(
+            self.out.contains(text) || self.err.contains(text),
+            "{text:?} is missing in {self}"
+        );
         self
     }
 }
 
 impl std::fmt::Display for Ran {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "exit code {}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.out, self.err)
+        write!(
+            f,
+            "exit code {}\n--- stdout\n{}\n--- stderr\n{}",
+            self.code, self.out, self.err
+        )
     }
 }
 
 impl Project {
     pub fn new() -> Self {
-        let project = Self { folder: TempDir::new().expect("a temporary folder") };
+        let project = Self {
+            folder: TempDir::new().expect("a temporary folder"),
+        };
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         for folder in ["scripts", "environments", "migrations", "clients"] {
             copy(&repository.join(folder), &project.path().join(folder));
@@ -71,7 +80,10 @@ impl Project {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_iacsh"));
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.path());
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path());
         command
     }
 

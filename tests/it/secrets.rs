@@ -11,15 +11,26 @@ fn no_secret_is_found_in_files_output_or_logs() {
         ("PORTAL_SECRET", "cs-91d0c3f4b8a2476e95f1-portal"),
     ];
     let mut printed = String::new();
-    for script in ["scripts/recreate.rhai", "scripts/recreate.rhai", "scripts/inventory.rhai"] {
+    for script in [
+        "scripts/recreate.rhai",
+        "scripts/recreate.rhai",
+        "scripts/inventory.rhai",
+    ] {
         let ran = project.iacsh_with(&["-vv", script], &secrets).code(0);
         printed += &ran.to_string();
     }
-    let json = project.iacsh_with(&["--json", "scripts/recreate.rhai"], &secrets).code(0);
+    let json = project
+        .iacsh_with(&["--json", "scripts/recreate.rhai"], &secrets)
+        .code(0);
     printed += &json.to_string();
-    let token = project.iacsh_with(&["-c", "secrets::value(\"redis-token\")"], &secrets).code(0).says("********");
+    let token = project
+        .iacsh_with(&["-c", "secrets::value(\"redis-token\")"], &secrets)
+        .code(0)
+        .says("********");
     printed += &token.to_string();
-    let failed = project.iacsh_with(&["-c", "throw variable(\"DB_PASSWORD\")"], &secrets).code(1);
+    let failed = project
+        .iacsh_with(&["-c", "throw variable(\"DB_PASSWORD\")"], &secrets)
+        .code(1);
     printed += &failed.to_string();
 
     for (name, secret) in secrets {
@@ -37,7 +48,11 @@ fn no_secret_is_found_in_files_output_or_logs() {
     // In the database is the hash, which is what IdentityServer compares.
     let hashes = project
         .iacsh_with(
-            &["--json", "-c", "mssql::query(mssql::connect(), \"SELECT Value FROM ClientSecrets\")"],
+            &[
+                "--json",
+                "-c",
+                "mssql::query(mssql::connect(), \"SELECT Value FROM ClientSecrets\")",
+            ],
             &secrets,
         )
         .code(0)

@@ -1,0 +1,4 @@
+//! ECR: the images of the project.
+
+pub mod repository;
+pub mod verbs;

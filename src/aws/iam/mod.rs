@@ -1,0 +1,4 @@
+//! IAM: the roles with which tasks work.
+
+pub mod document;
+pub mod role;

@@ -1,0 +1,410 @@
+//! The role, with its trust policy and all its permissions.
+//!
+//! IAM is global. A role's path is `/PROJECT/ENV/`, by which IAM lists ours alone; tags are read for these only. All
+//! policies are compared, so that one put there by hand shows. Source: IAM API Reference.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_iam::types::{Role as Described, Tag};
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::document;
+use crate::aws::error::Call;
+use crate::aws::{Aws, meant, named, tags};
+use crate::error::{Error, Result};
+use crate::map;
+use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
+use crate::value::{Map, Value};
+
+/// CreateRole: 64 characters of letters, digits and `_+=,.@-`.
+const LONGEST_NAME: usize = 64;
+const ALPHABET: &str = "_+=,.@-";
+
+/// One service, or several.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Services {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// An IAM role, with exactly these permissions.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Its name in this environment.
+    pub name: String,
+    /// Which service may assume it, as `ecs-tasks.amazonaws.com`, or a list of them. Either this or `trust`.
+    #[serde(default)]
+    pub service: Option<Services>,
+    /// Who may assume it, as a whole policy document.
+    #[serde(default)]
+    pub trust: Option<Json>,
+    /// All managed policies: ARNs, or names of AWS's own, as `service-role/AmazonECSTaskExecutionRolePolicy`. One that
+    /// is not here is detached.
+    #[serde(default)]
+    pub managed_policies: Vec<String>,
+    /// All inline policies: a map from name to policy document. One that is not here is deleted.
+    #[serde(default)]
+    pub inline_policies: BTreeMap<String, Json>,
+}
+
+impl Spec {
+    /// The trust policy. `check` has seen to it that there is one.
+    fn trust(&self) -> Json {
+        match (&self.trust, &self.service) {
+            (Some(document), _) => document.clone(),
+            (None, Some(Services::One(service))) => document::trust(std::slice::from_ref(service)),
+            (None, Some(Services::Several(services))) => document::trust(services),
+            (None, None) => Json::Null,
+        }
+    }
+}
+
+/// What IAM says of a role.
+#[derive(Clone, Debug)]
+pub struct State {
+    name_at_aws: String,
+    trust: Json,
+    created_at: Value,
+    policies: Option<Policies>,
+}
+
+/// A role's permissions. Read for a role that a script ensures, and for deletion.
+#[derive(Clone, Debug, Default)]
+struct Policies {
+    managed: Vec<String>,
+    inline: BTreeMap<String, Json>,
+}
+
+static ABOUT: About = About {
+    kind: "role",
+    module: "iam",
+    noun: "role",
+    plural: "roles",
+    help: "Ensures an IAM role with exactly these managed and inline policies.",
+    retention: Retention::Disposable,
+    gone_before: &["service", "task-definition"],
+    outputs: &[
+        OutputField::text("arn", "The ARN."),
+        OutputField::text("name_at_aws", "The name in the account, as `PROJECT-ENV-NAME`."),
+    ],
+    create_limit: Duration::from_secs(60),
+    delete_limit: Duration::from_secs(120),
+    actions: &[
+        "iam:AttachRolePolicy",
+        "iam:CreateRole",
+        "iam:DeleteRole",
+        "iam:DeleteRolePolicy",
+        "iam:DetachRolePolicy",
+        "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListRolePolicies",
+        "iam:ListRoles",
+        "iam:PutRolePolicy",
+        "iam:TagRole",
+        "iam:UntagRole",
+        "iam:UpdateAssumeRolePolicy",
+    ],
+};
+
+/// See [`Spec`].
+pub struct Role(pub Aws);
+
+fn path(scope: &Scope) -> String {
+    format!("/{}/{}/", scope.project, scope.environment)
+}
+
+fn read_tags(tags: &[Tag]) -> Tags {
+    tags::read(tags, |tag| (Some(tag.key()), Some(tag.value())))
+}
+
+fn is_absent(error: &Error) -> bool {
+    error.code() == "NoSuchEntity" || error.code() == "NoSuchEntityException"
+}
+
+fn absent_is_fine<T>(result: Result<T>) -> Result<()> {
+    match result {
+        Err(error) if !is_absent(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn live(name: String, role: &Described) -> Live<State> {
+    Live {
+        id: role.arn().to_owned(),
+        name,
+        tags: read_tags(role.tags()),
+        state: State {
+            name_at_aws: role.role_name().to_owned(),
+            trust: role.assume_role_policy_document().map(document::read).unwrap_or_default(),
+            created_at: meant::moment(Some(role.create_date())),
+            policies: None,
+        },
+    }
+}
+
+impl Role {
+    async fn get(&self, physical: &str) -> Result<Option<Described>> {
+        let call = self.0.iam.get_role().role_name(physical);
+        match call.send().await.call("iam:GetRole") {
+            Ok(answer) => Ok(answer.role),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The ARN of a managed policy that is named by its ARN, or by its name when it is AWS's own.
+    fn policy_arn(&self, policy: &str) -> String {
+        match policy.starts_with("arn:") {
+            true => policy.to_owned(),
+            false => {
+                let own = self.0.arn("iam", "");
+                let partition = own.split(':').nth(1).unwrap_or("aws").to_owned();
+                format!("arn:{partition}:iam::aws:policy/{policy}")
+            }
+        }
+    }
+
+    fn managed(&self, spec: &Spec) -> Vec<String> {
+        spec.managed_policies.iter().map(|policy| self.policy_arn(policy)).collect()
+    }
+
+    async fn policies(&self, physical: &str) -> Result<Policies> {
+        let attached = async {
+            let pages = self.0.iam.list_attached_role_policies().role_name(physical);
+            let found = pages.into_paginator().items().send().try_collect().await;
+            found.call("iam:ListAttachedRolePolicies")
+        };
+        let inline = async {
+            let pages = self.0.iam.list_role_policies().role_name(physical);
+            let names = pages.into_paginator().items().send().try_collect().await;
+            let names = names.call("iam:ListRolePolicies")?;
+            try_join_all(names.into_iter().map(async |name| {
+                let call = self.0.iam.get_role_policy().role_name(physical).policy_name(&name);
+                let answer = call.send().await.call("iam:GetRolePolicy")?;
+                Ok((name, document::read(answer.policy_document())))
+            }))
+            .await
+        };
+        let (attached, inline) = futures::try_join!(attached, inline)?;
+        let arns = attached.iter().filter_map(|policy| policy.policy_arn());
+        Ok(Policies {
+            managed: arns.map(str::to_owned).collect(),
+            inline: inline.into_iter().collect(),
+        })
+    }
+
+    /// Makes the permissions what is wanted. Each call says what is, or is refused as done already, so that the whole
+    /// can be repeated. What is new comes first: a running task never has less than either side allows.
+    async fn converge(&self, physical: &str, now: &Policies, spec: &Spec) -> Result<()> {
+        let wanted = self.managed(spec);
+        for arn in wanted.iter().filter(|arn| !now.managed.contains(arn)) {
+            let call = self.0.iam.attach_role_policy().role_name(physical).policy_arn(arn);
+            call.send().await.call("iam:AttachRolePolicy")?;
+        }
+        for (name, wanted) in &spec.inline_policies {
+            if now.inline.get(name).map(document::normal) != Some(document::normal(wanted)) {
+                let call = self.0.iam.put_role_policy().role_name(physical);
+                let call = call.policy_name(name).policy_document(wanted.to_string());
+                call.send().await.call("iam:PutRolePolicy")?;
+            }
+        }
+        for arn in now.managed.iter().filter(|arn| !wanted.contains(arn)) {
+            self.detach(physical, arn).await?;
+        }
+        for name in now.inline.keys().filter(|name| !spec.inline_policies.contains_key(*name)) {
+            self.drop_inline(physical, name).await?;
+        }
+        Ok(())
+    }
+
+    async fn detach(&self, physical: &str, arn: &str) -> Result<()> {
+        let call = self.0.iam.detach_role_policy().role_name(physical).policy_arn(arn);
+        absent_is_fine(call.send().await.call("iam:DetachRolePolicy"))
+    }
+
+    async fn drop_inline(&self, physical: &str, name: &str) -> Result<()> {
+        let call = self.0.iam.delete_role_policy().role_name(physical).policy_name(name);
+        absent_is_fine(call.send().await.call("iam:DeleteRolePolicy"))
+    }
+}
+
+#[async_trait]
+impl Kind for Role {
+    type Spec = Spec;
+    type State = State;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn check(&self, scope: &Scope, name: &str, spec: &Spec) -> Result<()> {
+        named::check("role", &scope.physical(name), LONGEST_NAME, ALPHABET)?;
+        match (&spec.service, &spec.trust) {
+            (Some(_), Some(_)) => return Err(Error::failed("a role has either `service` or `trust`")),
+            (None, None) => {
+                return Err(Error::failed("a role needs `service` or `trust`: who may assume it?")
+                    .hint("service: \"ecs-tasks.amazonaws.com\""));
+            }
+            _ => document::check("the trust policy", &spec.trust())?,
+        }
+        for (name, policy) in &spec.inline_policies {
+            named::check("inline policy", name, 128, ALPHABET)?;
+            document::check(&format!("the policy \"{name}\""), policy)?;
+        }
+        Ok(())
+    }
+
+    /// IAM lists no tags: they are read for the roles under our path.
+    async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
+        let pages = self.0.iam.list_roles().path_prefix(path(scope));
+        let found = pages.into_paginator().items().send().try_collect().await;
+        let roles = found.call("iam:ListRoles")?;
+        let roles = try_join_all(roles.iter().map(async |role| self.get(role.role_name()).await)).await?;
+        let ours = roles.iter().flatten().filter_map(|role| {
+            let tags = read_tags(role.tags());
+            Some(live(scope.name_of(ABOUT.kind, &tags)?.to_owned(), role))
+        });
+        Ok(ours.collect())
+    }
+
+    /// Why this is safe: the name is unique and the tags are in the create call; a policy that is missing is found by
+    /// the next comparison.
+    async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
+        let physical = cx.scope.physical(name);
+        let tags = tags::write(&cx.tags, |key, value| Tag::builder().key(key).value(value).build());
+        let tags = tags.into_iter().collect::<Result<Vec<_>, _>>();
+        let call = self
+            .0
+            .iam
+            .create_role()
+            .role_name(&physical)
+            .path(path(cx.scope))
+            .assume_role_policy_document(spec.trust().to_string())
+            .set_tags(Some(tags.map_err(|error| Error::failed(error.to_string()))?));
+        let answer = call.send().await.call("iam:CreateRole")?;
+        let role = answer.role.ok_or_else(|| Error::failed("iam:CreateRole: the answer holds no role"))?;
+        self.converge(&physical, &Policies::default(), spec).await?;
+        let mut created = live(name.to_owned(), &role);
+        created.tags = cx.tags.clone();
+        Ok(created)
+    }
+
+    async fn inspect(&self, _: &Spec, mut live: Live<State>) -> Result<Live<State>> {
+        live.state.policies = Some(self.policies(&live.state.name_at_aws).await?);
+        Ok(live)
+    }
+
+    fn changes(&self, spec: &Spec, live: &Live<State>) -> Vec<Change> {
+        let none = Policies::default();
+        let now = live.state.policies.as_ref().unwrap_or(&none);
+        let mut changes = Vec::new();
+        let (was, is) = (document::normal(&live.state.trust), document::normal(&spec.trust()));
+        changes.extend(Change::between("trust", &was, &is, Class::InPlace));
+        let managed = self.managed(spec);
+        changes.extend(Change::of_sets("managed_policies", &now.managed, &managed, Class::InPlace));
+        for (name, wanted) in &spec.inline_policies {
+            let was = now.inline.get(name).map(document::normal).unwrap_or_default();
+            let field = format!("inline_policies.{name}");
+            changes.extend(Change::between(&field, &was, &document::normal(wanted), Class::InPlace));
+        }
+        for (name, was) in &now.inline {
+            if !spec.inline_policies.contains_key(name) {
+                changes.push(Change::new(&format!("inline_policies.{name}"), was, "none", Class::InPlace));
+            }
+        }
+        changes
+    }
+
+    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
+        let physical = &live.state.name_at_aws;
+        if changes.iter().any(|change| change.field == "trust") {
+            let call = self.0.iam.update_assume_role_policy().role_name(physical);
+            let call = call.policy_document(spec.trust().to_string());
+            call.send().await.call("iam:UpdateAssumeRolePolicy")?;
+        }
+        let now = match &live.state.policies {
+            Some(policies) => policies.clone(),
+            None => self.policies(physical).await?,
+        };
+        self.converge(physical, &now, spec).await
+    }
+
+    async fn refresh(&self, before: &Live<State>) -> Result<Option<Live<State>>> {
+        let role = self.get(&before.state.name_at_aws).await?;
+        Ok(role.map(|role| live(before.name.clone(), &role)))
+    }
+
+    fn readiness(&self, _: &Live<State>) -> Readiness {
+        Readiness::Ready
+    }
+
+    /// A role with policies cannot be deleted, so they go first.
+    async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
+        let physical = &live.state.name_at_aws;
+        let policies = match self.policies(physical).await {
+            Err(error) if is_absent(&error) => return Ok(()),
+            other => other?,
+        };
+        for arn in &policies.managed {
+            self.detach(physical, arn).await?;
+        }
+        for name in policies.inline.keys() {
+            self.drop_inline(physical, name).await?;
+        }
+        let call = self.0.iam.delete_role().role_name(physical);
+        absent_is_fine(call.send().await.call("iam:DeleteRole"))
+    }
+
+    fn outputs(&self, live: &Live<State>) -> Map {
+        map! { "arn" => live.id.as_str(), "name_at_aws" => live.state.name_at_aws.as_str() }
+    }
+
+    fn row(&self, live: &Live<State>) -> Map {
+        let state = &live.state;
+        let principal = state.trust.pointer("/Statement/0/Principal").unwrap_or(&Json::Null);
+        let trusted = match document::normal(principal) {
+            Json::Object(members) => Json::Object(members),
+            other => other,
+        };
+        map! {
+            "name_at_aws" => state.name_at_aws.as_str(), "trusts" => trusted.to_string(),
+            "created_at" => state.created_at.clone(), "arn" => live.id.as_str(),
+        }
+    }
+
+    async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
+        let physical = &live.state.name_at_aws;
+        if !set.is_empty() {
+            let tags = tags::write(set, |key, value| Tag::builder().key(key).value(value).build());
+            let tags = tags.into_iter().collect::<Result<Vec<_>, _>>();
+            let call = self.0.iam.tag_role().role_name(physical);
+            let call = call.set_tags(Some(tags.map_err(|error| Error::failed(error.to_string()))?));
+            call.send().await.call("iam:TagRole")?;
+        }
+        if !remove.is_empty() {
+            let call = self.0.iam.untag_role().role_name(physical);
+            let call = call.set_tag_keys(Some(remove.to_vec()));
+            call.send().await.call("iam:UntagRole")?;
+        }
+        Ok(())
+    }
+
+    /// A principal or a role that was made a moment ago is not known everywhere yet. Source: IAM User Guide,
+    /// "Troubleshoot IAM": changes that I make are not always immediately visible.
+    fn is_transient(&self, error: &Error) -> bool {
+        let text = error.to_string();
+        match error.code() {
+            "MalformedPolicyDocument" => text.contains("Invalid principal"),
+            "NoSuchEntity" => text.contains("role with name"),
+            code => code.starts_with("ConcurrentModification"),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! CloudWatch Logs: where containers write.
+
+pub mod log_group;
+pub mod verbs;

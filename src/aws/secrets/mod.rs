@@ -1,0 +1,4 @@
+//! Secrets Manager: credentials that outlive the environment.
+
+pub mod secret;
+pub mod verbs;

@@ -1,0 +1,3 @@
+//! Systems Manager: Parameter Store, where scripts publish what other scripts look up.
+
+pub mod parameter;
