@@ -1,5 +1,6 @@
 //! The embedded AWS seen by the real SDK clients.
 
+mod faults;
 mod foreign;
 mod listing;
 mod network;
