@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 
+use super::faults::{self, Effect};
 use super::protocol::Reply;
 use super::{Aws, Request};
 
@@ -45,6 +46,20 @@ impl HttpConnector for Client {
                 .await
                 .map_err(ConnectorError::user)?
                 .to_bytes();
+            let asked = Request {
+                authorization: &authorization,
+                target: &target,
+                body: &body,
+            };
+            let (service, operation) = asked.names();
+            let effect = aws.faults().meet(&service, &operation);
+            match &effect {
+                Some(Effect::Throttled) => return response(aws.refuse(asked, &faults::throttled())),
+                Some(Effect::Refused(fault)) => return response(aws.refuse(asked, fault)),
+                Some(Effect::Delayed(time)) => tokio::time::sleep(*time).await,
+                Some(Effect::Unreachable) => return Err(broken_off("the connection was refused")),
+                Some(Effect::AnswerLost) | None => {}
+            }
             // SQLite blocks, so the work is done off the threads that run futures.
             let reply = tokio::task::spawn_blocking(move || {
                 aws.answer(Request {
@@ -55,9 +70,17 @@ impl HttpConnector for Client {
             })
             .await
             .map_err(|error| ConnectorError::other(error.into(), None))?;
+            if effect == Some(Effect::AnswerLost) {
+                return Err(broken_off("the connection was reset before the answer came"));
+            }
             response(reply)
         })
     }
+}
+
+/// As a network that fails: the SDK tries again.
+fn broken_off(what: &str) -> ConnectorError {
+    ConnectorError::io(std::io::Error::new(std::io::ErrorKind::ConnectionReset, what).into())
 }
 
 fn response(reply: Reply) -> Result<HttpResponse, ConnectorError> {

@@ -30,6 +30,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod elasticache;
 pub mod elb;
+pub mod faults;
 pub mod http;
 pub mod iam;
 pub mod interfaces;
@@ -53,6 +54,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use self::call::{Call, Fault};
+use self::faults::Faults;
 use self::model::Protocol;
 use self::protocol::{Asked, Reply};
 use self::state::State;
@@ -74,11 +76,20 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
+impl Request<'_> {
+    /// The service and the operation that it asks for; empty where it does not say.
+    fn names(&self) -> (String, String) {
+        let service = scope(self.authorization).map_or("", |(_, service)| service);
+        (service.to_owned(), operation(service, *self))
+    }
+}
+
 /// The AWS behind one state file.
 pub struct Aws {
     state: State,
     vault: Arc<Vault>,
     options: Options,
+    faults: Faults,
 }
 
 impl std::fmt::Debug for Aws {
@@ -95,7 +106,20 @@ impl Aws {
             state: State::open(file)?,
             vault,
             options,
+            faults: Faults::default(),
         })
+    }
+
+    /// What meets the calls of the SDK's clients that come through [`http`].
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// The error of a request that is refused before anything is looked at.
+    pub fn refuse(&self, request: Request<'_>, fault: &Fault) -> Reply {
+        let id = uuid::Uuid::new_v4().to_string();
+        let (service, operation) = request.names();
+        asked(&service, &operation, &id, request.target).fault(fault)
     }
 
     /// Answers one request. It blocks, for a millisecond or as long as another process holds the file's lock.
@@ -108,14 +132,7 @@ impl Aws {
             );
             return asked("sts", "", &id, request.target).fault(&fault.status(403));
         };
-        let form_action;
-        let operation = match model::of(service).map(|(_, model)| model.metadata.protocol) {
-            Some(Protocol::Json) => request.target.rsplit('.').next().unwrap_or_default(),
-            _ => {
-                form_action = action(request.body);
-                &form_action
-            }
-        };
+        let operation = &operation(service, request);
         let asked = asked(service, operation, &id, request.target);
         if asked.service != service {
             return asked.fault(&Fault::new(
@@ -194,10 +211,13 @@ fn scope(authorization: &str) -> Option<(&str, &str)> {
     (!service.is_empty() && !region.is_empty()).then_some((region, service))
 }
 
-/// The operation of a form.
-fn action(body: &[u8]) -> String {
-    let found = form_urlencoded::parse(body).find(|(name, _)| name == "Action");
-    found.map(|(_, action)| action.into_owned()).unwrap_or_default()
+/// The operation: of the form, or of the target's header.
+fn operation(service: &str, request: Request<'_>) -> String {
+    if model::of(service).is_some_and(|(_, model)| model.metadata.protocol == Protocol::Json) {
+        return request.target.rsplit('.').next().unwrap_or_default().to_owned();
+    }
+    let action = form_urlencoded::parse(request.body).find(|(name, _)| name == "Action");
+    action.map(|(_, action)| action.into_owned()).unwrap_or_default()
 }
 
 /// Whether an operation is one that changes nothing, by its name.

@@ -249,3 +249,29 @@ fn in_use(noun: &str, id: &str) -> Fault {
         format!("The {noun} '{id}' has dependencies and cannot be deleted."),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::aws::model;
+
+    #[test]
+    fn operations_and_parameters_are_those_of_the_model() {
+        let (_, model) = model::of("ec2").unwrap();
+        for (name, _, parameters) in OPERATIONS {
+            let input = model.operations[*name]
+                .input
+                .as_deref()
+                .and_then(|shape| model.shape(shape))
+                .unwrap();
+            for parameter in *parameters {
+                assert!(input.members.contains_key(*parameter), "{name} {parameter}");
+            }
+        }
+        let missing = model
+            .operations
+            .keys()
+            .find(|name| !OPERATIONS.iter().any(|(known, ..)| known == name));
+        assert_eq!(missing, None);
+    }
+}

@@ -6,7 +6,7 @@ use super::super::model::{self, Protocol};
 use super::super::{Request, protocol::Reply};
 use super::*;
 
-fn send(cloud: &Cloud, service: &str, target: &str, body: &[u8]) -> Reply {
+pub fn send(cloud: &Cloud, service: &str, target: &str, body: &[u8]) -> Reply {
     let authorization =
         format!("AWS4-HMAC-SHA256 Credential=AKIA/20260101/eu-central-1/{service}/aws4_request, SignedHeaders=host");
     cloud.sandbox.aws().answer(Request {

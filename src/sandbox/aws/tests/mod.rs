@@ -2,6 +2,7 @@
 
 mod caches;
 mod containers;
+mod faults;
 mod foreign;
 mod listing;
 mod network;

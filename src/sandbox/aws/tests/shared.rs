@@ -73,27 +73,29 @@ async fn speed() {
     let cloud = Cloud::new();
     let vpc = cloud.vpc("10.0.0.0/16").await;
     let count = 500;
+    let rate = |from: std::time::Instant| f64::from(count) / from.elapsed().as_secs_f64();
+    let from = std::time::Instant::now();
+    for _ in 0..count {
+        super::foreign::send(&cloud, "ec2", "", b"Action=DescribeVpcs");
+    }
+    println!("reads, without the SDK: {:.0}/s", rate(from));
+    let from = std::time::Instant::now();
+    for _ in 0..count {
+        super::foreign::send(&cloud, "ec2", "", b"Action=CreateInternetGateway");
+    }
+    println!("writes, without the SDK: {:.0}/s", rate(from));
     let from = std::time::Instant::now();
     for number in 0..count {
         cloud.group(&vpc, &format!("group {number}")).await;
     }
-    println!(
-        "writes, one after the other: {:.0}/s",
-        f64::from(count) / from.elapsed().as_secs_f64()
-    );
+    println!("writes, one after the other: {:.0}/s", rate(from));
     let from = std::time::Instant::now();
     for _ in 0..count {
         cloud.ec2.describe_vpcs().send().await.unwrap();
     }
-    println!(
-        "reads, one after the other: {:.0}/s",
-        f64::from(count) / from.elapsed().as_secs_f64()
-    );
+    println!("reads, one after the other: {:.0}/s", rate(from));
     let from = std::time::Instant::now();
     let ec2 = &cloud.ec2;
     futures::future::join_all((0..count).map(|_| async move { ec2.describe_vpcs().send().await.unwrap() })).await;
-    println!(
-        "reads, all at once: {:.0}/s",
-        f64::from(count) / from.elapsed().as_secs_f64()
-    );
+    println!("reads, all at once: {:.0}/s", rate(from));
 }
