@@ -16,3 +16,6 @@ pub mod wanted;
 pub use apply::{Report, apply, plan};
 pub use files::check;
 pub use list::{Summary, clients};
+
+#[cfg(test)]
+mod tests;

@@ -15,3 +15,8 @@ pub use connect::{Connector, Encryption, Server, Stream, TcpConnector};
 pub use connection::{Connection, Options};
 pub use error::{Failure, ServerError};
 pub use value::{Param, ResultSet};
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

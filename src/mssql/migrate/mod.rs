@@ -24,3 +24,6 @@ pub use files::check;
 pub use status::{Status, status};
 pub use up::{EfHistory, EfMigration, Options, Report, up};
 pub use variables::Variable;
+
+#[cfg(test)]
+mod tests;
