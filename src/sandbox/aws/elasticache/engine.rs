@@ -33,13 +33,13 @@ pub fn find(engine: &str, version: &str) -> Result<&'static Version, Fault> {
     if of_engine.peek().is_none() {
         return Err(Fault::new("UnsupportedOperation", format!("not in the sandbox: the cache engine {engine}; it has redis and valkey")));
     }
-    let found = of_engine.filter(|known| {
+    let mut found = of_engine.filter(|known| {
         version.is_empty()
             || known.version == version
             || version.strip_prefix(known.version).is_some_and(|rest| rest.starts_with('.'))
             || version.strip_suffix(".x").is_some_and(|major| known.version.split('.').next() == Some(major))
     });
-    found.last().ok_or_else(|| combination(&format!("Cannot find version {version} for {engine}")))
+    found.next_back().ok_or_else(|| combination(&format!("Cannot find version {version} for {engine}")))
 }
 
 impl Version {
