@@ -38,7 +38,10 @@ pub fn hex(digits: usize) -> String {
 
 /// Random characters of an alphabet.
 pub fn random(length: usize, alphabet: &[u8]) -> String {
-    (0..length).filter_map(|_| alphabet.get(rand::random_range(0..alphabet.len()))).map(|byte| char::from(*byte)).collect()
+    (0..length)
+        .filter_map(|_| alphabet.get(rand::random_range(0..alphabet.len())))
+        .map(|byte| char::from(*byte))
+        .collect()
 }
 
 /// One page of a listing.
@@ -68,21 +71,34 @@ pub fn page<T>(
 
 /// The number that a call asks for, else the default, as the length of a page.
 pub fn limit(call: &Call<'_>, member: &str, default: usize) -> usize {
-    call.int(member).and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0).unwrap_or(default)
+    call.int(member)
+        .and_then(|count| usize::try_from(count).ok())
+        .filter(|count| *count > 0)
+        .unwrap_or(default)
 }
 
 /// Copies the members that are there.
 pub fn echo(call: &Call<'_>, members: &[&str]) -> Map<String, Value> {
-    members.iter().filter_map(|member| Some(((*member).to_owned(), call.input.get(*member)?.clone()))).collect()
+    members
+        .iter()
+        .filter_map(|member| Some(((*member).to_owned(), call.input.get(*member)?.clone())))
+        .collect()
 }
 
 /// Refuses, by name, what the sandbox would otherwise swallow: every member that is not in the list.
 pub fn only(call: &Call<'_>, members: &[&str]) -> Result<(), Fault> {
-    match call.input.iter().find(|(name, value)| !members.contains(&name.as_str()) && !is_empty(value)) {
+    match call
+        .input
+        .iter()
+        .find(|(name, value)| !members.contains(&name.as_str()) && !is_empty(value))
+    {
         None => Ok(()),
         Some((name, _)) => Err(Fault::new(
             "UnsupportedOperation",
-            format!("not in the sandbox: the parameter {name} of {}:{}", call.service, call.operation),
+            format!(
+                "not in the sandbox: the parameter {name} of {}:{}",
+                call.service, call.operation
+            ),
         )),
     }
 }
@@ -96,7 +112,6 @@ fn is_empty(value: &Value) -> bool {
         _ => false,
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -117,12 +132,17 @@ mod tests {
 
     #[test]
     fn a_foreign_token_is_refused() {
-        let fault = page(vec!["a".to_owned()], String::clone, "!", 2, || Fault::new("InvalidNextToken", ""));
+        let fault = page(vec!["a".to_owned()], String::clone, "!", 2, || {
+            Fault::new("InvalidNextToken", "")
+        });
         assert_eq!(fault.err().unwrap().code, "InvalidNextToken");
     }
 
     #[test]
     fn what_is_not_there_is_left_out() {
-        assert_eq!(answer(json!({ "a": null, "b": [{ "c": null, "d": 1 }] })).unwrap(), json!({ "b": [{ "d": 1 }] }));
+        assert_eq!(
+            answer(json!({ "a": null, "b": [{ "c": null, "d": 1 }] })).unwrap(),
+            json!({ "b": [{ "d": 1 }] })
+        );
     }
 }

@@ -59,43 +59,71 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "GetAuthorizationToken" => authorization(call),
         "PutImageTagMutability" => {
             let mutability = call.text("imageTagMutability").to_owned();
-            change(call, |repository| repository.mutability.clone_from(&mutability), |_| {
-                json!({ "imageTagMutability": mutability })
-            })
+            change(
+                call,
+                |repository| repository.mutability.clone_from(&mutability),
+                |_| json!({ "imageTagMutability": mutability }),
+            )
         }
         "PutImageScanningConfiguration" => {
-            let on = call.input.get("imageScanningConfiguration").is_some_and(|value| value["scanOnPush"] == true);
-            change(call, |repository| repository.scan_on_push = on, |_| {
-                json!({ "imageScanningConfiguration": { "scanOnPush": on } })
-            })
+            let on = call
+                .input
+                .get("imageScanningConfiguration")
+                .is_some_and(|value| value["scanOnPush"] == true);
+            change(
+                call,
+                |repository| repository.scan_on_push = on,
+                |_| json!({ "imageScanningConfiguration": { "scanOnPush": on } }),
+            )
         }
         "PutLifecyclePolicy" => {
             let text = document(call, "lifecyclePolicyText")?;
-            change(call, |repository| repository.lifecycle = Some(text.clone()), |_| json!({ "lifecyclePolicyText": text }))
+            change(
+                call,
+                |repository| repository.lifecycle = Some(text.clone()),
+                |_| json!({ "lifecyclePolicyText": text }),
+            )
         }
         "GetLifecyclePolicy" => {
             let repository = existing(call)?;
-            let text = repository.lifecycle.clone().ok_or_else(|| no_policy("LifecyclePolicyNotFoundException", "Lifecycle", call))?;
+            let text = repository
+                .lifecycle
+                .clone()
+                .ok_or_else(|| no_policy("LifecyclePolicyNotFoundException", "Lifecycle", call))?;
             answer(of(call, json!({ "lifecyclePolicyText": text })))
         }
         "DeleteLifecyclePolicy" => {
             let text = existing(call)?.lifecycle;
             let text = text.ok_or_else(|| no_policy("LifecyclePolicyNotFoundException", "Lifecycle", call))?;
-            change(call, |repository| repository.lifecycle = None, |_| json!({ "lifecyclePolicyText": text }))
+            change(
+                call,
+                |repository| repository.lifecycle = None,
+                |_| json!({ "lifecyclePolicyText": text }),
+            )
         }
         "SetRepositoryPolicy" => {
             let text = document(call, "policyText")?;
-            change(call, |repository| repository.policy = Some(text.clone()), |_| json!({ "policyText": text }))
+            change(
+                call,
+                |repository| repository.policy = Some(text.clone()),
+                |_| json!({ "policyText": text }),
+            )
         }
         "GetRepositoryPolicy" => {
             let repository = existing(call)?;
-            let text = repository.policy.ok_or_else(|| no_policy("RepositoryPolicyNotFoundException", "Repository", call))?;
+            let text = repository
+                .policy
+                .ok_or_else(|| no_policy("RepositoryPolicyNotFoundException", "Repository", call))?;
             answer(of(call, json!({ "policyText": text })))
         }
         "DeleteRepositoryPolicy" => {
             let text = existing(call)?.policy;
             let text = text.ok_or_else(|| no_policy("RepositoryPolicyNotFoundException", "Repository", call))?;
-            change(call, |repository| repository.policy = None, |_| json!({ "policyText": text }))
+            change(
+                call,
+                |repository| repository.policy = None,
+                |_| json!({ "policyText": text }),
+            )
         }
         "StartImageScan" => start_scan(call),
         "DescribeImageScanFindings" => findings(call),
@@ -120,9 +148,17 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
 }
 
 fn create(call: &Call<'_>) -> Answer {
-    only(call, &[
-        "registryId", "repositoryName", "tags", "imageTagMutability", "imageScanningConfiguration", "encryptionConfiguration",
-    ])?;
+    only(
+        call,
+        &[
+            "registryId",
+            "repositoryName",
+            "tags",
+            "imageTagMutability",
+            "imageScanningConfiguration",
+            "encryptionConfiguration",
+        ],
+    )?;
     let name = call.text("repositoryName");
     let right = regex::Regex::new(r"^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$")
         .map_err(|error| invalid(&error.to_string()))?;
@@ -146,9 +182,19 @@ fn create(call: &Call<'_>) -> Answer {
     let repository = Repository {
         name: name.to_owned(),
         created: call.now,
-        mutability: Some(call.text("imageTagMutability")).filter(|text| !text.is_empty()).unwrap_or("MUTABLE").to_owned(),
-        scan_on_push: call.input.get("imageScanningConfiguration").is_some_and(|value| value["scanOnPush"] == true),
-        encryption: call.input.get("encryptionConfiguration").cloned().unwrap_or(json!({ "encryptionType": "AES256" })),
+        mutability: Some(call.text("imageTagMutability"))
+            .filter(|text| !text.is_empty())
+            .unwrap_or("MUTABLE")
+            .to_owned(),
+        scan_on_push: call
+            .input
+            .get("imageScanningConfiguration")
+            .is_some_and(|value| value["scanOnPush"] == true),
+        encryption: call
+            .input
+            .get("encryptionConfiguration")
+            .cloned()
+            .unwrap_or(json!({ "encryptionType": "AES256" })),
         lifecycle: None,
         policy: None,
     };
@@ -160,11 +206,20 @@ fn create(call: &Call<'_>) -> Answer {
 fn describe(call: &Call<'_>) -> Answer {
     let names = call.texts("repositoryNames");
     let mut repositories = call.store.all::<Repository>(REPOSITORY)?;
-    if let Some(missing) = names.iter().find(|name| !repositories.iter().any(|repository| repository.name == **name)) {
+    if let Some(missing) = names
+        .iter()
+        .find(|name| !repositories.iter().any(|repository| repository.name == **name))
+    {
         return Err(not_found(call, missing));
     }
     repositories.retain(|repository| names.is_empty() || names.contains(&repository.name));
-    let page = page(repositories, |repository| repository.name.clone(), call.text("nextToken"), most(call), invalid_token)?;
+    let page = page(
+        repositories,
+        |repository| repository.name.clone(),
+        call.text("nextToken"),
+        most(call),
+        invalid_token,
+    )?;
     let views: Vec<_> = page.items.iter().map(|repository| repository.view(call)).collect();
     answer(json!({ "repositories": views, "nextToken": page.next }))
 }
@@ -194,12 +249,17 @@ fn put_image(call: &Call<'_>) -> Answer {
     let repository = existing(call)?;
     let manifest = call.text("imageManifest");
     let sum = Sha256::digest(manifest.as_bytes());
-    let digest = format!("sha256:{}", sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let digest = format!(
+        "sha256:{}",
+        sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    );
     let claimed = call.text("imageDigest");
     if !claimed.is_empty() && claimed != digest {
         return Err(Fault::new(
             "ImageDigestDoesNotMatchException",
-            format!("The specified image digest does not match the digest that Amazon ECR calculated for the image: {digest}"),
+            format!(
+                "The specified image digest does not match the digest that Amazon ECR calculated for the image: {digest}"
+            ),
         ));
     }
     let tag = call.text("imageTag");
@@ -230,15 +290,21 @@ fn put_image(call: &Call<'_>) -> Answer {
         holder.tags.retain(|other| other != tag);
         save(call, &repository.name, &holder)?;
     }
-    let media_type = Some(call.text("imageManifestMediaType")).filter(|text| !text.is_empty()).unwrap_or(MANIFEST_TYPE);
-    let mut image = all.iter().find(|image| image.digest == digest).cloned().unwrap_or(Image {
-        digest,
-        manifest: manifest.to_owned(),
-        media_type: media_type.to_owned(),
-        tags: Vec::new(),
-        pushed: call.now,
-        scanned: repository.scan_on_push.then_some(call.now),
-    });
+    let media_type = Some(call.text("imageManifestMediaType"))
+        .filter(|text| !text.is_empty())
+        .unwrap_or(MANIFEST_TYPE);
+    let mut image = all
+        .iter()
+        .find(|image| image.digest == digest)
+        .cloned()
+        .unwrap_or(Image {
+            digest,
+            manifest: manifest.to_owned(),
+            media_type: media_type.to_owned(),
+            tags: Vec::new(),
+            pushed: call.now,
+            scanned: repository.scan_on_push.then_some(call.now),
+        });
     if !tag.is_empty() {
         image.tags.push(tag.to_owned());
     }
@@ -257,7 +323,13 @@ fn describe_images(call: &Call<'_>) -> Answer {
         found.retain(|image| wanted.iter().any(|id| image.is(id)));
     }
     filter_by_status(call, &mut found);
-    let page = page(found, |image| image.digest.clone(), call.text("nextToken"), most(call), invalid_token)?;
+    let page = page(
+        found,
+        |image| image.digest.clone(),
+        call.text("nextToken"),
+        most(call),
+        invalid_token,
+    )?;
     let details: Vec<_> = page
         .items
         .iter()
@@ -285,13 +357,21 @@ fn list_images(call: &Call<'_>) -> Answer {
     let ids: Vec<(String, Option<String>)> = found
         .into_iter()
         .flat_map(|image| {
-            let tags: Vec<_> = if image.tags.is_empty() { vec![None] } else { image.tags.into_iter().map(Some).collect() };
+            let tags: Vec<_> = if image.tags.is_empty() {
+                vec![None]
+            } else {
+                image.tags.into_iter().map(Some).collect()
+            };
             tags.into_iter().map(move |tag| (image.digest.clone(), tag))
         })
         .collect();
     let key = |id: &(String, Option<String>)| format!("{} {}", id.0, id.1.as_deref().unwrap_or_default());
     let page = page(ids, key, call.text("nextToken"), most(call), invalid_token)?;
-    let ids: Vec<_> = page.items.iter().map(|(digest, tag)| json!({ "imageDigest": digest, "imageTag": tag })).collect();
+    let ids: Vec<_> = page
+        .items
+        .iter()
+        .map(|(digest, tag)| json!({ "imageDigest": digest, "imageTag": tag }))
+        .collect();
     answer(json!({ "imageIds": ids, "nextToken": page.next }))
 }
 
@@ -329,7 +409,10 @@ fn batch_delete(call: &Call<'_>) -> Answer {
         } else {
             save(call, &repository.name, &image)?;
         }
-        deleted.extend(gone.into_iter().map(|tag| json!({ "imageDigest": image.digest, "imageTag": tag })));
+        deleted.extend(
+            gone.into_iter()
+                .map(|tag| json!({ "imageDigest": image.digest, "imageTag": tag })),
+        );
     }
     answer(json!({ "imageIds": deleted, "failures": failures }))
 }
@@ -351,7 +434,10 @@ fn start_scan(call: &Call<'_>) -> Answer {
     let mut image = one_image(call, &repository)?;
     image.scanned = Some(call.now);
     save(call, &repository.name, &image)?;
-    answer(of(call, json!({ "imageId": call.input.get("imageId"), "imageScanStatus": { "status": "IN_PROGRESS" } })))
+    answer(of(
+        call,
+        json!({ "imageId": call.input.get("imageId"), "imageScanStatus": { "status": "IN_PROGRESS" } }),
+    ))
 }
 
 /// A simulated image has no packages, so a scan finds nothing.
@@ -359,13 +445,19 @@ fn findings(call: &Call<'_>) -> Answer {
     let repository = existing(call)?;
     let image = one_image(call, &repository)?;
     let Some(scanned) = image.scanned else {
-        return Err(Fault::new("ScanNotFoundException", format!("Image scan does not exist for the image with '{}'", image.digest)));
+        return Err(Fault::new(
+            "ScanNotFoundException",
+            format!("Image scan does not exist for the image with '{}'", image.digest),
+        ));
     };
-    answer(of(call, json!({
-        "imageId": { "imageDigest": image.digest, "imageTag": image.tags.first() },
-        "imageScanStatus": scan_complete(),
-        "imageScanFindings": { "imageScanCompletedAt": seconds(scanned), "findingSeverityCounts": {}, "findings": [] },
-    })))
+    answer(of(
+        call,
+        json!({
+            "imageId": { "imageDigest": image.digest, "imageTag": image.tags.first() },
+            "imageScanStatus": scan_complete(),
+            "imageScanFindings": { "imageScanCompletedAt": seconds(scanned), "findingSeverityCounts": {}, "findings": [] },
+        }),
+    ))
 }
 
 fn scan_complete() -> Value {
@@ -420,9 +512,14 @@ pub enum Pull {
 
 /// Looks for an image as the agent pulls it.
 pub fn pull(call: &Call<'_>, image: &str) -> Result<Pull, Fault> {
-    let Some(rest) = image.strip_prefix(&format!("{}/", registry(call))) else { return Ok(Pull::Elsewhere) };
+    let Some(rest) = image.strip_prefix(&format!("{}/", registry(call))) else {
+        return Ok(Pull::Elsewhere);
+    };
     let (name, id) = match rest.split_once('@') {
-        Some((name, digest)) => (name.split(':').next().unwrap_or_default(), json!({ "imageDigest": digest })),
+        Some((name, digest)) => (
+            name.split(':').next().unwrap_or_default(),
+            json!({ "imageDigest": digest }),
+        ),
         None => {
             let (name, tag) = rest.split_once(':').unwrap_or((rest, "latest"));
             (name, json!({ "imageTag": tag }))
@@ -463,7 +560,9 @@ fn document(call: &Call<'_>, member: &str) -> Result<String, Fault> {
     let text = call.text(member);
     match serde_json::from_str::<Map<String, Value>>(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(invalid(&format!("Invalid parameter at '{member}' failed to satisfy constraint: 'not a JSON object: {error}'"))),
+        Err(error) => Err(invalid(&format!(
+            "Invalid parameter at '{member}' failed to satisfy constraint: 'not a JSON object: {error}'"
+        ))),
     }
 }
 
@@ -486,7 +585,8 @@ fn images(call: &Call<'_>, repository: &str) -> Result<Vec<Image>, Fault> {
 }
 
 fn save(call: &Call<'_>, repository: &str, image: &Image) -> Result<(), Fault> {
-    call.store.put(IMAGE, &image_id(repository, &image.digest), repository, image)
+    call.store
+        .put(IMAGE, &image_id(repository, &image.digest), repository, image)
 }
 
 fn image_id(repository: &str, digest: &str) -> String {
@@ -522,7 +622,10 @@ fn failure(id: &Value) -> Value {
 fn not_found(call: &Call<'_>, name: &str) -> Fault {
     Fault::new(
         "RepositoryNotFoundException",
-        format!("The repository with name '{name}' does not exist in the registry with id '{}'", call.account),
+        format!(
+            "The repository with name '{name}' does not exist in the registry with id '{}'",
+            call.account
+        ),
     )
 }
 

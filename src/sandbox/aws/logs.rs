@@ -15,8 +15,9 @@ const STREAM: &str = "logs/stream";
 const EVENT: &str = "logs/event";
 
 /// `retentionInDays`: the values that `PutRetentionPolicy` takes.
-const RETENTION: &[i64] =
-    &[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+const RETENTION: &[i64] = &[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Bytes that each event counts beside its message, `PutLogEvents`.
 const OVERHEAD: usize = 26;
@@ -61,7 +62,9 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "PutRetentionPolicy" => {
             let days = call.int("retentionInDays").unwrap_or_default();
             if !RETENTION.contains(&days) {
-                return Err(invalid(&format!("Invalid retention value. Valid values are: {RETENTION:?}")));
+                return Err(invalid(&format!(
+                    "Invalid retention value. Valid values are: {RETENTION:?}"
+                )));
             }
             set_retention(call, Some(days))
         }
@@ -119,9 +122,16 @@ fn create_group(call: &Call<'_>) -> Answer {
         )));
     }
     if call.store.get::<Group>(GROUP, name)?.is_some() {
-        return Err(Fault::new("ResourceAlreadyExistsException", "The specified log group already exists"));
+        return Err(Fault::new(
+            "ResourceAlreadyExistsException",
+            "The specified log group already exists",
+        ));
     }
-    let text = |member: &str| Some(call.text(member)).filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |member: &str| {
+        Some(call.text(member))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
     let group = Group {
         name: name.to_owned(),
         created: call.now,
@@ -145,10 +155,21 @@ fn delete_group(call: &Call<'_>) -> Answer {
 }
 
 fn describe_groups(call: &Call<'_>) -> Answer {
-    only(call, &["logGroupNamePrefix", "logGroupNamePattern", "nextToken", "limit", "logGroupClass"])?;
+    only(
+        call,
+        &[
+            "logGroupNamePrefix",
+            "logGroupNamePattern",
+            "nextToken",
+            "limit",
+            "logGroupClass",
+        ],
+    )?;
     let (prefix, pattern) = (call.text("logGroupNamePrefix"), call.text("logGroupNamePattern"));
     if !prefix.is_empty() && !pattern.is_empty() {
-        return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
+        return Err(invalid(
+            "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
+        ));
     }
     let class = call.text("logGroupClass");
     let mut groups = call.store.all::<Group>(GROUP)?;
@@ -157,7 +178,13 @@ fn describe_groups(call: &Call<'_>) -> Answer {
             && group.name.to_lowercase().contains(&pattern.to_lowercase())
             && (class.is_empty() || group.class == class)
     });
-    let page = page(groups, |group| group.name.clone(), call.text("nextToken"), at_most(call, 50, 50)?, invalid_token)?;
+    let page = page(
+        groups,
+        |group| group.name.clone(),
+        call.text("nextToken"),
+        at_most(call, 50, 50)?,
+        invalid_token,
+    )?;
     let mut views = Vec::new();
     for group in &page.items {
         let mut stored = 0;
@@ -206,14 +233,23 @@ fn describe_streams(call: &Call<'_>) -> Answer {
             (false, false) => stream.name.clone(),
             // Characters counted backwards put names in descending order.
             (false, true) => {
-                let mut key: String =
-                    stream.name.chars().filter_map(|c| char::from_u32(0xD7FF - u32::from(c).min(0xD7FE))).collect();
+                let mut key: String = stream
+                    .name
+                    .chars()
+                    .filter_map(|c| char::from_u32(0xD7FF - u32::from(c).min(0xD7FE)))
+                    .collect();
                 key.push('\u{D7FF}');
                 key
             }
         }
     };
-    let page = page(streams, key, call.text("nextToken"), at_most(call, 50, 50)?, invalid_token)?;
+    let page = page(
+        streams,
+        key,
+        call.text("nextToken"),
+        at_most(call, 50, 50)?,
+        invalid_token,
+    )?;
     let arn = arn(call, &name);
     let views: Vec<_> = page
         .items
@@ -241,29 +277,42 @@ fn put_events(call: &Call<'_>) -> Answer {
     let lines: Vec<(i64, &str)> = call
         .list("logEvents")
         .iter()
-        .map(|event| (event["timestamp"].as_i64().unwrap_or_default(), event["message"].as_str().unwrap_or_default()))
+        .map(|event| {
+            (
+                event["timestamp"].as_i64().unwrap_or_default(),
+                event["message"].as_str().unwrap_or_default(),
+            )
+        })
         .collect();
     if lines.len() > EVENTS || lines.iter().map(|(_, message)| message.len() + OVERHEAD).sum::<usize>() > BATCH {
-        return Err(invalid("Upload too large: the maximum batch is 1,048,576 bytes and 10,000 events."));
+        return Err(invalid(
+            "Upload too large: the maximum batch is 1,048,576 bytes and 10,000 events.",
+        ));
     }
     if !lines.is_sorted_by_key(|(time, _)| *time) {
-        return Err(invalid("Log events in a single PutLogEvents request must be in chronological order."));
+        return Err(invalid(
+            "Log events in a single PutLogEvents request must be in chronological order.",
+        ));
     }
     if let (Some((first, _)), Some((last, _))) = (lines.first(), lines.last())
         && last - first > DAY
     {
-        return Err(invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours."));
+        return Err(invalid(
+            "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
+        ));
     }
     let too_old = call.now - group.retention.map_or(14, |days| days.min(14)) * DAY;
     let too_new = call.now + 2 * 60 * 60 * 1000;
     let old = lines.iter().filter(|(time, _)| *time < too_old).count();
     let fresh = lines.iter().position(|(time, _)| *time > too_new);
-    let accepted: Vec<_> =
-        lines.iter().filter(|(time, _)| (too_old..=too_new).contains(time)).map(|(t, m)| (*t, (*m).to_owned())).collect();
+    let accepted: Vec<_> = lines
+        .iter()
+        .filter(|(time, _)| (too_old..=too_new).contains(time))
+        .map(|(t, m)| (*t, (*m).to_owned()))
+        .collect();
     let count = append(call, name, call.text("logStreamName"), &accepted)?;
-    let rejected = (old > 0 || fresh.is_some()).then(|| {
-        json!({ "tooOldLogEventEndIndex": (old > 0).then_some(old), "tooNewLogEventStartIndex": fresh })
-    });
+    let rejected = (old > 0 || fresh.is_some())
+        .then(|| json!({ "tooOldLogEventEndIndex": (old > 0).then_some(old), "tooNewLogEventStartIndex": fresh }));
     answer(json!({ "nextSequenceToken": format!("{count:056}"), "rejectedLogEventsInfo": rejected }))
 }
 
@@ -278,7 +327,11 @@ fn get_events(call: &Call<'_>) -> Answer {
     events.sort_by_key(|event| (event.timestamp, event.number));
     let limit = at_most(call, EVENTS, EVENTS)?;
     let token = call.text("nextToken");
-    let place = |text: &str| text.parse::<usize>().map(|place| place.min(events.len())).map_err(|_| invalid_token());
+    let place = |text: &str| {
+        text.parse::<usize>()
+            .map(|place| place.min(events.len()))
+            .map_err(|_| invalid_token())
+    };
     let (from, to) = match token.split_once('/') {
         Some(("f", text)) => {
             let from = place(text)?;
@@ -311,7 +364,9 @@ fn filter_events(call: &Call<'_>) -> Answer {
     group(call, &name)?;
     let (names, prefix) = (call.texts("logStreamNames"), call.text("logStreamNamePrefix"));
     if !names.is_empty() && !prefix.is_empty() {
-        return Err(invalid("logStreamNamePrefix and logStreamNames are mutually exclusive parameters"));
+        return Err(invalid(
+            "logStreamNamePrefix and logStreamNames are mutually exclusive parameters",
+        ));
     }
     for wanted in &names {
         stream(call, &name, wanted)?;
@@ -325,7 +380,13 @@ fn filter_events(call: &Call<'_>) -> Answer {
     }
     found.retain(|event| within(call, event) && pattern.matches(&event.message));
     let key = |event: &Event| format!("{:020} {} {:020}", event.timestamp, event.stream, event.number);
-    let page = page(found, key, call.text("nextToken"), at_most(call, EVENTS, EVENTS)?, invalid_token)?;
+    let page = page(
+        found,
+        key,
+        call.text("nextToken"),
+        at_most(call, EVENTS, EVENTS)?,
+        invalid_token,
+    )?;
     let views: Vec<_> = page
         .items
         .iter()
@@ -359,7 +420,11 @@ impl Pattern {
                 "not in the sandbox: it filters log events by terms, not by patterns of JSON, columns or regular expressions",
             ));
         }
-        let mut pattern = Self { all: Vec::new(), any: Vec::new(), none: Vec::new() };
+        let mut pattern = Self {
+            all: Vec::new(),
+            any: Vec::new(),
+            none: Vec::new(),
+        };
         let mut rest = text;
         while !rest.is_empty() {
             let (list, after) = match rest.as_bytes().first() {
@@ -368,7 +433,9 @@ impl Pattern {
                 _ => (&mut pattern.all, rest),
             };
             let (term, after) = match after.strip_prefix('"') {
-                Some(quoted) => quoted.split_once('"').ok_or_else(|| invalid("Invalid filter pattern"))?,
+                Some(quoted) => quoted
+                    .split_once('"')
+                    .ok_or_else(|| invalid("Invalid filter pattern"))?,
                 None => after.split_once(char::is_whitespace).unwrap_or((after, "")),
             };
             list.push(term.to_owned());
@@ -393,8 +460,13 @@ pub fn ensure_group(call: &Call<'_>, name: &str) -> Result<(), Fault> {
     if group_exists(call, name)? {
         return Ok(());
     }
-    let group =
-        Group { name: name.to_owned(), created: call.now, retention: None, kms_key_id: None, class: "STANDARD".to_owned() };
+    let group = Group {
+        name: name.to_owned(),
+        created: call.now,
+        retention: None,
+        kms_key_id: None,
+        class: "STANDARD".to_owned(),
+    };
     call.store.put(GROUP, name, "", &group)
 }
 
@@ -437,9 +509,19 @@ fn create_stream(call: &Call<'_>, group: &str, name: &str) -> Result<(), Fault> 
     }
     let id = stream_id(group, name);
     if call.store.get::<Stream>(STREAM, &id)?.is_some() {
-        return Err(Fault::new("ResourceAlreadyExistsException", "The specified log stream already exists"));
+        return Err(Fault::new(
+            "ResourceAlreadyExistsException",
+            "The specified log stream already exists",
+        ));
     }
-    let stream = Stream { name: name.to_owned(), created: call.now, first: None, last: None, ingested: None, count: 0 };
+    let stream = Stream {
+        name: name.to_owned(),
+        created: call.now,
+        first: None,
+        last: None,
+        ingested: None,
+        count: 0,
+    };
     call.store.put(STREAM, &id, group, &stream)
 }
 
@@ -470,11 +552,15 @@ fn within(call: &Call<'_>, event: &Event) -> bool {
 }
 
 fn group(call: &Call<'_>, name: &str) -> Result<Group, Fault> {
-    call.store.get(GROUP, name)?.ok_or_else(|| not_found("The specified log group does not exist."))
+    call.store
+        .get(GROUP, name)?
+        .ok_or_else(|| not_found("The specified log group does not exist."))
 }
 
 fn stream(call: &Call<'_>, group: &str, name: &str) -> Result<Stream, Fault> {
-    call.store.get(STREAM, &stream_id(group, name))?.ok_or_else(|| not_found("The specified log stream does not exist."))
+    call.store
+        .get(STREAM, &stream_id(group, name))?
+        .ok_or_else(|| not_found("The specified log stream does not exist."))
 }
 
 /// The name, or the name in the ARN, by which a call names its group.
@@ -501,7 +587,10 @@ fn tag(call: &Call<'_>, arn: &str, added: &tags::Tags) -> Answer {
     let mut all = tags::of(call, arn)?;
     all.extend(added.clone());
     if all.len() > tags::MOST {
-        return Err(Fault::new("TooManyTagsException", "A resource can have no more than 50 tags."));
+        return Err(Fault::new(
+            "TooManyTagsException",
+            "A resource can have no more than 50 tags.",
+        ));
     }
     tags::put(call, arn, added)?;
     answer(json!({}))

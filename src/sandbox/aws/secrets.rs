@@ -78,9 +78,21 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
 
 /// Idempotent by `ClientRequestToken`: the same token with the same content answers the first call's result.
 fn create(call: &Call<'_>) -> Answer {
-    only(call, &["Name", "ClientRequestToken", "Description", "KmsKeyId", "SecretBinary", "SecretString", "Tags"])?;
+    only(
+        call,
+        &[
+            "Name",
+            "ClientRequestToken",
+            "Description",
+            "KmsKeyId",
+            "SecretBinary",
+            "SecretString",
+            "Tags",
+        ],
+    )?;
     let name = call.text("Name");
-    if name.is_empty() || name.len() > 512 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c)) {
+    if name.is_empty() || name.len() > 512 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c))
+    {
         return Err(Fault::new(
             "ValidationException",
             "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!",
@@ -93,7 +105,12 @@ fn create(call: &Call<'_>) -> Answer {
                 "You can't create this secret because a secret with this name is already scheduled for deletion.",
             ));
         }
-        let same = secret.versions.get(token).map(|version| version.holds(call)).transpose()?.unwrap_or_default();
+        let same = secret
+            .versions
+            .get(token)
+            .map(|version| version.holds(call))
+            .transpose()?
+            .unwrap_or_default();
         return match same {
             true => answer(json!({ "ARN": secret.arn, "Name": secret.name, "VersionId": token })),
             false => Err(Fault::new(
@@ -131,7 +148,9 @@ fn get_value(call: &Call<'_>) -> Answer {
         ("", stage) => {
             let stage = if stage.is_empty() { CURRENT } else { stage };
             secret.with_stage(stage).ok_or_else(|| {
-                not_found(&format!("Secrets Manager can't find the specified secret value for staging label: {stage}"))
+                not_found(&format!(
+                    "Secrets Manager can't find the specified secret value for staging label: {stage}"
+                ))
             })
         }
         (id, stage) => secret
@@ -139,7 +158,11 @@ fn get_value(call: &Call<'_>) -> Answer {
             .get_key_value(id)
             .filter(|(_, version)| stage.is_empty() || version.stages.iter().any(|other| other == stage))
             .map(|(id, version)| (id.as_str(), version))
-            .ok_or_else(|| not_found(&format!("Secrets Manager can't find the specified secret value for VersionId: {id}"))),
+            .ok_or_else(|| {
+                not_found(&format!(
+                    "Secrets Manager can't find the specified secret value for VersionId: {id}"
+                ))
+            }),
     };
     let (id, version) = found?;
     let value = secret_value(call, &secret, id, version)?;
@@ -170,7 +193,13 @@ fn batch_get(call: &Call<'_>) -> Answer {
         wanted.extend(filtered(call)?);
     }
     wanted.retain(|secret| secret.deleted.is_none());
-    let page = page(wanted, |secret| secret.name.clone(), call.text("NextToken"), limit, invalid_token)?;
+    let page = page(
+        wanted,
+        |secret| secret.name.clone(),
+        call.text("NextToken"),
+        limit,
+        invalid_token,
+    )?;
     for secret in &page.items {
         if let Some((id, version)) = secret.with_stage(CURRENT) {
             values.push(secret_value(call, secret, id, version)?);
@@ -193,7 +222,16 @@ fn secret_value(call: &Call<'_>, secret: &Secret, id: &str, version: &Version) -
 }
 
 fn put_value(call: &Call<'_>) -> Answer {
-    only(call, &["SecretId", "ClientRequestToken", "SecretBinary", "SecretString", "VersionStages"])?;
+    only(
+        call,
+        &[
+            "SecretId",
+            "ClientRequestToken",
+            "SecretBinary",
+            "SecretString",
+            "VersionStages",
+        ],
+    )?;
     let mut secret = existing(call)?;
     secret.not_deleted("You can't perform this operation on the secret because it was marked for deletion.")?;
     if !call.input.contains_key("SecretString") && !call.input.contains_key("SecretBinary") {
@@ -206,12 +244,26 @@ fn put_value(call: &Call<'_>) -> Answer {
     let id = secret.add(call, &stages)?.unwrap_or_default();
     secret.changed = call.now;
     save(call, &secret)?;
-    let stages = secret.versions.get(&id).map(|version| version.stages.clone()).unwrap_or_default();
+    let stages = secret
+        .versions
+        .get(&id)
+        .map(|version| version.stages.clone())
+        .unwrap_or_default();
     answer(json!({ "ARN": secret.arn, "Name": secret.name, "VersionId": id, "VersionStages": stages }))
 }
 
 fn update(call: &Call<'_>) -> Answer {
-    only(call, &["SecretId", "ClientRequestToken", "Description", "KmsKeyId", "SecretBinary", "SecretString"])?;
+    only(
+        call,
+        &[
+            "SecretId",
+            "ClientRequestToken",
+            "Description",
+            "KmsKeyId",
+            "SecretBinary",
+            "SecretString",
+        ],
+    )?;
     let mut secret = existing(call)?;
     secret.not_deleted("You can't perform this operation on the secret because it was marked for deletion.")?;
     if call.input.contains_key("Description") {
@@ -242,7 +294,9 @@ fn move_stage(call: &Call<'_>) -> Answer {
         )));
     }
     if stage == CURRENT && to.is_empty() {
-        return Err(parameter("You can't remove the staging label AWSCURRENT from a version without moving it to another."));
+        return Err(parameter(
+            "You can't remove the staging label AWSCURRENT from a version without moving it to another.",
+        ));
     }
     if !to.is_empty() {
         if !secret.versions.contains_key(to) {
@@ -280,7 +334,13 @@ fn list(call: &Call<'_>) -> Answer {
         let date = if descending { i64::MAX - date } else { date };
         format!("{date:020} {}", secret.name)
     };
-    let page = page(secrets, key, call.text("NextToken"), limit(call, "MaxResults", 100), invalid_token)?;
+    let page = page(
+        secrets,
+        key,
+        call.text("NextToken"),
+        limit(call, "MaxResults", 100),
+        invalid_token,
+    )?;
     let mut views = Vec::new();
     for secret in &page.items {
         let mut view = secret.view(call)?;
@@ -300,16 +360,21 @@ fn filtered(call: &Call<'_>) -> Result<Vec<Secret>, Fault> {
         for filter in call.list("Filters") {
             // "!" before a value negates it.
             let any = |test: &dyn Fn(&str) -> bool| {
-                filter["Values"].as_array().into_iter().flatten().filter_map(Value::as_str).any(|value| {
-                    match value.strip_prefix('!') {
+                filter["Values"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .any(|value| match value.strip_prefix('!') {
                         Some(value) => !test(value),
                         None => test(value),
-                    }
-                })
+                    })
             };
             let description = secret.description.clone().unwrap_or_default();
             let words = |text: &str, value: &str| {
-                text.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with(&value.to_lowercase()))
+                text.to_lowercase()
+                    .split(|c: char| !c.is_alphanumeric())
+                    .any(|word| word.starts_with(&value.to_lowercase()))
             };
             let hit = match filter["Key"].as_str().unwrap_or_default() {
                 "name" => any(&|value| secret.name.starts_with(value)),
@@ -343,7 +408,13 @@ fn list_versions(call: &Call<'_>) -> Answer {
         .filter(|(_, version)| deprecated || !version.stages.is_empty())
         .map(|(id, version)| (id.clone(), version.clone()))
         .collect();
-    let page = page(versions, |(id, _)| id.clone(), call.text("NextToken"), limit(call, "MaxResults", 100), invalid_token)?;
+    let page = page(
+        versions,
+        |(id, _)| id.clone(),
+        call.text("NextToken"),
+        limit(call, "MaxResults", 100),
+        invalid_token,
+    )?;
     let versions: Vec<_> = page
         .items
         .iter()
@@ -364,7 +435,9 @@ fn delete(call: &Call<'_>) -> Answer {
     }
     let days = window.unwrap_or(30);
     if !(7..=30).contains(&days) {
-        return Err(parameter("The RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."));
+        return Err(parameter(
+            "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).",
+        ));
     }
     let id = call.text("SecretId");
     let Some(mut secret) = find(call, id)? else {
@@ -381,7 +454,8 @@ fn delete(call: &Call<'_>) -> Answer {
         tags::clear(call, &secret.arn)?;
         return answer(json!({ "ARN": secret.arn, "Name": secret.name, "DeletionDate": seconds(call.now) }));
     }
-    secret.not_deleted("You can't perform this operation on the secret because it was already scheduled for deletion.")?;
+    secret
+        .not_deleted("You can't perform this operation on the secret because it was already scheduled for deletion.")?;
     let end = call.now + days * DAY;
     secret.deleted = Some((call.now, end));
     save(call, &secret)?;
@@ -406,7 +480,11 @@ fn random_password(call: &Call<'_>) -> Answer {
         ("ExcludeNumbers", b"0123456789"),
         ("ExcludePunctuation", PUNCTUATION),
     ] {
-        let alphabet: Vec<u8> = alphabet.iter().copied().filter(|byte| !excluded.contains(byte)).collect();
+        let alphabet: Vec<u8> = alphabet
+            .iter()
+            .copied()
+            .filter(|byte| !excluded.contains(byte))
+            .collect();
         if !call.flag(off) && !alphabet.is_empty() {
             kinds.push(alphabet);
         }
@@ -415,17 +493,31 @@ fn random_password(call: &Call<'_>) -> Answer {
         kinds.push(b" ".to_vec());
     }
     let all: Vec<u8> = kinds.concat();
-    let length = usize::try_from(length).ok().filter(|length| (1..=4096).contains(length));
+    let length = usize::try_from(length)
+        .ok()
+        .filter(|length| (1..=4096).contains(length));
     let (Some(length), false) = (length, all.is_empty()) else {
-        return Err(parameter("The password length must be between 1 and 4096, with at least one type of character."));
+        return Err(parameter(
+            "The password length must be between 1 and 4096, with at least one type of character.",
+        ));
     };
-    let each = call.input.get("RequireEachIncludedType").and_then(Value::as_bool).unwrap_or(true);
+    let each = call
+        .input
+        .get("RequireEachIncludedType")
+        .and_then(Value::as_bool)
+        .unwrap_or(true);
     if each && length < kinds.len() {
-        return Err(parameter("The password length is too short to have each included type of character."));
+        return Err(parameter(
+            "The password length is too short to have each included type of character.",
+        ));
     }
     // Drawn again until each type is there: no place in the password is then more likely to hold one type.
     let mut password = random(length, &all);
-    while each && !kinds.iter().all(|kind| password.bytes().any(|byte| kind.contains(&byte))) {
+    while each
+        && !kinds
+            .iter()
+            .all(|kind| password.bytes().any(|byte| kind.contains(&byte)))
+    {
         password = random(length, &all);
     }
     answer(json!({ "RandomPassword": password }))
@@ -437,17 +529,27 @@ impl Secret {
     }
 
     fn not_deleted(&self, message: &str) -> Result<(), Fault> {
-        if self.deleted.is_some() { Err(request(message)) } else { Ok(()) }
+        if self.deleted.is_some() {
+            Err(request(message))
+        } else {
+            Ok(())
+        }
     }
 
     fn with_stage(&self, stage: &str) -> Option<(&str, &Version)> {
         let holds = |version: &Version| version.stages.iter().any(|other| other == stage);
-        self.versions.iter().find(|(_, version)| holds(version)).map(|(id, version)| (id.as_str(), version))
+        self.versions
+            .iter()
+            .find(|(_, version)| holds(version))
+            .map(|(id, version)| (id.as_str(), version))
     }
 
     fn stages(&self) -> Value {
         let staged = self.versions.iter().filter(|(_, version)| !version.stages.is_empty());
-        staged.map(|(id, version)| (id.clone(), json!(version.stages))).collect::<serde_json::Map<_, _>>().into()
+        staged
+            .map(|(id, version)| (id.clone(), json!(version.stages)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 
     /// Moves a label. The version that loses AWSCURRENT gets AWSPREVIOUS.
@@ -474,7 +576,9 @@ impl Secret {
     fn add(&mut self, call: &Call<'_>, stages: &[String]) -> Result<Option<String>, Fault> {
         let binary = call.input.contains_key("SecretBinary");
         if binary && call.input.contains_key("SecretString") {
-            return Err(parameter("You can't specify both a binary secret value and a string secret value in the same secret."));
+            return Err(parameter(
+                "You can't specify both a binary secret value and a string secret value in the same secret.",
+            ));
         }
         if !binary && !call.input.contains_key("SecretString") {
             return Ok(None);
@@ -490,7 +594,10 @@ impl Secret {
             ));
         }
         if stages.len() > STAGES {
-            return Err(Fault::new("LimitExceededException", "A secret version can have at most 20 staging labels."));
+            return Err(Fault::new(
+                "LimitExceededException",
+                "A secret version can have at most 20 staging labels.",
+            ));
         }
         let id = text(call, "ClientRequestToken").unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         if let Some(version) = self.versions.get(&id) {
@@ -506,7 +613,12 @@ impl Secret {
                 )),
             };
         }
-        let version = Version { value: call.vault.seal(value), binary, created: call.now, stages: Vec::new() };
+        let version = Version {
+            value: call.vault.seal(value),
+            binary,
+            created: call.now,
+            stages: Vec::new(),
+        };
         self.versions.insert(id.clone(), version);
         for stage in stages {
             self.attach(&id, stage);
@@ -518,7 +630,9 @@ impl Secret {
         // Versions without labels are deprecated: "Secrets Manager can delete them".
         if self.versions.len() > 100 {
             let oldest = self.versions.iter().filter(|(_, version)| version.stages.is_empty());
-            let oldest = oldest.min_by_key(|(_, version)| version.created).map(|(id, _)| id.clone());
+            let oldest = oldest
+                .min_by_key(|(_, version)| version.created)
+                .map(|(id, _)| id.clone());
             oldest.and_then(|id| self.versions.remove(&id));
         }
         Ok(Some(id))
@@ -541,7 +655,9 @@ impl Secret {
 
 impl Version {
     fn open(&self, call: &Call<'_>) -> Result<String, Fault> {
-        call.vault.unseal(&self.value).map_err(|error| Fault::new("DecryptionFailure", error.message()))
+        call.vault
+            .unseal(&self.value)
+            .map_err(|error| Fault::new("DecryptionFailure", error.message()))
     }
 
     /// Whether it has the value that the call carries.
@@ -559,8 +675,12 @@ pub fn current(call: &Call<'_>, id: &str) -> Result<Option<String>, Fault> {
         Some(arn) if id.starts_with("arn:") => (arn.join(":"), parts.get(7).copied().unwrap_or_default()),
         _ => (id.to_owned(), ""),
     };
-    let Some(secret) = find(call, &secret)?.filter(|secret| secret.deleted.is_none()) else { return Ok(None) };
-    let Some((_, version)) = secret.with_stage(CURRENT) else { return Ok(None) };
+    let Some(secret) = find(call, &secret)?.filter(|secret| secret.deleted.is_none()) else {
+        return Ok(None);
+    };
+    let Some((_, version)) = secret.with_stage(CURRENT) else {
+        return Ok(None);
+    };
     let value = version.open(call)?;
     if key.is_empty() {
         return Ok(Some(value));
@@ -572,9 +692,13 @@ pub fn current(call: &Call<'_>, id: &str) -> Result<Option<String>, Fault> {
 /// By name, ARN, or ARN without its six random characters.
 fn find(call: &Call<'_>, id: &str) -> Result<Option<Secret>, Fault> {
     let mut found = call.store.get::<Secret>(KIND, id)?;
-    if found.is_none() && let Some((_, rest)) = id.split_once(":secret:") {
+    if found.is_none()
+        && let Some((_, rest)) = id.split_once(":secret:")
+    {
         found = call.store.get::<Secret>(KIND, rest)?;
-        if found.is_none() && let Some((name, _)) = rest.rsplit_once('-') {
+        if found.is_none()
+            && let Some((name, _)) = rest.rsplit_once('-')
+        {
             found = call.store.get::<Secret>(KIND, name)?.filter(|secret| secret.arn == id);
         }
     }
@@ -597,7 +721,9 @@ fn save(call: &Call<'_>, secret: &Secret) -> Result<(), Fault> {
 }
 
 fn text(call: &Call<'_>, member: &str) -> Option<String> {
-    Some(call.text(member)).filter(|text| !text.is_empty()).map(str::to_owned)
+    Some(call.text(member))
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }
 
 fn not_found(message: &str) -> Fault {

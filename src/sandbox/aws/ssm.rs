@@ -73,9 +73,21 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
 /// Idempotent only with `Overwrite`; without it the second of two equal calls is refused, which is what makes a put
 /// without overwrite usable as a lock.
 fn put(call: &Call<'_>) -> Answer {
-    only(call, &[
-        "Name", "Description", "Value", "Type", "KeyId", "Overwrite", "AllowedPattern", "Tags", "Tier", "DataType",
-    ])?;
+    only(
+        call,
+        &[
+            "Name",
+            "Description",
+            "Value",
+            "Type",
+            "KeyId",
+            "Overwrite",
+            "AllowedPattern",
+            "Tags",
+            "Tier",
+            "DataType",
+        ],
+    )?;
     let name = call.text("Name");
     check_name(call, name)?;
     let existing = find(call, name)?;
@@ -96,7 +108,9 @@ fn put(call: &Call<'_>) -> Answer {
     }
     tags::check(&wanted).map_err(|message| validation(&message))?;
 
-    let last = existing.as_ref().and_then(|parameter| parameter.versions.last().cloned());
+    let last = existing
+        .as_ref()
+        .and_then(|parameter| parameter.versions.last().cloned());
     let kind = match (call.text("Type"), &last) {
         ("", Some(last)) => last.kind.clone(),
         ("", None) => return Err(validation("A parameter type is required when you create a parameter.")),
@@ -122,7 +136,10 @@ fn put(call: &Call<'_>) -> Answer {
     let tier = match call.text("Tier") {
         "Advanced" => "Advanced",
         "Intelligent-Tiering" if value.len() > STANDARD => "Advanced",
-        _ => last.as_ref().filter(|last| last.tier == "Advanced").map_or("Standard", |_| "Advanced"),
+        _ => last
+            .as_ref()
+            .filter(|last| last.tier == "Advanced")
+            .map_or("Standard", |_| "Advanced"),
     };
     let longest = if tier == "Advanced" { ADVANCED } else { STANDARD };
     if value.len() > longest {
@@ -133,8 +150,12 @@ fn put(call: &Call<'_>) -> Answer {
     }
     let pattern = call.text("AllowedPattern");
     if !pattern.is_empty() {
-        let regex = regex::Regex::new(&format!("^(?:{pattern})$"))
-            .map_err(|_| Fault::new("InvalidAllowedPatternException", "The pattern is not a valid regular expression."))?;
+        let regex = regex::Regex::new(&format!("^(?:{pattern})$")).map_err(|_| {
+            Fault::new(
+                "InvalidAllowedPatternException",
+                "The pattern is not a valid regular expression.",
+            )
+        })?;
         if !regex.is_match(value) {
             return Err(Fault::new(
                 "ParameterPatternMismatchException",
@@ -144,13 +165,23 @@ fn put(call: &Call<'_>) -> Answer {
     }
     let secure = kind == "SecureString";
     if !secure && !call.text("KeyId").is_empty() {
-        return Err(validation("KeyId is only applicable to parameters of type SecureString."));
+        return Err(validation(
+            "KeyId is only applicable to parameters of type SecureString.",
+        ));
     }
     let number = last.as_ref().map_or(1, |last| last.number + 1);
-    let text = |member: &str| Some(call.text(member)).filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |member: &str| {
+        Some(call.text(member))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
     let version = Version {
         number,
-        value: if secure { call.vault.seal(value) } else { value.to_owned() },
+        value: if secure {
+            call.vault.seal(value)
+        } else {
+            value.to_owned()
+        },
         description: text("Description").or_else(|| last.as_ref().and_then(|last| last.description.clone())),
         key_id: secure.then(|| text("KeyId").unwrap_or_else(|| DEFAULT_KEY.to_owned())),
         allowed_pattern: text("AllowedPattern"),
@@ -160,10 +191,17 @@ fn put(call: &Call<'_>) -> Answer {
         labels: Vec::new(),
         kind,
     };
-    let mut parameter = existing.unwrap_or_else(|| Parameter { name: name.to_owned(), versions: Vec::new() });
+    let mut parameter = existing.unwrap_or_else(|| Parameter {
+        name: name.to_owned(),
+        versions: Vec::new(),
+    });
     parameter.versions.push(version);
     if parameter.versions.len() > VERSIONS {
-        if parameter.versions.first().is_some_and(|oldest| !oldest.labels.is_empty()) {
+        if parameter
+            .versions
+            .first()
+            .is_some_and(|oldest| !oldest.labels.is_empty())
+        {
             return Err(Fault::new(
                 "ParameterMaxVersionLimitExceeded",
                 format!(
@@ -187,7 +225,10 @@ fn get(call: &Call<'_>) -> Answer {
     let Some(version) = parameter.select(selector) else {
         return Err(Fault::new(
             "ParameterVersionNotFound",
-            format!("Systems Manager could not find version {} of {name}.", selector.unwrap_or_default()),
+            format!(
+                "Systems Manager could not find version {} of {name}.",
+                selector.unwrap_or_default()
+            ),
         ));
     };
     answer(json!({ "Parameter": parameter.view(call, version, selector, call.flag("WithDecryption"))? }))
@@ -221,17 +262,40 @@ fn by_path(call: &Call<'_>) -> Answer {
         ));
     }
     let limit = bounded(call, 10, 10)?;
-    let prefix = if path.ends_with('/') { path.to_owned() } else { format!("{path}/") };
+    let prefix = if path.ends_with('/') {
+        path.to_owned()
+    } else {
+        format!("{path}/")
+    };
     let recursive = call.flag("Recursive");
     let mut below = Vec::new();
     for parameter in call.store.all::<Parameter>(KIND)? {
-        let inside = parameter.name.strip_prefix(&prefix).is_some_and(|rest| recursive || !rest.contains('/'));
-        if inside && matches(call, &parameter, call.list("ParameterFilters"), &["Type", "KeyId", "Label"])? {
+        let inside = parameter
+            .name
+            .strip_prefix(&prefix)
+            .is_some_and(|rest| recursive || !rest.contains('/'));
+        if inside
+            && matches(
+                call,
+                &parameter,
+                call.list("ParameterFilters"),
+                &["Type", "KeyId", "Label"],
+            )?
+        {
             below.push(parameter);
         }
     }
-    let page = page(below, |parameter| parameter.name.clone(), call.text("NextToken"), limit, invalid_token)?;
-    let label = call.list("ParameterFilters").iter().find(|filter| filter["Key"] == "Label");
+    let page = page(
+        below,
+        |parameter| parameter.name.clone(),
+        call.text("NextToken"),
+        limit,
+        invalid_token,
+    )?;
+    let label = call
+        .list("ParameterFilters")
+        .iter()
+        .find(|filter| filter["Key"] == "Label");
     let label = label.and_then(|filter| filter["Values"][0].as_str());
     let mut parameters = Vec::new();
     for parameter in &page.items {
@@ -246,7 +310,13 @@ fn history(call: &Call<'_>) -> Answer {
     let parameter = existing(call, call.text("Name"))?;
     let limit = bounded(call, 50, 50)?;
     let key = |version: &Version| format!("{:020}", version.number);
-    let page = page(parameter.versions.clone(), key, call.text("NextToken"), limit, invalid_token)?;
+    let page = page(
+        parameter.versions.clone(),
+        key,
+        call.text("NextToken"),
+        limit,
+        invalid_token,
+    )?;
     let mut versions = Vec::new();
     for version in &page.items {
         let mut view = metadata(call, &parameter.name, version);
@@ -264,7 +334,11 @@ fn describe(call: &Call<'_>) -> Answer {
     let mut filters = call.list("ParameterFilters").to_vec();
     // The older form of filters has no options: Name begins with, the others equal.
     filters.extend(call.list("Filters").iter().map(|filter| {
-        let option = if filter["Key"] == "Name" { "BeginsWith" } else { "Equals" };
+        let option = if filter["Key"] == "Name" {
+            "BeginsWith"
+        } else {
+            "Equals"
+        };
         json!({ "Key": filter["Key"], "Option": option, "Values": filter["Values"] })
     }));
     let mut found = Vec::new();
@@ -273,11 +347,22 @@ fn describe(call: &Call<'_>) -> Answer {
             found.push(parameter);
         }
     }
-    let page = page(found, |parameter| parameter.name.clone(), call.text("NextToken"), limit, invalid_token)?;
+    let page = page(
+        found,
+        |parameter| parameter.name.clone(),
+        call.text("NextToken"),
+        limit,
+        invalid_token,
+    )?;
     let parameters: Vec<_> = page
         .items
         .iter()
-        .filter_map(|parameter| parameter.versions.last().map(|version| metadata(call, &parameter.name, version)))
+        .filter_map(|parameter| {
+            parameter
+                .versions
+                .last()
+                .map(|version| metadata(call, &parameter.name, version))
+        })
         .collect();
     answer(json!({ "Parameters": parameters, "NextToken": page.next }))
 }
@@ -311,13 +396,16 @@ fn label(call: &Call<'_>) -> Answer {
     let mut parameter = existing(call, name)?;
     let latest = parameter.versions.last().map_or(0, |version| version.number);
     let number = call.int("ParameterVersion").unwrap_or(latest);
-    let right = regex::Regex::new("^[A-Za-z_.-][A-Za-z0-9_.-]{0,99}$").map_err(|error| validation(&error.to_string()))?;
+    let right =
+        regex::Regex::new("^[A-Za-z_.-][A-Za-z0-9_.-]{0,99}$").map_err(|error| validation(&error.to_string()))?;
     let reserved = |label: &str| {
         let label = label.to_ascii_lowercase();
         label.starts_with("aws") || label.starts_with("ssm")
     };
-    let (good, bad): (Vec<_>, Vec<_>) =
-        call.texts("Labels").into_iter().partition(|label| right.is_match(label) && !reserved(label));
+    let (good, bad): (Vec<_>, Vec<_>) = call
+        .texts("Labels")
+        .into_iter()
+        .partition(|label| right.is_match(label) && !reserved(label));
     let Some(target) = parameter.versions.iter().position(|version| version.number == number) else {
         return Err(Fault::new(
             "ParameterVersionNotFound",
@@ -348,7 +436,10 @@ fn add_tags(call: &Call<'_>) -> Answer {
     let mut all = tags::of(call, &arn)?;
     all.extend(added.clone());
     if all.len() > tags::MOST {
-        return Err(Fault::new("TooManyTagsError", "The maximum number of tags per resource is 50."));
+        return Err(Fault::new(
+            "TooManyTagsError",
+            "The maximum number of tags per resource is 50.",
+        ));
     }
     tags::put(call, &arn, &added)?;
     answer(json!({}))
@@ -361,7 +452,10 @@ impl Parameter {
             None => self.versions.last(),
             Some(text) => match text.parse::<i64>() {
                 Ok(number) => self.versions.iter().find(|version| version.number == number),
-                Err(_) => self.versions.iter().find(|version| version.labels.iter().any(|label| label == text)),
+                Err(_) => self
+                    .versions
+                    .iter()
+                    .find(|version| version.labels.iter().any(|label| label == text)),
             },
         }
     }
@@ -386,14 +480,18 @@ impl Version {
         if self.kind != "SecureString" || !decrypt {
             return Ok(self.value.clone());
         }
-        call.vault.unseal(&self.value).map_err(|error| Fault::new("InternalServerError", error.message()).status(500))
+        call.vault
+            .unseal(&self.value)
+            .map_err(|error| Fault::new("InternalServerError", error.message()).status(500))
     }
 }
 
 /// What ECS reads when a container's secret comes from a parameter. `name` may be a name or an ARN.
 pub fn exists(call: &Call<'_>, name: &str) -> Result<bool, Fault> {
     let prefix = arn(call, "/");
-    let name = name.strip_prefix(&prefix).map_or_else(|| name.to_owned(), |rest| format!("/{rest}"));
+    let name = name
+        .strip_prefix(&prefix)
+        .map_or_else(|| name.to_owned(), |rest| format!("/{rest}"));
     Ok(find(call, &name)?.is_some() || find(call, name.trim_start_matches('/'))?.is_some())
 }
 
@@ -429,12 +527,18 @@ fn arn(call: &Call<'_>, name: &str) -> String {
 fn arn_of_tagged(call: &Call<'_>) -> Result<String, Fault> {
     let kind = call.text("ResourceType");
     if kind != "Parameter" {
-        return Err(Fault::new("InvalidResourceType", format!("the sandbox has no {kind} of Systems Manager")));
+        return Err(Fault::new(
+            "InvalidResourceType",
+            format!("the sandbox has no {kind} of Systems Manager"),
+        ));
     }
     let name = call.text("ResourceId");
     match find(call, name)? {
         Some(_) => Ok(arn(call, name)),
-        None => Err(Fault::new("InvalidResourceId", format!("The resource ID \"{name}\" is not valid. Verify the ID and try again."))),
+        None => Err(Fault::new(
+            "InvalidResourceId",
+            format!("The resource ID \"{name}\" is not valid. Verify the ID and try again."),
+        )),
     }
 }
 
@@ -480,28 +584,49 @@ fn check_name(call: &Call<'_>, name: &str) -> Result<(), Fault> {
     }
     // "The maximum length for the fully qualified parameter name is 1011 characters", which counts the ARN's prefix.
     if arn(call, name).len() > 1011 {
-        return Err(validation("The parameter name exceeds the maximum length of 1011 characters with its ARN."));
+        return Err(validation(
+            "The parameter name exceeds the maximum length of 1011 characters with its ARN.",
+        ));
     }
     Ok(())
 }
 
 fn matches(call: &Call<'_>, parameter: &Parameter, filters: &[Value], known: &[&str]) -> Result<bool, Fault> {
-    let Some(version) = parameter.versions.last() else { return Ok(false) };
+    let Some(version) = parameter.versions.last() else {
+        return Ok(false);
+    };
     for filter in filters {
         let key = filter["Key"].as_str().unwrap_or_default();
-        let option = filter["Option"].as_str().unwrap_or(if key == "Path" { "OneLevel" } else { "Equals" });
-        let values: Vec<&str> = filter["Values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let option = filter["Option"]
+            .as_str()
+            .unwrap_or(if key == "Path" { "OneLevel" } else { "Equals" });
+        let values: Vec<&str> = filter["Values"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         let compare = |text: &str| match option {
             "BeginsWith" => Ok(values.iter().any(|value| text.starts_with(value))),
             "Contains" => Ok(values.iter().any(|value| text.contains(value))),
             "Equals" => Ok(values.contains(&text)),
-            _ => Err(Fault::new("InvalidFilterOption", format!("The filter option {option} is not valid for {key}."))),
+            _ => Err(Fault::new(
+                "InvalidFilterOption",
+                format!("The filter option {option} is not valid for {key}."),
+            )),
         };
         let hit = match key {
             "Path" => {
                 let inside = |path: &&str| {
-                    let prefix = if path.ends_with('/') { (*path).to_owned() } else { format!("{path}/") };
-                    parameter.name.strip_prefix(&prefix).is_some_and(|rest| option == "Recursive" || !rest.contains('/'))
+                    let prefix = if path.ends_with('/') {
+                        (*path).to_owned()
+                    } else {
+                        format!("{path}/")
+                    };
+                    parameter
+                        .name
+                        .strip_prefix(&prefix)
+                        .is_some_and(|rest| option == "Recursive" || !rest.contains('/'))
                 };
                 values.iter().any(inside)
             }
@@ -511,14 +636,21 @@ fn matches(call: &Call<'_>, parameter: &Parameter, filters: &[Value], known: &[&
                 tag.is_some_and(|tag| values.is_empty() || values.contains(&tag.as_str()))
             }
             _ if !known.contains(&key) => {
-                return Err(Fault::new("InvalidFilterKey", format!("The specified key {key} isn't valid.")));
+                return Err(Fault::new(
+                    "InvalidFilterKey",
+                    format!("The specified key {key} isn't valid."),
+                ));
             }
             "Name" => compare(&parameter.name)?,
             "Type" => compare(&version.kind)?,
             "KeyId" => version.key_id.as_deref().map(compare).transpose()?.unwrap_or_default(),
             "Tier" => compare(&version.tier)?,
             "DataType" => compare(&version.data_type)?,
-            _ => parameter.versions.iter().flat_map(|version| &version.labels).any(|label| values.contains(&label.as_str())),
+            _ => parameter
+                .versions
+                .iter()
+                .flat_map(|version| &version.labels)
+                .any(|label| values.contains(&label.as_str())),
         };
         if !hit {
             return Ok(false);

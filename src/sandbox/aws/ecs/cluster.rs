@@ -11,8 +11,13 @@ use super::{includes, invalid, missing, name_in, paged, service, task, wanted_ta
 const KIND: &str = "ecs/cluster";
 
 /// What a call sets and an answer shows.
-const SETTINGS: &[&str] =
-    &["settings", "configuration", "capacityProviders", "defaultCapacityProviderStrategy", "serviceConnectDefaults"];
+const SETTINGS: &[&str] = &[
+    "settings",
+    "configuration",
+    "capacityProviders",
+    "defaultCapacityProviderStrategy",
+    "serviceConnectDefaults",
+];
 
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Cluster {
@@ -40,7 +45,9 @@ pub fn create(call: &Call<'_>) -> Answer {
     check_providers(&call.texts("capacityProviders"))?;
     let wanted = wanted_tags(call)?;
     let mut members = echo(call, SETTINGS);
-    members.entry("settings").or_insert_with(|| json!([{ "name": "containerInsights", "value": "disabled" }]));
+    members
+        .entry("settings")
+        .or_insert_with(|| json!([{ "name": "containerInsights", "value": "disabled" }]));
     let cluster = Cluster {
         name: name.to_owned(),
         arn: call.arn("ecs", &format!("cluster/{name}")),
@@ -71,15 +78,26 @@ pub fn describe(call: &Call<'_>) -> Answer {
 }
 
 pub fn list(call: &Call<'_>) -> Answer {
-    let active = call.store.all::<Cluster>(KIND)?.into_iter().filter(|cluster| cluster.status == "ACTIVE");
-    let arns = active.map(|cluster| (cluster.arn.clone(), json!(cluster.arn))).collect();
+    let active = call
+        .store
+        .all::<Cluster>(KIND)?
+        .into_iter()
+        .filter(|cluster| cluster.status == "ACTIVE");
+    let arns = active
+        .map(|cluster| (cluster.arn.clone(), json!(cluster.arn)))
+        .collect();
     paged(call, "clusterArns", arns, 100)
 }
 
 pub fn update(call: &Call<'_>) -> Answer {
-    only(call, &["cluster", "settings", "configuration", "serviceConnectDefaults"])?;
+    only(
+        call,
+        &["cluster", "settings", "configuration", "serviceConnectDefaults"],
+    )?;
     let mut cluster = existing(call)?;
-    cluster.members.extend(echo(call, &["settings", "configuration", "serviceConnectDefaults"]));
+    cluster
+        .members
+        .extend(echo(call, &["settings", "configuration", "serviceConnectDefaults"]));
     save(call, &cluster)?;
     answer(json!({ "cluster": cluster.view(call, true, true)? }))
 }
@@ -87,7 +105,9 @@ pub fn update(call: &Call<'_>) -> Answer {
 pub fn put_capacity_providers(call: &Call<'_>) -> Answer {
     let mut cluster = existing(call)?;
     check_providers(&call.texts("capacityProviders"))?;
-    cluster.members.extend(echo(call, &["capacityProviders", "defaultCapacityProviderStrategy"]));
+    cluster
+        .members
+        .extend(echo(call, &["capacityProviders", "defaultCapacityProviderStrategy"]));
     save(call, &cluster)?;
     answer(json!({ "cluster": cluster.view(call, true, true)? }))
 }
@@ -95,14 +115,23 @@ pub fn put_capacity_providers(call: &Call<'_>) -> Answer {
 /// The cluster stays as INACTIVE. Its stopped tasks are forgotten.
 pub fn delete(call: &Call<'_>) -> Answer {
     let mut cluster = existing(call)?;
-    if service::of(call, &cluster.name)?.iter().any(|service| service.status != "INACTIVE") {
+    if service::of(call, &cluster.name)?
+        .iter()
+        .any(|service| service.status != "INACTIVE")
+    {
         return Err(Fault::new(
             "ClusterContainsServicesException",
             "The Cluster cannot be deleted while Services are active.",
         ));
     }
-    if task::of(call, &cluster.name)?.iter().any(|task| !task.stopped(call.now)) {
-        return Err(Fault::new("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."));
+    if task::of(call, &cluster.name)?
+        .iter()
+        .any(|task| !task.stopped(call.now))
+    {
+        return Err(Fault::new(
+            "ClusterContainsTasksException",
+            "The Cluster cannot be deleted while Tasks are active.",
+        ));
     }
     service::forget(call, &cluster.name)?;
     cluster.status = "INACTIVE".to_owned();
@@ -115,7 +144,12 @@ pub fn delete(call: &Call<'_>) -> Answer {
 impl Cluster {
     fn view(&self, call: &Call<'_>, tagged: bool, settings: bool) -> Result<Value, Fault> {
         let tasks = task::of(call, &self.name)?;
-        let count = |states: &[&str]| tasks.iter().filter(|task| states.contains(&task.status(call.now))).count();
+        let count = |states: &[&str]| {
+            tasks
+                .iter()
+                .filter(|task| states.contains(&task.status(call.now)))
+                .count()
+        };
         let services = service::of(call, &self.name)?;
         let mut view = self.members.clone();
         if !settings {
@@ -128,20 +162,34 @@ impl Cluster {
             ("registeredContainerInstancesCount", json!(0)),
             ("runningTasksCount", json!(count(&["RUNNING"]))),
             ("pendingTasksCount", json!(count(&["PROVISIONING", "PENDING"]))),
-            ("activeServicesCount", json!(services.iter().filter(|service| service.status == "ACTIVE").count())),
+            (
+                "activeServicesCount",
+                json!(services.iter().filter(|service| service.status == "ACTIVE").count()),
+            ),
             ("statistics", json!([])),
-            ("tags", if tagged { tags::to_lower_list(&tags::of(call, &self.arn)?) } else { json!([]) }),
+            (
+                "tags",
+                if tagged {
+                    tags::to_lower_list(&tags::of(call, &self.arn)?)
+                } else {
+                    json!([])
+                },
+            ),
         ] {
             view.insert(member.to_owned(), value);
         }
         view.entry("capacityProviders").or_insert_with(|| json!([]));
-        view.entry("defaultCapacityProviderStrategy").or_insert_with(|| json!([]));
+        view.entry("defaultCapacityProviderStrategy")
+            .or_insert_with(|| json!([]));
         Ok(Value::Object(view))
     }
 }
 
 fn check_providers(providers: &[String]) -> Result<(), Fault> {
-    match providers.iter().find(|provider| !["FARGATE", "FARGATE_SPOT"].contains(&provider.as_str())) {
+    match providers
+        .iter()
+        .find(|provider| !["FARGATE", "FARGATE_SPOT"].contains(&provider.as_str()))
+    {
         None => Ok(()),
         Some(other) => Err(invalid(&format!(
             "The specified capacity provider '{other}' was not found. (The sandbox has FARGATE and FARGATE_SPOT.)"

@@ -13,9 +13,23 @@ const FAMILY: &str = "ecs/task-definition-family";
 
 /// What a call gives and an answer repeats.
 const MEMBERS: &[&str] = &[
-    "family", "taskRoleArn", "executionRoleArn", "networkMode", "containerDefinitions", "volumes", "placementConstraints",
-    "requiresCompatibilities", "cpu", "memory", "pidMode", "ipcMode", "proxyConfiguration", "inferenceAccelerators",
-    "ephemeralStorage", "runtimePlatform", "enableFaultInjection",
+    "family",
+    "taskRoleArn",
+    "executionRoleArn",
+    "networkMode",
+    "containerDefinitions",
+    "volumes",
+    "placementConstraints",
+    "requiresCompatibilities",
+    "cpu",
+    "memory",
+    "pidMode",
+    "ipcMode",
+    "proxyConfiguration",
+    "inferenceAccelerators",
+    "ephemeralStorage",
+    "runtimePlatform",
+    "enableFaultInjection",
 ];
 
 /// Fargate's pairs of CPU units and memory in MiB: *Task definition parameters for Fargate*, "Task size".
@@ -49,7 +63,8 @@ struct Family {
 /// Not idempotent, as in AWS: each call gives a new revision.
 pub fn register(call: &Call<'_>) -> Answer {
     let family = call.text("family");
-    if family.is_empty() || family.len() > 255 || !family.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
+    if family.is_empty() || family.len() > 255 || !family.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    {
         return Err(client("Family contains invalid characters."));
     }
     let mut members = echo(call, MEMBERS);
@@ -75,7 +90,11 @@ pub fn register(call: &Call<'_>) -> Answer {
 
 pub fn describe(call: &Call<'_>) -> Answer {
     let definition = existing(call, call.text("taskDefinition"))?;
-    let tags = if includes(call, "TAGS") { tags::to_lower_list(&tags::of(call, &definition.arn)?) } else { Value::Null };
+    let tags = if includes(call, "TAGS") {
+        tags::to_lower_list(&tags::of(call, &definition.arn)?)
+    } else {
+        Value::Null
+    };
     answer(json!({ "taskDefinition": definition.view(call), "tags": tags }))
 }
 
@@ -86,10 +105,19 @@ pub fn list(call: &Call<'_>) -> Answer {
     let mut found: Vec<Definition> = call.store.all(KIND)?;
     found.retain(|definition| (prefix.is_empty() || definition.family == prefix) && definition.status == status);
     let key = |definition: &Definition| {
-        let number = if descending { u32::MAX - definition.revision } else { definition.revision };
+        let number = if descending {
+            u32::MAX - definition.revision
+        } else {
+            definition.revision
+        };
         format!("{} {number:010}", definition.family)
     };
-    paged(call, "taskDefinitionArns", found.iter().map(|found| (key(found), json!(found.arn))).collect(), 100)
+    paged(
+        call,
+        "taskDefinitionArns",
+        found.iter().map(|found| (key(found), json!(found.arn))).collect(),
+        100,
+    )
 }
 
 pub fn list_families(call: &Call<'_>) -> Answer {
@@ -104,14 +132,24 @@ pub fn list_families(call: &Call<'_>) -> Answer {
         .collect();
     families.sort();
     families.dedup();
-    paged(call, "families", families.into_iter().map(|family| (family.clone(), json!(family))).collect(), 100)
+    paged(
+        call,
+        "families",
+        families
+            .into_iter()
+            .map(|family| (family.clone(), json!(family)))
+            .collect(),
+        100,
+    )
 }
 
 /// What runs on it goes on running.
 pub fn deregister(call: &Call<'_>) -> Answer {
     let mut definition = existing(call, call.text("taskDefinition"))?;
     if !call.text("taskDefinition").contains(':') {
-        return Err(client("Unable to deregister: the revision must be given, as family:revision."));
+        return Err(client(
+            "Unable to deregister: the revision must be given, as family:revision.",
+        ));
     }
     definition.status = "INACTIVE".to_owned();
     definition.deregistered.get_or_insert(call.now);
@@ -151,7 +189,10 @@ impl Definition {
             ("compatibilities", json!(["EC2", "FARGATE"])),
             ("registeredAt", seconds(self.registered)),
             ("deregisteredAt", self.deregistered.map_or(Value::Null, seconds)),
-            ("registeredBy", json!(format!("arn:aws:iam::{}:user/sandbox", call.account))),
+            (
+                "registeredBy",
+                json!(format!("arn:aws:iam::{}:user/sandbox", call.account)),
+            ),
         ] {
             view.insert(member.to_owned(), value);
         }
@@ -159,7 +200,11 @@ impl Definition {
     }
 
     pub fn containers(&self) -> &[Value] {
-        self.members.get("containerDefinitions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+        self.members
+            .get("containerDefinitions")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 
     pub fn text(&self, member: &str) -> &str {
@@ -169,7 +214,11 @@ impl Definition {
 
 /// What `RegisterTaskDefinition` refuses.
 fn check(members: &Map<String, Value>) -> Result<(), Fault> {
-    let containers = members.get("containerDefinitions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let containers = members
+        .get("containerDefinitions")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     if containers.is_empty() {
         return Err(client("Container definitions should not be null or empty."));
     }
@@ -188,7 +237,10 @@ fn check(members: &Map<String, Value>) -> Result<(), Fault> {
         }
         names.push(name);
     }
-    if !containers.iter().any(|container| container["essential"].as_bool().unwrap_or(true)) {
+    if !containers
+        .iter()
+        .any(|container| container["essential"].as_bool().unwrap_or(true))
+    {
         return Err(client("At least one container should be essential."));
     }
     let fargate = members.get("requiresCompatibilities").and_then(Value::as_array);
@@ -199,23 +251,34 @@ fn check(members: &Map<String, Value>) -> Result<(), Fault> {
         return Err(client("Fargate only supports network mode 'awsvpc'."));
     }
     if text("cpu").is_empty() || text("memory").is_empty() {
-        return Err(client("Fargate requires that 'cpu' and 'memory' be defined at the task level."));
+        return Err(client(
+            "Fargate requires that 'cpu' and 'memory' be defined at the task level.",
+        ));
     }
     let (cpu, memory) = (units(text("cpu"), 1024), units(text("memory"), 1024));
     let right = SIZES.iter().any(|(size, list, least, most, step)| {
         cpu == Some(*size)
             && memory.is_some_and(|memory| {
-                list.contains(&memory)
-                    || (*step > 0 && (*least..=*most).contains(&memory) && memory % *step == 0)
+                list.contains(&memory) || (*step > 0 && (*least..=*most).contains(&memory) && memory % *step == 0)
             })
     });
     if !right {
-        return Err(client("No Fargate configuration exists for given values: see the documentation for valid pairs of CPU and memory."));
+        return Err(client(
+            "No Fargate configuration exists for given values: see the documentation for valid pairs of CPU and memory.",
+        ));
     }
     if text("executionRoleArn").is_empty() {
-        let logs = containers.iter().any(|container| container["logConfiguration"]["logDriver"] == "awslogs");
-        let secrets = containers.iter().any(|container| container["secrets"].as_array().is_some_and(|list| !list.is_empty()));
-        let ecr = containers.iter().any(|container| container["image"].as_str().is_some_and(|image| image.contains(".dkr.ecr.")));
+        let logs = containers
+            .iter()
+            .any(|container| container["logConfiguration"]["logDriver"] == "awslogs");
+        let secrets = containers
+            .iter()
+            .any(|container| container["secrets"].as_array().is_some_and(|list| !list.is_empty()));
+        let ecr = containers.iter().any(|container| {
+            container["image"]
+                .as_str()
+                .is_some_and(|image| image.contains(".dkr.ecr."))
+        });
         let why = if secrets {
             "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'."
         } else if logs {
@@ -237,7 +300,10 @@ fn units(text: &str, scale: i64) -> Option<i64> {
     }
     let lower = text.to_lowercase();
     let number = lower.trim_end_matches(|c: char| !c.is_ascii_digit()).trim();
-    number.parse::<f64>().ok().map(|number| (number * scale as f64).round() as i64)
+    number
+        .parse::<f64>()
+        .ok()
+        .map(|number| (number * scale as f64).round() as i64)
 }
 
 /// What ECS fills in.
@@ -245,10 +311,20 @@ fn defaults(members: &mut Map<String, Value>) {
     members.entry("volumes").or_insert_with(|| json!([]));
     members.entry("placementConstraints").or_insert_with(|| json!([]));
     let awsvpc = members.get("networkMode").is_some_and(|mode| mode == "awsvpc");
-    let Some(Value::Array(containers)) = members.get_mut("containerDefinitions") else { return };
+    let Some(Value::Array(containers)) = members.get_mut("containerDefinitions") else {
+        return;
+    };
     for container in containers {
-        let Some(container) = container.as_object_mut() else { continue };
-        for member in ["environment", "mountPoints", "volumesFrom", "portMappings", "systemControls"] {
+        let Some(container) = container.as_object_mut() else {
+            continue;
+        };
+        for member in [
+            "environment",
+            "mountPoints",
+            "volumesFrom",
+            "portMappings",
+            "systemControls",
+        ] {
             container.entry(member).or_insert_with(|| json!([]));
         }
         container.entry("essential").or_insert(json!(true));
@@ -277,7 +353,10 @@ pub fn find(call: &Call<'_>, id: &str) -> Result<Option<Definition>, Fault> {
         return call.store.get(KIND, name);
     }
     let family: Vec<Definition> = call.store.children(KIND, name)?;
-    Ok(family.into_iter().rev().find(|definition| definition.status == "ACTIVE"))
+    Ok(family
+        .into_iter()
+        .rev()
+        .find(|definition| definition.status == "ACTIVE"))
 }
 
 pub fn existing(call: &Call<'_>, id: &str) -> Result<Definition, Fault> {
@@ -285,7 +364,8 @@ pub fn existing(call: &Call<'_>, id: &str) -> Result<Definition, Fault> {
 }
 
 fn save(call: &Call<'_>, definition: &Definition) -> Result<(), Fault> {
-    call.store.put(KIND, &key_of(definition), &definition.family, definition)
+    call.store
+        .put(KIND, &key_of(definition), &definition.family, definition)
 }
 
 fn key_of(definition: &Definition) -> String {

@@ -51,13 +51,24 @@ pub struct Revision {
 /// The number of failed tasks that triggers the circuit breaker: half the desired count, at least 3 and at most 200.
 /// *How the Amazon ECS deployment circuit breaker detects failures*.
 pub fn threshold(desired: i64) -> u32 {
-    u32::try_from(desired.saturating_add(1) / 2).unwrap_or(u32::MAX).clamp(3, 200)
+    u32::try_from(desired.saturating_add(1) / 2)
+        .unwrap_or(u32::MAX)
+        .clamp(3, 200)
 }
 
-pub fn create(call: &Call<'_>, service: &service::Service, source: Option<String>, target: &str, at: i64) -> Result<String, Fault> {
+pub fn create(
+    call: &Call<'_>,
+    service: &service::Service,
+    source: Option<String>,
+    target: &str,
+    at: i64,
+) -> Result<String, Fault> {
     let id = random(21, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
     let deployment = Deployment {
-        arn: call.arn("ecs", &format!("service-deployment/{}/{}/{id}", service.cluster, service.name)),
+        arn: call.arn(
+            "ecs",
+            &format!("service-deployment/{}/{}/{id}", service.cluster, service.name),
+        ),
         service: service.arn.clone(),
         cluster: service.cluster.clone(),
         created: at,
@@ -67,7 +78,11 @@ pub fn create(call: &Call<'_>, service: &service::Service, source: Option<String
         target: target.to_owned(),
         status: "IN_PROGRESS".to_owned(),
         reason: None,
-        configuration: service.members.get("deploymentConfiguration").cloned().unwrap_or_default(),
+        configuration: service
+            .members
+            .get("deploymentConfiguration")
+            .cloned()
+            .unwrap_or_default(),
         rollback: None,
         failures: 0,
         threshold: threshold(service.desired),
@@ -76,7 +91,12 @@ pub fn create(call: &Call<'_>, service: &service::Service, source: Option<String
     Ok(deployment.arn)
 }
 
-pub fn create_revision(call: &Call<'_>, service: &service::Service, definition: &Definition, at: i64) -> Result<String, Fault> {
+pub fn create_revision(
+    call: &Call<'_>,
+    service: &service::Service,
+    definition: &Definition,
+    at: i64,
+) -> Result<String, Fault> {
     let number = random(19, b"123456789");
     let images: Vec<_> = definition
         .containers()
@@ -84,7 +104,13 @@ pub fn create_revision(call: &Call<'_>, service: &service::Service, definition: 
         .map(|container| json!({ "containerName": container["name"], "image": container["image"] }))
         .collect();
     let mut members = Map::new();
-    for member in ["launchType", "capacityProviderStrategy", "loadBalancers", "serviceRegistries", "networkConfiguration"] {
+    for member in [
+        "launchType",
+        "capacityProviderStrategy",
+        "loadBalancers",
+        "serviceRegistries",
+        "networkConfiguration",
+    ] {
         if let Some(value) = service.members.get(member) {
             members.insert(member.to_owned(), value.clone());
         }
@@ -94,7 +120,10 @@ pub fn create_revision(call: &Call<'_>, service: &service::Service, definition: 
     members.insert("containerImages".to_owned(), json!(images));
     members.insert("guardDutyEnabled".to_owned(), json!(false));
     let revision = Revision {
-        arn: call.arn("ecs", &format!("service-revision/{}/{}/{number}", service.cluster, service.name)),
+        arn: call.arn(
+            "ecs",
+            &format!("service-revision/{}/{}/{number}", service.cluster, service.name),
+        ),
         service: service.arn.clone(),
         definition: definition.arn.clone(),
         members,
@@ -135,7 +164,10 @@ pub fn list(call: &Call<'_>) -> Answer {
             "status": deployment.status,
             "statusReason": deployment.reason,
         });
-        (format!("{:020} {:06}", i64::MAX - deployment.created, count - place), brief)
+        (
+            format!("{:020} {:06}", i64::MAX - deployment.created, count - place),
+            brief,
+        )
     });
     paged(call, "serviceDeployments", briefs.collect(), 20)
 }
@@ -162,7 +194,10 @@ pub fn describe_revisions(call: &Call<'_>) -> Answer {
         let cluster = revision.service.split('/').nth(1).unwrap_or_default();
         view.insert("serviceRevisionArn".to_owned(), json!(revision.arn));
         view.insert("serviceArn".to_owned(), json!(revision.service));
-        view.insert("clusterArn".to_owned(), json!(call.arn("ecs", &format!("cluster/{cluster}"))));
+        view.insert(
+            "clusterArn".to_owned(),
+            json!(call.arn("ecs", &format!("cluster/{cluster}"))),
+        );
         view.insert("taskDefinition".to_owned(), json!(revision.definition));
         view.insert("createdAt".to_owned(), seconds(revision.created));
         views.push(Value::Object(view));
@@ -173,20 +208,35 @@ pub fn describe_revisions(call: &Call<'_>) -> Answer {
 /// Goes back to the revision before, also where the service has no rollback configured.
 pub fn stop(call: &Call<'_>) -> Answer {
     let arn = call.text("serviceDeploymentArn");
-    let deployment = find(call, arn)?
-        .ok_or_else(|| Fault::new("ServiceDeploymentNotFoundException", "The service deployment was not found."))?;
+    let deployment = find(call, arn)?.ok_or_else(|| {
+        Fault::new(
+            "ServiceDeploymentNotFoundException",
+            "The service deployment was not found.",
+        )
+    })?;
     if call.text("stopType") == "ABORT" {
-        return Err(Fault::new("UnsupportedOperation", "not in the sandbox: ecs:StopServiceDeployment with stopType ABORT"));
+        return Err(Fault::new(
+            "UnsupportedOperation",
+            "not in the sandbox: ecs:StopServiceDeployment with stopType ABORT",
+        ));
     }
     if deployment.status != "IN_PROGRESS" {
         return Err(Fault::new(
             "ConflictException",
-            format!("The service deployment cannot be stopped because its status is {}.", deployment.status),
+            format!(
+                "The service deployment cannot be stopped because its status is {}.",
+                deployment.status
+            ),
         ));
     }
     let name = name_in(&deployment.service).to_owned();
     let mut service = service::existing_named(call, &deployment.cluster, &name)?;
-    scheduler::roll_back(call, &mut service, "Service deployment rolled back because of a request to stop it.", call.now)?;
+    scheduler::roll_back(
+        call,
+        &mut service,
+        "Service deployment rolled back because of a request to stop it.",
+        call.now,
+    )?;
     service::save(call, &service)?;
     answer(json!({ "serviceDeploymentArn": arn }))
 }
@@ -206,10 +256,15 @@ impl Deployment {
         let service = service::find(call, &format!("{}/{name}", self.cluster))?;
         let tasks = task::of(call, &self.cluster)?;
         let summary = |revision: &str| {
-            let rollouts = service.iter().flat_map(|service| &service.rollouts).filter(|rollout| rollout.revision == *revision);
+            let rollouts = service
+                .iter()
+                .flat_map(|service| &service.rollouts)
+                .filter(|rollout| rollout.revision == *revision);
             let ids: Vec<&str> = rollouts.map(|rollout| rollout.id.as_str()).collect();
             let count = |states: &[&str]| {
-                let ours = tasks.iter().filter(|task| task.rollout.as_deref().is_some_and(|id| ids.contains(&id)));
+                let ours = tasks
+                    .iter()
+                    .filter(|task| task.rollout.as_deref().is_some_and(|id| ids.contains(&id)));
                 ours.filter(|task| states.contains(&task.status(call.now))).count()
             };
             json!({
@@ -265,7 +320,10 @@ fn of(call: &Call<'_>, service: &str) -> Result<Vec<Deployment>, Fault> {
 }
 
 pub fn save(call: &Call<'_>, deployment: &Deployment, at: i64) -> Result<(), Fault> {
-    let deployment = Deployment { updated: at, ..deployment.clone() };
+    let deployment = Deployment {
+        updated: at,
+        ..deployment.clone()
+    };
     call.store.put(KIND, &deployment.arn, &deployment.service, &deployment)
 }
 

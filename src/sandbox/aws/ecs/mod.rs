@@ -79,7 +79,13 @@ fn paged(call: &Call<'_>, member: &str, arns: Vec<(String, Value)>, default: usi
     if limit > 100 {
         return Err(invalid("maxResults must be between 1 and 100."));
     }
-    let Page { items, next } = page(arns, |(key, _)| key.clone(), call.text("nextToken"), limit, || invalid("Invalid token"))?;
+    let Page { items, next } = page(
+        arns,
+        |(key, _)| key.clone(),
+        call.text("nextToken"),
+        limit,
+        || invalid("Invalid token"),
+    )?;
     answer(json!({ member: items.into_iter().map(|(_, view)| view).collect::<Vec<_>>(), "nextToken": next }))
 }
 

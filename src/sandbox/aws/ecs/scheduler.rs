@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::super::call::{Call, Fault};
 use super::super::{durations, tags};
+use super::definition;
 use super::deployment::{self, Rollback};
 use super::service::{self, Service};
 use super::task::{self, Spec, Task, span};
-use super::definition;
 
 /// Moments of one service that are replayed at most in one call, and passes at one moment. They bound an endless row of
 /// failures after a long pause; what is left out is only more of the same failures.
@@ -85,7 +85,10 @@ fn next(call: &Call<'_>, service: &Service, at: i64) -> Result<Option<i64>, Faul
         moments.extend(task.stop.iter().flat_map(|stop| [stop.asked, stop.done]));
         moments.extend(task.healthy_at(call, &balancers)?);
     }
-    Ok(moments.into_iter().filter(|moment| *moment > at && *moment <= call.now).min())
+    Ok(moments
+        .into_iter()
+        .filter(|moment| *moment > at && *moment <= call.now)
+        .min())
 }
 
 /// One look at the service at one moment. Whether anything changed.
@@ -107,11 +110,22 @@ fn step(call: &Call<'_>, service: &mut Service, at: i64) -> Result<bool, Fault> 
 fn announce(call: &Call<'_>, service: &mut Service, all: &mut [Task], at: i64) -> Result<bool, Fault> {
     let balancers = service.load_balancers();
     let mut changed = false;
-    for task in all.iter_mut().filter(|task| !task.announced && task.failure.is_none() && task.runs <= at && task.active(at)) {
+    for task in all
+        .iter_mut()
+        .filter(|task| !task.announced && task.failure.is_none() && task.runs <= at && task.active(at))
+    {
         let targets = task.announce(call, &balancers)?;
         if targets > 0 {
-            let groups: Vec<_> = balancers.as_array().into_iter().flatten().filter_map(|entry| entry["targetGroupArn"].as_str()).collect();
-            service.say(task.runs, &format!("registered {targets} targets in (target-group {})", groups.join(", ")));
+            let groups: Vec<_> = balancers
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| entry["targetGroupArn"].as_str())
+                .collect();
+            service.say(
+                task.runs,
+                &format!("registered {targets} targets in (target-group {})", groups.join(", ")),
+            );
         }
         changed = true;
     }
@@ -122,7 +136,13 @@ fn drain(call: &Call<'_>, service: &mut Service, all: &mut [Task], at: i64) -> R
     let balancers = service.load_balancers();
     let mut changed = false;
     for task in all.iter_mut().filter(|task| task.stop.is_none()) {
-        task.ask_to_stop(call, &balancers, at, "ServiceSchedulerInitiated", "Task stopped by service deletion")?;
+        task.ask_to_stop(
+            call,
+            &balancers,
+            at,
+            "ServiceSchedulerInitiated",
+            "Task stopped by service deletion",
+        )?;
         changed = true;
     }
     if all.iter().all(|task| task.stopped(at)) {
@@ -137,11 +157,18 @@ fn drain(call: &Call<'_>, service: &mut Service, all: &mut [Task], at: i64) -> R
 /// Counts tasks of the primary that failed to start, pauses, and triggers the circuit breaker.
 fn count_failures(call: &Call<'_>, service: &mut Service, all: &mut [Task], at: i64) -> Result<bool, Fault> {
     let mut changed = false;
-    for task in all.iter_mut().filter(|task| !task.counted && task.failure.is_some() && task.runs <= at) {
+    for task in all
+        .iter_mut()
+        .filter(|task| !task.counted && task.failure.is_some() && task.runs <= at)
+    {
         task.counted = true;
         task::save(call, task)?;
         changed = true;
-        let Some(primary) = service.rollouts.first_mut().filter(|primary| task.rollout.as_ref() == Some(&primary.id)) else {
+        let Some(primary) = service
+            .rollouts
+            .first_mut()
+            .filter(|primary| task.rollout.as_ref() == Some(&primary.id))
+        else {
             continue;
         };
         primary.failed += 1;
@@ -151,16 +178,32 @@ fn count_failures(call: &Call<'_>, service: &mut Service, all: &mut [Task], at: 
         service.retry = service.retry.max(at + pause);
         let reason = task.failure.clone().unwrap_or_default();
         service.say(at, &format!("was unable to start a task (task {}): {reason}", task.id));
-        let Some(mut record) = service.deployment.as_deref().map(|arn| deployment::find(call, arn)).transpose()?.flatten() else {
+        let Some(mut record) = service
+            .deployment
+            .as_deref()
+            .map(|arn| deployment::find(call, arn))
+            .transpose()?
+            .flatten()
+        else {
             continue;
         };
         record.failures = failed;
         deployment::save(call, &record, at)?;
         let breaker = breaker(service);
-        let in_progress = service.rollouts.first().is_some_and(|primary| primary.state == "IN_PROGRESS");
+        let in_progress = service
+            .rollouts
+            .first()
+            .is_some_and(|primary| primary.state == "IN_PROGRESS");
         if breaker["enable"] == true && failed >= record.threshold && in_progress {
-            let id = service.rollouts.first().map(|primary| primary.id.clone()).unwrap_or_default();
-            service.say(at, &format!("(deployment {id}) deployment failed: tasks failed to start."));
+            let id = service
+                .rollouts
+                .first()
+                .map(|primary| primary.id.clone())
+                .unwrap_or_default();
+            service.say(
+                at,
+                &format!("(deployment {id}) deployment failed: tasks failed to start."),
+            );
             if record.status == "ROLLBACK_IN_PROGRESS" {
                 give_up(call, service, &mut record, "ROLLBACK_FAILED", at)?;
             } else if breaker["rollback"] == true {
@@ -174,11 +217,21 @@ fn count_failures(call: &Call<'_>, service: &mut Service, all: &mut [Task], at: 
 }
 
 fn breaker(service: &Service) -> Value {
-    service.members.get("deploymentConfiguration").map(|all| all["deploymentCircuitBreaker"].clone()).unwrap_or_default()
+    service
+        .members
+        .get("deploymentConfiguration")
+        .map(|all| all["deploymentCircuitBreaker"].clone())
+        .unwrap_or_default()
 }
 
 /// The deployment ends without success, and no more tasks of it start.
-fn give_up(call: &Call<'_>, service: &mut Service, record: &mut deployment::Deployment, status: &str, at: i64) -> Result<(), Fault> {
+fn give_up(
+    call: &Call<'_>,
+    service: &mut Service,
+    record: &mut deployment::Deployment,
+    status: &str,
+    at: i64,
+) -> Result<(), Fault> {
     if let Some(primary) = service.rollouts.first_mut() {
         primary.state = "FAILED".to_owned();
         primary.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
@@ -191,22 +244,40 @@ fn give_up(call: &Call<'_>, service: &mut Service, record: &mut deployment::Depl
 
 /// Goes back to the last revision that was rolled out with success. Where there is none, the deployment fails.
 pub fn roll_back(call: &Call<'_>, service: &mut Service, reason: &str, at: i64) -> Result<(), Fault> {
-    let Some(mut record) = service.deployment.as_deref().map(|arn| deployment::find(call, arn)).transpose()?.flatten() else {
+    let Some(mut record) = service
+        .deployment
+        .as_deref()
+        .map(|arn| deployment::find(call, arn))
+        .transpose()?
+        .flatten()
+    else {
         return Ok(());
     };
     let good = match &service.good {
         Some(arn) => deployment::revision(call, arn)?,
         None => None,
     };
-    let Some(good) = good else { return give_up(call, service, &mut record, "ROLLBACK_FAILED", at) };
+    let Some(good) = good else {
+        return give_up(call, service, &mut record, "ROLLBACK_FAILED", at);
+    };
     if let Some(primary) = service.rollouts.first_mut() {
         primary.state = "FAILED".to_owned();
         primary.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
         primary.updated = at;
         let failed = primary.id.clone();
-        service.say(at, &format!("rolling back to (revision {}) because of (deployment {failed}).", good.arn));
+        service.say(
+            at,
+            &format!(
+                "rolling back to (revision {}) because of (deployment {failed}).",
+                good.arn
+            ),
+        );
     }
-    record.rollback = Some(Rollback { reason: reason.to_owned(), started: at, revision: good.arn.clone() });
+    record.rollback = Some(Rollback {
+        reason: reason.to_owned(),
+        started: at,
+        revision: good.arn.clone(),
+    });
     record.finish(call, "ROLLBACK_IN_PROGRESS", Some(reason), at)?;
     service.definition.clone_from(&good.definition);
     for (member, value) in &good.members {
@@ -220,9 +291,15 @@ pub fn roll_back(call: &Call<'_>, service: &mut Service, reason: &str, at: i64) 
 
 /// Starts and stops tasks within the bounds of the deployment.
 fn place(call: &Call<'_>, service: &mut Service, all: &mut Vec<Task>, at: i64) -> Result<bool, Fault> {
-    let Some(primary) = service.rollouts.first().cloned() else { return Ok(false) };
+    let Some(primary) = service.rollouts.first().cloned() else {
+        return Ok(false);
+    };
     let balancers = service.load_balancers();
-    let configuration = service.members.get("deploymentConfiguration").cloned().unwrap_or_default();
+    let configuration = service
+        .members
+        .get("deploymentConfiguration")
+        .cloned()
+        .unwrap_or_default();
     let desired = service.desired.max(0);
     let percent = |member: &str, default: i64| configuration[member].as_i64().unwrap_or(default);
     let most = (desired * percent("maximumPercent", 200) / 100).max(desired);
@@ -241,7 +318,9 @@ fn place(call: &Call<'_>, service: &mut Service, all: &mut Vec<Task>, at: i64) -
     order.sort_by_key(|place| all.get(*place).is_some_and(|task| task.runs <= at));
     let failed = primary.state == "FAILED";
     for place in order {
-        let Some(task) = all.get_mut(place).filter(|task| task.stop.is_none()) else { continue };
+        let Some(task) = all.get_mut(place).filter(|task| task.stop.is_none()) else {
+            continue;
+        };
         let fit = task.healthy_at(call, &balancers)?.is_some_and(|moment| moment <= at);
         let go = if ours(task) {
             let go = surplus > 0;
@@ -273,7 +352,11 @@ fn place(call: &Call<'_>, service: &mut Service, all: &mut Vec<Task>, at: i64) -
     let Some(definition) = definition::find(call, &primary.definition)? else {
         return Ok(changed);
     };
-    let network = service.members.get("networkConfiguration").map(|all| all["awsvpcConfiguration"].clone()).unwrap_or_default();
+    let network = service
+        .members
+        .get("networkConfiguration")
+        .map(|all| all["awsvpcConfiguration"].clone())
+        .unwrap_or_default();
     let mut inherited = match service.members.get("propagateTags").and_then(Value::as_str) {
         Some("SERVICE") => tags::of(call, &service.arn)?,
         Some("TASK_DEFINITION") => tags::of(call, &definition.arn)?,
@@ -322,16 +405,23 @@ fn place(call: &Call<'_>, service: &mut Service, all: &mut Vec<Task>, at: i64) -
 
 /// A deployment is complete when all its tasks are healthy and the old ones are stopped.
 fn finish(call: &Call<'_>, service: &mut Service, all: &[Task], at: i64) -> Result<bool, Fault> {
-    let Some(primary) = service.rollouts.first().cloned() else { return Ok(false) };
+    let Some(primary) = service.rollouts.first().cloned() else {
+        return Ok(false);
+    };
     if primary.state == "FAILED" {
         return Ok(false);
     }
     let balancers = service.load_balancers();
     let mut healthy = 0;
-    for task in all.iter().filter(|task| task.active(at) && task.rollout.as_deref() == Some(primary.id.as_str())) {
+    for task in all
+        .iter()
+        .filter(|task| task.active(at) && task.rollout.as_deref() == Some(primary.id.as_str()))
+    {
         healthy += i64::from(task.healthy_at(call, &balancers)?.is_some_and(|moment| moment <= at));
     }
-    let old_gone = all.iter().all(|task| task.rollout.as_deref() == Some(primary.id.as_str()) || task.stopped(at));
+    let old_gone = all
+        .iter()
+        .all(|task| task.rollout.as_deref() == Some(primary.id.as_str()) || task.stopped(at));
     let steady = healthy == service.desired && old_gone;
     let mut changed = false;
     if steady && primary.state == "IN_PROGRESS" {
@@ -342,7 +432,13 @@ fn finish(call: &Call<'_>, service: &mut Service, all: &[Task], at: i64) -> Resu
         }
         service.rollouts.truncate(1);
         service.say(at, &format!("(deployment {}) {DEPLOYED}", primary.id));
-        if let Some(mut record) = service.deployment.take().map(|arn| deployment::find(call, &arn)).transpose()?.flatten() {
+        if let Some(mut record) = service
+            .deployment
+            .take()
+            .map(|arn| deployment::find(call, &arn))
+            .transpose()?
+            .flatten()
+        {
             let reason = record.reason.clone();
             match record.status.as_str() {
                 "ROLLBACK_IN_PROGRESS" => record.finish(call, "ROLLBACK_SUCCESSFUL", reason.as_deref(), at)?,

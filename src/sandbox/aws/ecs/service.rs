@@ -16,10 +16,22 @@ const EVENTS: usize = 100;
 
 /// What a call sets and an answer repeats.
 const MEMBERS: &[&str] = &[
-    "loadBalancers", "serviceRegistries", "launchType", "capacityProviderStrategy", "platformVersion",
-    "deploymentConfiguration", "networkConfiguration", "healthCheckGracePeriodSeconds", "schedulingStrategy",
-    "deploymentController", "enableECSManagedTags", "propagateTags", "enableExecuteCommand", "availabilityZoneRebalancing",
-    "placementConstraints", "placementStrategy",
+    "loadBalancers",
+    "serviceRegistries",
+    "launchType",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "deploymentConfiguration",
+    "networkConfiguration",
+    "healthCheckGracePeriodSeconds",
+    "schedulingStrategy",
+    "deploymentController",
+    "enableECSManagedTags",
+    "propagateTags",
+    "enableExecuteCommand",
+    "availabilityZoneRebalancing",
+    "placementConstraints",
+    "placementStrategy",
 ];
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -72,7 +84,14 @@ pub struct Event {
 
 /// Idempotent by the client token: the same token with the same name answers the service as it is.
 pub fn create(call: &Call<'_>) -> Answer {
-    let mut known = vec!["cluster", "serviceName", "taskDefinition", "desiredCount", "clientToken", "tags"];
+    let mut known = vec![
+        "cluster",
+        "serviceName",
+        "taskDefinition",
+        "desiredCount",
+        "clientToken",
+        "tags",
+    ];
     known.extend(MEMBERS);
     only(call, &known)?;
     let cluster = cluster::existing(call)?;
@@ -99,7 +118,9 @@ pub fn create(call: &Call<'_>) -> Answer {
     }
     provider(call)?;
     if call.text("schedulingStrategy") == "DAEMON" {
-        return Err(invalid("The Fargate launch type does not support the DAEMON scheduling strategy."));
+        return Err(invalid(
+            "The Fargate launch type does not support the DAEMON scheduling strategy.",
+        ));
     }
     let definition = active_definition(call, call.text("taskDefinition"))?;
     network(call, call.input.get("networkConfiguration"))?;
@@ -135,7 +156,13 @@ pub fn create(call: &Call<'_>) -> Answer {
 }
 
 pub fn update(call: &Call<'_>) -> Answer {
-    let mut known = vec!["cluster", "service", "taskDefinition", "desiredCount", "forceNewDeployment"];
+    let mut known = vec![
+        "cluster",
+        "service",
+        "taskDefinition",
+        "desiredCount",
+        "forceNewDeployment",
+    ];
     known.extend(MEMBERS);
     only(call, &known)?;
     let cluster = cluster::existing(call)?;
@@ -156,7 +183,11 @@ pub fn update(call: &Call<'_>) -> Answer {
         // These are what a revision is made of: a change is rolled out.
         let rolls = matches!(
             member.as_str(),
-            "networkConfiguration" | "loadBalancers" | "serviceRegistries" | "platformVersion" | "capacityProviderStrategy"
+            "networkConfiguration"
+                | "loadBalancers"
+                | "serviceRegistries"
+                | "platformVersion"
+                | "capacityProviderStrategy"
         );
         changed |= rolls && service.members.get(&member) != Some(&value);
         service.members.insert(member, value);
@@ -191,7 +222,13 @@ pub fn delete(call: &Call<'_>) -> Answer {
     }
     service.desired = 0;
     service.status = "DRAINING".to_owned();
-    if let Some(mut deployment) = service.deployment.take().map(|arn| deployment::find(call, &arn)).transpose()?.flatten() {
+    if let Some(mut deployment) = service
+        .deployment
+        .take()
+        .map(|arn| deployment::find(call, &arn))
+        .transpose()?
+        .flatten()
+    {
         deployment.finish(call, "STOPPED", Some("The service was deleted."), call.now)?;
     }
     save(call, &service)?;
@@ -210,7 +247,9 @@ pub fn describe(call: &Call<'_>) -> Answer {
     for id in &asked {
         match find(call, &format!("{}/{}", cluster.name, name_in(id)))? {
             Some(service) => views.push(service.view(call, includes(call, "TAGS"))?),
-            None => failures.push(missing(&call.arn("ecs", &format!("service/{}/{}", cluster.name, name_in(id))))),
+            None => failures.push(missing(
+                &call.arn("ecs", &format!("service/{}/{}", cluster.name, name_in(id))),
+            )),
         }
     }
     answer(json!({ "services": views, "failures": failures }))
@@ -221,14 +260,33 @@ pub fn list(call: &Call<'_>) -> Answer {
     let mut services = of(call, &cluster.name)?;
     let launch = call.text("launchType");
     services.retain(|service| service.status != "INACTIVE" && (launch.is_empty() || launch == "FARGATE"));
-    paged(call, "serviceArns", services.into_iter().map(|service| (service.arn.clone(), json!(service.arn))).collect(), 10)
+    paged(
+        call,
+        "serviceArns",
+        services
+            .into_iter()
+            .map(|service| (service.arn.clone(), json!(service.arn)))
+            .collect(),
+        10,
+    )
 }
 
 impl Service {
     /// Begins a deployment of a definition; what was in progress is stopped by it.
     pub fn roll_out(&mut self, call: &Call<'_>, definition: &Definition, at: i64) -> Result<(), Fault> {
-        if let Some(mut running) = self.deployment.take().map(|arn| deployment::find(call, &arn)).transpose()?.flatten() {
-            running.finish(call, "STOPPED", Some("Service deployment stopped because a newer one started."), at)?;
+        if let Some(mut running) = self
+            .deployment
+            .take()
+            .map(|arn| deployment::find(call, &arn))
+            .transpose()?
+            .flatten()
+        {
+            running.finish(
+                call,
+                "STOPPED",
+                Some("Service deployment stopped because a newer one started."),
+                at,
+            )?;
         }
         let source = self.rollouts.first().map(|rollout| rollout.revision.clone());
         let revision = deployment::create_revision(call, self, definition, at)?;
@@ -243,14 +301,34 @@ impl Service {
         let reason = format!("ECS deployment {id} in progress.");
         let network = self.members.get("networkConfiguration").cloned().unwrap_or_default();
         let state = "IN_PROGRESS".to_owned();
-        self.rollouts.insert(0, Rollout { id, definition, revision, created: at, updated: at, state, reason, failed: 0, network });
+        self.rollouts.insert(
+            0,
+            Rollout {
+                id,
+                definition,
+                revision,
+                created: at,
+                updated: at,
+                state,
+                reason,
+                failed: 0,
+                network,
+            },
+        );
         self.retry = at;
         self.steady = false;
     }
 
     pub fn say(&mut self, at: i64, message: &str) {
         let message = format!("(service {}) {message}", self.name);
-        self.events.insert(0, Event { id: uuid::Uuid::new_v4().to_string(), at, message });
+        self.events.insert(
+            0,
+            Event {
+                id: uuid::Uuid::new_v4().to_string(),
+                at,
+                message,
+            },
+        );
         self.events.truncate(EVENTS);
     }
 
@@ -262,7 +340,9 @@ impl Service {
         let mut tasks = task::of(call, &self.cluster)?;
         tasks.retain(|task| task.service.as_deref() == Some(&self.name));
         let count = |rollout: Option<&str>, states: &[&str]| {
-            let ours = tasks.iter().filter(|task| rollout.is_none() || task.rollout.as_deref() == rollout);
+            let ours = tasks
+                .iter()
+                .filter(|task| rollout.is_none() || task.rollout.as_deref() == rollout);
             ours.filter(|task| states.contains(&task.status(call.now))).count()
         };
         let (running, pending) = (["RUNNING"], ["PENDING", "PROVISIONING"]);
@@ -312,7 +392,10 @@ impl Service {
         for (member, value) in [
             ("serviceArn", json!(self.arn)),
             ("serviceName", json!(self.name)),
-            ("clusterArn", json!(call.arn("ecs", &format!("cluster/{}", self.cluster)))),
+            (
+                "clusterArn",
+                json!(call.arn("ecs", &format!("cluster/{}", self.cluster))),
+            ),
             ("status", json!(self.status)),
             ("desiredCount", json!(self.desired)),
             ("runningCount", json!(count(None, &running))),
@@ -324,7 +407,10 @@ impl Service {
             ("currentServiceRevisions", json!(revisions)),
             ("events", json!(events)),
             ("createdAt", seconds(self.created)),
-            ("createdBy", json!(format!("arn:aws:iam::{}:user/sandbox", call.account))),
+            (
+                "createdBy",
+                json!(format!("arn:aws:iam::{}:user/sandbox", call.account)),
+            ),
             ("roleArn", json!(service_role(call))),
         ] {
             view.insert(member.to_owned(), value);
@@ -337,7 +423,10 @@ impl Service {
 }
 
 fn service_role(call: &Call<'_>) -> String {
-    format!("arn:aws:iam::{}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", call.account)
+    format!(
+        "arn:aws:iam::{}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
+        call.account
+    )
 }
 
 /// The defaults that `CreateService` documents.
@@ -347,11 +436,15 @@ fn fill(members: &mut Map<String, Value>) {
     members.entry("placementConstraints").or_insert_with(|| json!([]));
     members.entry("placementStrategy").or_insert_with(|| json!([]));
     members.entry("schedulingStrategy").or_insert_with(|| json!("REPLICA"));
-    members.entry("deploymentController").or_insert_with(|| json!({ "type": "ECS" }));
+    members
+        .entry("deploymentController")
+        .or_insert_with(|| json!({ "type": "ECS" }));
     members.entry("enableECSManagedTags").or_insert_with(|| json!(false));
     members.entry("enableExecuteCommand").or_insert_with(|| json!(false));
     members.entry("propagateTags").or_insert_with(|| json!("NONE"));
-    members.entry("availabilityZoneRebalancing").or_insert_with(|| json!("ENABLED"));
+    members
+        .entry("availabilityZoneRebalancing")
+        .or_insert_with(|| json!("ENABLED"));
     if members.get("platformVersion").is_none_or(|version| version == "LATEST") {
         members.insert("platformVersion".to_owned(), json!("LATEST"));
     }
@@ -361,22 +454,33 @@ fn fill(members: &mut Map<String, Value>) {
         configuration.entry("minimumHealthyPercent").or_insert(json!(100));
         configuration.entry("strategy").or_insert(json!("ROLLING"));
         configuration.entry("bakeTimeInMinutes").or_insert(json!(0));
-        configuration.entry("deploymentCircuitBreaker").or_insert(json!({ "enable": false, "rollback": false }));
+        configuration
+            .entry("deploymentCircuitBreaker")
+            .or_insert(json!({ "enable": false, "rollback": false }));
     }
 }
 
 /// The capacity provider of a call that names one. Only Fargate is there: the sandbox has no container instances.
 pub fn provider(call: &Call<'_>) -> Result<Option<String>, Fault> {
-    let strategy = call.list("capacityProviderStrategy").first().and_then(|item| item["capacityProvider"].as_str());
+    let strategy = call
+        .list("capacityProviderStrategy")
+        .first()
+        .and_then(|item| item["capacityProvider"].as_str());
     match (call.text("launchType"), strategy) {
         (_, Some(provider @ ("FARGATE" | "FARGATE_SPOT"))) => Ok(Some(provider.to_owned())),
-        (_, Some(other)) => Err(invalid(&format!("The specified capacity provider '{other}' was not found."))),
+        (_, Some(other)) => Err(invalid(&format!(
+            "The specified capacity provider '{other}' was not found."
+        ))),
         ("FARGATE", None) => Ok(None),
         (launch, None) => Err(Fault::new(
             "UnsupportedOperation",
             format!(
                 "not in the sandbox: launch type {}; it has FARGATE",
-                if launch.is_empty() { "EC2 (the default when none is given)" } else { launch }
+                if launch.is_empty() {
+                    "EC2 (the default when none is given)"
+                } else {
+                    launch
+                }
             ),
         )),
     }
@@ -384,9 +488,13 @@ pub fn provider(call: &Call<'_>) -> Result<Option<String>, Fault> {
 
 /// `awsvpcConfiguration`, checked.
 pub fn network(call: &Call<'_>, given: Option<&Value>) -> Result<Value, Fault> {
-    let network = given.map(|given| given["awsvpcConfiguration"].clone()).unwrap_or_default();
+    let network = given
+        .map(|given| given["awsvpcConfiguration"].clone())
+        .unwrap_or_default();
     if network["subnets"].as_array().is_none_or(Vec::is_empty) {
-        return Err(invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified."));
+        return Err(invalid(
+            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+        ));
     }
     task::check_subnets(call, &network)?;
     Ok(network)
@@ -398,7 +506,9 @@ fn active_definition(call: &Call<'_>, id: &str) -> Result<Definition, Fault> {
         return Err(client("TaskDefinition is inactive"));
     }
     if definition.text("networkMode") != "awsvpc" {
-        return Err(invalid("The launch type FARGATE requires a task definition with network mode awsvpc."));
+        return Err(invalid(
+            "The launch type FARGATE requires a task definition with network mode awsvpc.",
+        ));
     }
     Ok(definition)
 }
@@ -407,7 +517,9 @@ fn check_load_balancers(call: &Call<'_>, given: &[Value], definition: &Definitio
     for balancer in given {
         let arn = balancer["targetGroupArn"].as_str().unwrap_or_default();
         if arn.is_empty() {
-            return Err(invalid("The sandbox has no Classic Load Balancers: targetGroupArn must be given."));
+            return Err(invalid(
+                "The sandbox has no Classic Load Balancers: targetGroupArn must be given.",
+            ));
         }
         let Some(group) = target_group::find(call, arn)? else {
             return Err(invalid(&format!("The target group {arn} does not exist.")));
@@ -425,13 +537,25 @@ fn check_load_balancers(call: &Call<'_>, given: &[Value], definition: &Definitio
             )));
         }
         let name = balancer["containerName"].as_str().unwrap_or_default();
-        let Some(container) = definition.containers().iter().find(|container| container["name"] == name) else {
-            return Err(invalid(&format!("The container {name} does not exist in the task definition.")));
+        let Some(container) = definition
+            .containers()
+            .iter()
+            .find(|container| container["name"] == name)
+        else {
+            return Err(invalid(&format!(
+                "The container {name} does not exist in the task definition."
+            )));
         };
         let port = &balancer["containerPort"];
-        let mapped = container["portMappings"].as_array().into_iter().flatten().any(|mapping| mapping["containerPort"] == *port);
+        let mapped = container["portMappings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|mapping| mapping["containerPort"] == *port);
         if !mapped {
-            return Err(invalid(&format!("The container {name} did not have a container port {port} defined.")));
+            return Err(invalid(&format!(
+                "The container {name} did not have a container port {port} defined."
+            )));
         }
     }
     Ok(())

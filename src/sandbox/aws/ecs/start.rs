@@ -80,12 +80,16 @@ fn secrets_missing(call: &Call<'_>, container: &Value) -> Result<Option<String>,
 fn awslogs(container: &Value) -> Option<(&str, Option<&str>)> {
     let configuration = &container["logConfiguration"];
     let options = &configuration["options"];
-    let group = options["awslogs-group"].as_str().filter(|_| configuration["logDriver"] == "awslogs")?;
+    let group = options["awslogs-group"]
+        .as_str()
+        .filter(|_| configuration["logDriver"] == "awslogs")?;
     Some((group, options["awslogs-stream-prefix"].as_str()))
 }
 
 fn log_group_missing(call: &Call<'_>, container: &Value) -> Result<Option<String>, Fault> {
-    let Some((group, _)) = awslogs(container) else { return Ok(None) };
+    let Some((group, _)) = awslogs(container) else {
+        return Ok(None);
+    };
     if container["logConfiguration"]["options"]["awslogs-create-group"] == "true" {
         logs::ensure_group(call, group)?;
     }
@@ -103,7 +107,9 @@ fn log_group_missing(call: &Call<'_>, container: &Value) -> Result<Option<String
 /// The streams have the names that the driver gives them: `PREFIX/CONTAINER/TASK`.
 pub fn write_logs(call: &Call<'_>, definition: &Definition, task: &str, at: i64) -> Result<(), Fault> {
     for container in definition.containers() {
-        let Some((group, prefix)) = awslogs(container) else { continue };
+        let Some((group, prefix)) = awslogs(container) else {
+            continue;
+        };
         if !logs::group_exists(call, group)? {
             continue;
         }
@@ -114,7 +120,10 @@ pub fn write_logs(call: &Call<'_>, definition: &Definition, task: &str, at: i64)
             None => task.to_owned(),
         };
         let mut lines = vec![
-            (at, format!("[sandbox] container {name} is simulated: nothing of {image} runs")),
+            (
+                at,
+                format!("[sandbox] container {name} is simulated: nothing of {image} runs"),
+            ),
             (at, format!("Starting {name}")),
         ];
         for port in container["portMappings"].as_array().into_iter().flatten() {

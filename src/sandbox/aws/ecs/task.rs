@@ -101,13 +101,31 @@ pub fn span(call: &Call<'_>, real: std::time::Duration) -> i64 {
 pub fn start(call: &Call<'_>, spec: Spec<'_>) -> Result<Task, Fault> {
     let id = hex(32);
     let arn = call.arn("ecs", &format!("task/{}/{id}", spec.cluster));
-    let subnets: Vec<&str> = spec.network["subnets"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let subnet = subnets.get(spec.place % subnets.len().max(1)).copied().unwrap_or_default();
-    let groups: Vec<String> =
-        spec.network["securityGroups"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    let subnets: Vec<&str> = spec.network["subnets"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let subnet = subnets
+        .get(spec.place % subnets.len().max(1))
+        .copied()
+        .unwrap_or_default();
+    let groups: Vec<String> = spec.network["securityGroups"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
     let attachment = uuid::Uuid::new_v4().to_string();
     let description = call.arn("ecs", &format!("attachment/{attachment}"));
-    let wanted = InterfaceSpec { subnet, groups: &groups, description: &description, owner: &arn };
+    let wanted = InterfaceSpec {
+        subnet,
+        groups: &groups,
+        description: &description,
+        owner: &arn,
+    };
     let mut interface = match spec.network["assignPublicIp"].as_str() {
         Some("ENABLED") => interfaces::attach_public(call, wanted),
         _ => interfaces::attach(call, wanted),
@@ -119,17 +137,27 @@ pub fn start(call: &Call<'_>, spec: Spec<'_>) -> Result<Task, Fault> {
         Start::Runs(digests) => (None, digests),
         Start::Fails(reason) => (Some(reason), Vec::new()),
     };
-    let stop = failure.clone().map(|reason| Stop { asked: runs, done: runs, code: "TaskFailedToStart".to_owned(), reason });
+    let stop = failure.clone().map(|reason| Stop {
+        asked: runs,
+        done: runs,
+        code: "TaskFailedToStart".to_owned(),
+        reason,
+    });
     if let Some(stop) = &stop {
         interface.gone_at = Some(stop.done);
         interfaces::save(call, &interface)?;
     }
-    let containers = spec.definition.containers().iter().enumerate().map(|(place, container)| Container {
-        name: container["name"].as_str().unwrap_or_default().to_owned(),
-        image: container["image"].as_str().unwrap_or_default().to_owned(),
-        digest: digests.get(place).cloned().flatten(),
-        runtime: format!("{id}-{:010}", rand::random::<u32>()),
-    });
+    let containers = spec
+        .definition
+        .containers()
+        .iter()
+        .enumerate()
+        .map(|(place, container)| Container {
+            name: container["name"].as_str().unwrap_or_default().to_owned(),
+            image: container["image"].as_str().unwrap_or_default().to_owned(),
+            digest: digests.get(place).cloned().flatten(),
+            runtime: format!("{id}-{:010}", rand::random::<u32>()),
+        });
     let task = Task {
         cluster: spec.cluster.to_owned(),
         service: spec.service.map(str::to_owned),
@@ -168,16 +196,39 @@ pub fn start(call: &Call<'_>, spec: Spec<'_>) -> Result<Task, Fault> {
 
 impl Task {
     /// Asks for the stop at the moment `at`: targets drain first. Asking twice changes nothing.
-    pub fn ask_to_stop(&mut self, call: &Call<'_>, load_balancers: &Value, at: i64, code: &str, reason: &str) -> Result<(), Fault> {
+    pub fn ask_to_stop(
+        &mut self,
+        call: &Call<'_>,
+        load_balancers: &Value,
+        at: i64,
+        code: &str,
+        reason: &str,
+    ) -> Result<(), Fault> {
         if self.stop.is_some() {
             return Ok(());
         }
         let mut drained = at;
         for (group, port) in ports(load_balancers) {
-            drained = drained.max(target_group::deregister(call, &group, &self.interface.address, port, at)?);
+            drained = drained.max(target_group::deregister(
+                call,
+                &group,
+                &self.interface.address,
+                port,
+                at,
+            )?);
         }
-        let done = drained + if at < self.runs { 0 } else { span(call, durations::TASK_STOP) };
-        self.stop = Some(Stop { asked: at, done, code: code.to_owned(), reason: reason.to_owned() });
+        let done = drained
+            + if at < self.runs {
+                0
+            } else {
+                span(call, durations::TASK_STOP)
+            };
+        self.stop = Some(Stop {
+            asked: at,
+            done,
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+        });
         for mut interface in interfaces::of_owner(call, &self.arn)? {
             interface.gone_at = Some(done);
             interfaces::save(call, &interface)?;
@@ -189,7 +240,14 @@ impl Task {
     pub fn announce(&mut self, call: &Call<'_>, load_balancers: &Value) -> Result<usize, Fault> {
         let ports = ports(load_balancers);
         for (group, port) in &ports {
-            target_group::register(call, group, &self.interface.address, *port, &self.interface.zone, self.runs)?;
+            target_group::register(
+                call,
+                group,
+                &self.interface.address,
+                *port,
+                &self.interface.zone,
+                self.runs,
+            )?;
         }
         if let Some(definition) = definition::find(call, &self.definition)? {
             start::write_logs(call, &definition, &self.id, self.runs)?;
@@ -238,7 +296,8 @@ impl Task {
         let status = self.status(now);
         let stop = self.stop.as_ref().filter(|stop| stop.asked <= now);
         let since = |at: i64| if at <= now { seconds(at) } else { Value::Null };
-        let started = self.failure.is_none() && self.runs <= now && self.stop.as_ref().is_none_or(|stop| stop.asked >= self.runs);
+        let started =
+            self.failure.is_none() && self.runs <= now && self.stop.as_ref().is_none_or(|stop| stop.asked >= self.runs);
         let ran = |container: &Container| {
             // What was told to stop with SIGTERM ends with 0 if it listens, as a web server does.
             let exit = (status == "STOPPED" && started).then_some(0);
@@ -318,19 +377,44 @@ impl Task {
 /// The target groups of a service with their container ports.
 fn ports(load_balancers: &Value) -> Vec<(String, i64)> {
     let entries = load_balancers.as_array().into_iter().flatten();
-    entries.filter_map(|entry| Some((entry["targetGroupArn"].as_str()?.to_owned(), entry["containerPort"].as_i64()?))).collect()
+    entries
+        .filter_map(|entry| {
+            Some((
+                entry["targetGroupArn"].as_str()?.to_owned(),
+                entry["containerPort"].as_i64()?,
+            ))
+        })
+        .collect()
 }
 
 pub fn run(call: &Call<'_>) -> Answer {
-    only(call, &[
-        "cluster", "taskDefinition", "count", "launchType", "capacityProviderStrategy", "networkConfiguration", "overrides",
-        "group", "startedBy", "tags", "enableECSManagedTags", "propagateTags", "platformVersion", "enableExecuteCommand",
-        "clientToken", "referenceId",
-    ])?;
+    only(
+        call,
+        &[
+            "cluster",
+            "taskDefinition",
+            "count",
+            "launchType",
+            "capacityProviderStrategy",
+            "networkConfiguration",
+            "overrides",
+            "group",
+            "startedBy",
+            "tags",
+            "enableECSManagedTags",
+            "propagateTags",
+            "platformVersion",
+            "enableExecuteCommand",
+            "clientToken",
+            "referenceId",
+        ],
+    )?;
     let cluster = cluster::existing(call)?;
     let provider = service::provider(call)?;
     let definition = definition::find(call, call.text("taskDefinition"))?;
-    let definition = definition.filter(|definition| definition.status == "ACTIVE").ok_or_else(|| super::client("TaskDefinition is inactive"))?;
+    let definition = definition
+        .filter(|definition| definition.status == "ACTIVE")
+        .ok_or_else(|| super::client("TaskDefinition is inactive"))?;
     let network = service::network(call, call.input.get("networkConfiguration"))?;
     let count = call.int("count").unwrap_or(1);
     if !(1..=10).contains(&count) {
@@ -341,8 +425,14 @@ pub fn run(call: &Call<'_>) -> Answer {
     if !token.is_empty() {
         let known: Option<Vec<String>> = call.store.get("ecs/run-token", token)?;
         if let Some(ids) = known {
-            let tasks = ids.iter().filter_map(|id| find(call, id).transpose()).collect::<Result<Vec<_>, _>>()?;
-            let views = tasks.iter().map(|task| task.view(call, true)).collect::<Result<Vec<_>, _>>()?;
+            let tasks = ids
+                .iter()
+                .filter_map(|id| find(call, id).transpose())
+                .collect::<Result<Vec<_>, _>>()?;
+            let views = tasks
+                .iter()
+                .map(|task| task.view(call, true))
+                .collect::<Result<Vec<_>, _>>()?;
             return answer(json!({ "tasks": views, "failures": [] }));
         }
     }
@@ -352,7 +442,9 @@ pub fn run(call: &Call<'_>) -> Answer {
     }
     let (mut views, mut ids) = (Vec::new(), Vec::new());
     for place in 0..usize::try_from(count).unwrap_or_default() {
-        let group = Some(call.text("group")).filter(|text| !text.is_empty()).map_or_else(|| format!("family:{}", definition.family), str::to_owned);
+        let group = Some(call.text("group"))
+            .filter(|text| !text.is_empty())
+            .map_or_else(|| format!("family:{}", definition.family), str::to_owned);
         let spec = Spec {
             cluster: &cluster.name,
             definition: &definition,
@@ -363,7 +455,11 @@ pub fn run(call: &Call<'_>) -> Answer {
             group,
             exec: call.flag("enableExecuteCommand"),
             capacity_provider: provider.clone(),
-            overrides: call.input.get("overrides").cloned().unwrap_or_else(|| json!({ "containerOverrides": [] })),
+            overrides: call
+                .input
+                .get("overrides")
+                .cloned()
+                .unwrap_or_else(|| json!({ "containerOverrides": [] })),
             tags: wanted.clone(),
             place,
             at: call.now,
@@ -407,7 +503,9 @@ pub fn describe(call: &Call<'_>) -> Answer {
     for id in &asked {
         match find(call, &format!("{}/{}", cluster.name, name_in(id)))? {
             Some(task) => views.push(task.view(call, includes(call, "TAGS"))?),
-            None => failures.push(missing(&call.arn("ecs", &format!("task/{}/{}", cluster.name, name_in(id))))),
+            None => failures.push(missing(
+                &call.arn("ecs", &format!("task/{}/{}", cluster.name, name_in(id))),
+            )),
         }
     }
     answer(json!({ "tasks": views, "failures": failures }))
@@ -415,7 +513,11 @@ pub fn describe(call: &Call<'_>) -> Answer {
 
 pub fn list(call: &Call<'_>) -> Answer {
     let cluster = cluster::existing(call)?;
-    let (family, service, started_by) = (call.text("family"), name_in(call.text("serviceName")), call.text("startedBy"));
+    let (family, service, started_by) = (
+        call.text("family"),
+        name_in(call.text("serviceName")),
+        call.text("startedBy"),
+    );
     if !service.is_empty() {
         service::existing_named(call, &cluster.name, service)?;
     }
@@ -430,7 +532,15 @@ pub fn list(call: &Call<'_>) -> Answer {
             && (started_by.is_empty() || task.started_by.as_deref() == Some(started_by))
             && (family.is_empty() || task.definition.contains(&format!("task-definition/{family}:")))
     });
-    paged(call, "taskArns", tasks.into_iter().map(|task| (task.arn.clone(), json!(task.arn))).collect(), 100)
+    paged(
+        call,
+        "taskArns",
+        tasks
+            .into_iter()
+            .map(|task| (task.arn.clone(), json!(task.arn)))
+            .collect(),
+        100,
+    )
 }
 
 pub fn find(call: &Call<'_>, key: &str) -> Result<Option<Task>, Fault> {
@@ -458,12 +568,22 @@ fn key_of(task: &Task) -> String {
 
 /// Refuses a network configuration that names what is not there, before anything starts.
 pub fn check_subnets(call: &Call<'_>, network: &Value) -> Result<(), Fault> {
-    for id in network["subnets"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for id in network["subnets"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         ec2::subnet::get(call, id).map_err(|_| {
             invalid(&format!("Error retrieving subnet information for [{id}]: The subnet ID '{id}' does not exist (ErrorCode: InvalidSubnetID.NotFound)"))
         })?;
     }
-    for id in network["securityGroups"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for id in network["securityGroups"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         ec2::security_group::get(call, id).map_err(|_| {
             invalid(&format!("Error retrieving security group information for [{id}]: The security group '{id}' does not exist (ErrorCode: InvalidGroup.NotFound)"))
         })?;

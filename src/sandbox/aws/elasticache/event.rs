@@ -19,14 +19,22 @@ struct Event {
 }
 
 pub fn say(call: &Call<'_>, kind: &str, source: &str, message: &str, at: i64) -> Result<(), Fault> {
-    let event = Event { source: source.to_owned(), kind: kind.to_owned(), message: message.to_owned(), at };
+    let event = Event {
+        source: source.to_owned(),
+        kind: kind.to_owned(),
+        message: message.to_owned(),
+        at,
+    };
     call.store.put(KIND, &hex(32), source, &event)
 }
 
 /// "By default, only the events occurring within the last hour are returned."
 pub fn describe(call: &Call<'_>) -> Answer {
     let moment = |member: &str| {
-        call.input.get(member).and_then(serde_json::Value::as_f64).map(|seconds| (seconds * 1000.0) as i64)
+        call.input
+            .get(member)
+            .and_then(serde_json::Value::as_f64)
+            .map(|seconds| (seconds * 1000.0) as i64)
     };
     let (source, kind) = (call.text("SourceIdentifier"), call.text("SourceType"));
     let from = match (moment("StartTime"), call.int("Duration")) {
@@ -34,11 +42,16 @@ pub fn describe(call: &Call<'_>) -> Answer {
         (None, minutes) => call.now - minutes.unwrap_or(60) * MINUTE,
     };
     let to = moment("EndTime").unwrap_or(call.now);
-    let events = call.store.all::<Event>(KIND)?.into_iter().enumerate().filter(|(_, event)| {
-        (from..=to).contains(&event.at)
-            && (source.is_empty() || event.source == source)
-            && (kind.is_empty() || event.kind == kind)
-    });
+    let events = call
+        .store
+        .all::<Event>(KIND)?
+        .into_iter()
+        .enumerate()
+        .filter(|(_, event)| {
+            (from..=to).contains(&event.at)
+                && (source.is_empty() || event.source == source)
+                && (kind.is_empty() || event.kind == kind)
+        });
     let views = events.map(|(place, event)| {
         let view = json!({
             "SourceIdentifier": event.source,

@@ -51,7 +51,10 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             let mut all = tags::of(call, &arn)?;
             all.extend(added.clone());
             if all.len() > tags::MOST {
-                return Err(Fault::new("TagQuotaPerResourceExceeded", "The maximum number of tags per resource is 50."));
+                return Err(Fault::new(
+                    "TagQuotaPerResourceExceeded",
+                    "The maximum number of tags per resource is 50.",
+                ));
             }
             tags::put(call, &arn, &added)?;
             answer(json!({ "TagList": tags::to_list(&all) }))
@@ -75,7 +78,13 @@ fn paged(call: &Call<'_>, member: &str, items: Vec<(String, Value)>) -> Answer {
     if !(20..=100).contains(&limit) {
         return Err(invalid(&format!("MaxRecords must be between 20 and 100, not {limit}.")));
     }
-    let Page { items, next } = page(items, |(key, _)| key.clone(), call.text("Marker"), limit, || invalid("The marker is invalid."))?;
+    let Page { items, next } = page(
+        items,
+        |(key, _)| key.clone(),
+        call.text("Marker"),
+        limit,
+        || invalid("The marker is invalid."),
+    )?;
     answer(json!({ member: items.into_iter().map(|(_, view)| view).collect::<Vec<_>>(), "Marker": next }))
 }
 

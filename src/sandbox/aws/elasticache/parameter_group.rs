@@ -60,14 +60,27 @@ const PARAMETERS: &[Known] = &[
 ];
 
 pub fn create(call: &Call<'_>) -> Answer {
-    only(call, &["CacheParameterGroupName", "CacheParameterGroupFamily", "Description", "Tags"])?;
+    only(
+        call,
+        &[
+            "CacheParameterGroupName",
+            "CacheParameterGroupFamily",
+            "Description",
+            "Tags",
+        ],
+    )?;
     let name = check_name("CacheParameterGroupName", call.text("CacheParameterGroupName"), 255)?;
     let family = call.text("CacheParameterGroupFamily");
     if !engine::FAMILIES.contains(&family) {
-        return Err(invalid(&format!("CacheParameterGroupFamily {family} is not a valid parameter group family.")));
+        return Err(invalid(&format!(
+            "CacheParameterGroupFamily {family} is not a valid parameter group family."
+        )));
     }
     if call.store.get::<ParameterGroup>(KIND, &name)?.is_some() {
-        return Err(Fault::new("CacheParameterGroupAlreadyExists", format!("Parameter group {name} already exists")));
+        return Err(Fault::new(
+            "CacheParameterGroupAlreadyExists",
+            format!("Parameter group {name} already exists"),
+        ));
     }
     let wanted = wanted_tags(call)?;
     let group = ParameterGroup {
@@ -90,7 +103,14 @@ pub fn describe(call: &Call<'_>) -> Answer {
         }
         name => vec![existing(call, name)?],
     };
-    paged(call, "CacheParameterGroups", groups.iter().map(|group| (group.name.clone(), group.view(call))).collect())
+    paged(
+        call,
+        "CacheParameterGroups",
+        groups
+            .iter()
+            .map(|group| (group.name.clone(), group.view(call)))
+            .collect(),
+    )
 }
 
 /// `Source` is `user` for what was changed, `system` for the others.
@@ -126,7 +146,10 @@ pub fn modify(call: &Call<'_>) -> Answer {
         let value = change["ParameterValue"].as_str().unwrap_or_default();
         let known = PARAMETERS.iter().find(|known| known.0 == name);
         let Some(Known(_, _, kind, allowed, _)) = known.filter(|known| known.0 != "cluster-enabled") else {
-            return Err(invalid(&format!("Could not find parameter: {name} in family {}", group.family)));
+            return Err(invalid(&format!(
+                "Could not find parameter: {name} in family {}",
+                group.family
+            )));
         };
         if !fits(value, kind, allowed) {
             return Err(invalid(&format!(
@@ -145,7 +168,9 @@ pub fn reset(call: &Call<'_>) -> Answer {
         group.values.clear();
     }
     for change in call.list("ParameterNameValues") {
-        group.values.remove(change["ParameterName"].as_str().unwrap_or_default());
+        group
+            .values
+            .remove(change["ParameterName"].as_str().unwrap_or_default());
     }
     save(call, &group)?;
     answer(json!({ "CacheParameterGroupName": group.name }))
@@ -153,10 +178,16 @@ pub fn reset(call: &Call<'_>) -> Answer {
 
 pub fn delete(call: &Call<'_>) -> Answer {
     let group = changeable(call)?;
-    if let Some(user) = replication_group::all(call)?.into_iter().find(|user| user.parameter_group == group.name) {
+    if let Some(user) = replication_group::all(call)?
+        .into_iter()
+        .find(|user| user.parameter_group == group.name)
+    {
         return Err(Fault::new(
             "InvalidCacheParameterGroupState",
-            format!("One or more cache clusters are still members of this parameter group {}, so the group cannot be deleted. (It is {}.)", group.name, user.id),
+            format!(
+                "One or more cache clusters are still members of this parameter group {}, so the group cannot be deleted. (It is {}.)",
+                group.name, user.id
+            ),
         ));
     }
     call.store.delete(KIND, &group.name)?;
@@ -189,7 +220,8 @@ fn fits(value: &str, kind: &str, allowed: &str) -> bool {
     allowed.split(',').any(|range| match range.split_once('-') {
         None => range.parse() == Ok(number),
         Some((least, most)) => {
-            least.parse::<i64>().map_or(true, |least| number >= least) && most.parse::<i64>().map_or(true, |most| number <= most)
+            least.parse::<i64>().map_or(true, |least| number >= least)
+                && most.parse::<i64>().map_or(true, |most| number <= most)
         }
     })
 }
@@ -204,10 +236,19 @@ fn default_of(family: &str) -> ParameterGroup {
 }
 
 pub fn existing(call: &Call<'_>, name: &str) -> Result<ParameterGroup, Fault> {
-    if let Some(family) = name.strip_prefix("default.").filter(|family| engine::FAMILIES.contains(family)) {
+    if let Some(family) = name
+        .strip_prefix("default.")
+        .filter(|family| engine::FAMILIES.contains(family))
+    {
         return Ok(default_of(family));
     }
-    let missing = || Fault::new("CacheParameterGroupNotFound", format!("CacheParameterGroup {name} not found.")).status(404);
+    let missing = || {
+        Fault::new(
+            "CacheParameterGroupNotFound",
+            format!("CacheParameterGroup {name} not found."),
+        )
+        .status(404)
+    };
     call.store.get(KIND, &name.to_ascii_lowercase())?.ok_or_else(missing)
 }
 
@@ -215,7 +256,9 @@ fn changeable(call: &Call<'_>) -> Result<ParameterGroup, Fault> {
     let name = call.text("CacheParameterGroupName");
     let group = existing(call, name)?;
     if name.starts_with("default.") {
-        return Err(invalid(&format!("The parameter group {name} is a default group and cannot be changed.")));
+        return Err(invalid(&format!(
+            "The parameter group {name} is a default group and cannot be changed."
+        )));
     }
     Ok(group)
 }

@@ -69,27 +69,62 @@ pub struct Node {
 
 /// What the sandbox takes; the rest is refused by name.
 const CREATE: &[&str] = &[
-    "ReplicationGroupId", "ReplicationGroupDescription", "AutomaticFailoverEnabled", "MultiAZEnabled", "NumCacheClusters",
-    "PreferredCacheClusterAZs", "NumNodeGroups", "ReplicasPerNodeGroup", "CacheNodeType", "Engine", "EngineVersion",
-    "CacheParameterGroupName", "CacheSubnetGroupName", "SecurityGroupIds", "Tags", "PreferredMaintenanceWindow", "Port",
-    "AutoMinorVersionUpgrade", "SnapshotRetentionLimit", "SnapshotWindow", "AuthToken", "TransitEncryptionEnabled",
-    "AtRestEncryptionEnabled", "KmsKeyId", "NetworkType", "IpDiscovery", "TransitEncryptionMode", "ClusterMode",
+    "ReplicationGroupId",
+    "ReplicationGroupDescription",
+    "AutomaticFailoverEnabled",
+    "MultiAZEnabled",
+    "NumCacheClusters",
+    "PreferredCacheClusterAZs",
+    "NumNodeGroups",
+    "ReplicasPerNodeGroup",
+    "CacheNodeType",
+    "Engine",
+    "EngineVersion",
+    "CacheParameterGroupName",
+    "CacheSubnetGroupName",
+    "SecurityGroupIds",
+    "Tags",
+    "PreferredMaintenanceWindow",
+    "Port",
+    "AutoMinorVersionUpgrade",
+    "SnapshotRetentionLimit",
+    "SnapshotWindow",
+    "AuthToken",
+    "TransitEncryptionEnabled",
+    "AtRestEncryptionEnabled",
+    "KmsKeyId",
+    "NetworkType",
+    "IpDiscovery",
+    "TransitEncryptionMode",
+    "ClusterMode",
 ];
 
 pub fn create(call: &Call<'_>) -> Answer {
     only(call, CREATE)?;
     let id = check_name("ReplicationGroupId", call.text("ReplicationGroupId"), 40)?;
     if find(call, &id)?.is_some() {
-        return Err(Fault::new("ReplicationGroupAlreadyExists", format!("Replication group {id} already exists.")));
+        return Err(Fault::new(
+            "ReplicationGroupAlreadyExists",
+            format!("Replication group {id} already exists."),
+        ));
     }
-    if !matches!(call.text("ClusterMode"), "" | "disabled") || call.int("NumNodeGroups").is_some_and(|count| count != 1) {
-        return Err(Fault::new("UnsupportedOperation", "not in the sandbox: replication groups with cluster mode"));
+    if !matches!(call.text("ClusterMode"), "" | "disabled") || call.int("NumNodeGroups").is_some_and(|count| count != 1)
+    {
+        return Err(Fault::new(
+            "UnsupportedOperation",
+            "not in the sandbox: replication groups with cluster mode",
+        ));
     }
     let version = engine::find(call.text("Engine"), call.text("EngineVersion"))?;
     let node_type = check_node_type(call.text("CacheNodeType"))?;
-    let count = call.int("NumCacheClusters").or(call.int("ReplicasPerNodeGroup").map(|replicas| replicas + 1)).unwrap_or(1);
+    let count = call
+        .int("NumCacheClusters")
+        .or(call.int("ReplicasPerNodeGroup").map(|replicas| replicas + 1))
+        .unwrap_or(1);
     if !(1..=NODES).contains(&count) {
-        return Err(invalid(&format!("The number of cache clusters must be between 1 and {NODES}.")));
+        return Err(invalid(&format!(
+            "The number of cache clusters must be between 1 and {NODES}."
+        )));
     }
     let (failover, multi_az) = (call.flag("AutomaticFailoverEnabled"), call.flag("MultiAZEnabled"));
     if failover && count < 2 {
@@ -98,7 +133,9 @@ pub fn create(call: &Call<'_>) -> Answer {
         ));
     }
     if multi_az && !failover {
-        return Err(combination("Must specify AutomaticFailoverEnabled when specifying MultiAZEnabled."));
+        return Err(combination(
+            "Must specify AutomaticFailoverEnabled when specifying MultiAZEnabled.",
+        ));
     }
     let transit = call.flag("TransitEncryptionEnabled");
     let token = call.text("AuthToken");
@@ -152,8 +189,14 @@ pub fn create(call: &Call<'_>) -> Answer {
         transit,
         transit_mode: transit.then(|| text("TransitEncryptionMode", "required")),
         at_rest: call.flag("AtRestEncryptionEnabled"),
-        kms_key: Some(call.text("KmsKeyId")).filter(|text| !text.is_empty()).map(str::to_owned),
-        auth: Some(token).filter(|token| !token.is_empty()).map(|token| call.vault.seal(token)).into_iter().collect(),
+        kms_key: Some(call.text("KmsKeyId"))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
+        auth: Some(token)
+            .filter(|token| !token.is_empty())
+            .map(|token| call.vault.seal(token))
+            .into_iter()
+            .collect(),
         auth_changed: (!token.is_empty()).then_some(call.now),
         parameter_group,
         subnet_group: subnets.name.clone(),
@@ -161,7 +204,11 @@ pub fn create(call: &Call<'_>) -> Answer {
         snapshot_retention: call.int("SnapshotRetentionLimit").unwrap_or_default(),
         snapshot_window: text("SnapshotWindow", "03:00-04:00"),
         maintenance_window: text("PreferredMaintenanceWindow", "sun:05:00-sun:06:00"),
-        auto_minor: call.input.get("AutoMinorVersionUpgrade").and_then(serde_json::Value::as_bool).unwrap_or(true),
+        auto_minor: call
+            .input
+            .get("AutoMinorVersionUpgrade")
+            .and_then(serde_json::Value::as_bool)
+            .unwrap_or(true),
         pending: Vec::new(),
         id,
     };
@@ -171,7 +218,13 @@ pub fn create(call: &Call<'_>) -> Answer {
     }
     save(call, &group)?;
     tags::put(call, &group.arn, &wanted)?;
-    event::say(call, "replication-group", &group.id, "Replication group is being created", call.now)?;
+    event::say(
+        call,
+        "replication-group",
+        &group.id,
+        "Replication group is being created",
+        call.now,
+    )?;
     answer(json!({ "ReplicationGroup": group.view() }))
 }
 
@@ -180,14 +233,33 @@ pub fn describe(call: &Call<'_>) -> Answer {
         "" => all(call)?,
         id => vec![existing(call, id)?],
     };
-    paged(call, "ReplicationGroups", groups.iter().map(|group| (group.id.clone(), group.view())).collect())
+    paged(
+        call,
+        "ReplicationGroups",
+        groups.iter().map(|group| (group.id.clone(), group.view())).collect(),
+    )
 }
 
 const MODIFY: &[&str] = &[
-    "ReplicationGroupId", "ReplicationGroupDescription", "PrimaryClusterId", "AutomaticFailoverEnabled", "MultiAZEnabled",
-    "SecurityGroupIds", "PreferredMaintenanceWindow", "CacheParameterGroupName", "ApplyImmediately", "Engine",
-    "EngineVersion", "AutoMinorVersionUpgrade", "SnapshotRetentionLimit", "SnapshotWindow", "CacheNodeType", "AuthToken",
-    "AuthTokenUpdateStrategy", "TransitEncryptionEnabled", "TransitEncryptionMode",
+    "ReplicationGroupId",
+    "ReplicationGroupDescription",
+    "PrimaryClusterId",
+    "AutomaticFailoverEnabled",
+    "MultiAZEnabled",
+    "SecurityGroupIds",
+    "PreferredMaintenanceWindow",
+    "CacheParameterGroupName",
+    "ApplyImmediately",
+    "Engine",
+    "EngineVersion",
+    "AutoMinorVersionUpgrade",
+    "SnapshotRetentionLimit",
+    "SnapshotWindow",
+    "CacheNodeType",
+    "AuthToken",
+    "AuthTokenUpdateStrategy",
+    "TransitEncryptionEnabled",
+    "TransitEncryptionMode",
 ];
 
 pub fn modify(call: &Call<'_>) -> Answer {
@@ -198,9 +270,10 @@ pub fn modify(call: &Call<'_>) -> Answer {
     if call.input.contains_key("ReplicationGroupDescription") {
         group.description = call.text("ReplicationGroupDescription").to_owned();
     }
-    for (member, field) in
-        [("PreferredMaintenanceWindow", &mut group.maintenance_window), ("SnapshotWindow", &mut group.snapshot_window)]
-    {
+    for (member, field) in [
+        ("PreferredMaintenanceWindow", &mut group.maintenance_window),
+        ("SnapshotWindow", &mut group.snapshot_window),
+    ] {
         if !call.text(member).is_empty() {
             *field = call.text(member).to_owned();
         }
@@ -210,7 +283,9 @@ pub fn modify(call: &Call<'_>) -> Answer {
     group.auto_minor = flag("AutoMinorVersionUpgrade").unwrap_or(group.auto_minor);
     if let Some(failover) = flag("AutomaticFailoverEnabled") {
         if failover && group.nodes.len() < 2 {
-            return Err(invalid("When using automatic failover, there must be at least 2 cache clusters in the replication group."));
+            return Err(invalid(
+                "When using automatic failover, there must be at least 2 cache clusters in the replication group.",
+            ));
         }
         takes = takes.max(durations::CACHE_MODIFY);
         group.failover = failover;
@@ -253,10 +328,18 @@ pub fn modify(call: &Call<'_>) -> Answer {
         }
     }
     if !call.text("EngineVersion").is_empty() || !matches!(call.text("Engine"), "") {
-        let engine = if call.text("Engine").is_empty() { group.engine.clone() } else { call.text("Engine").to_owned() };
+        let engine = if call.text("Engine").is_empty() {
+            group.engine.clone()
+        } else {
+            call.text("Engine").to_owned()
+        };
         let version = engine::find(&engine, call.text("EngineVersion"))?;
-        if engine == group.engine && number(version.version) < number(&group.version) && version.full() != group.version {
-            return Err(combination(&format!("Cannot downgrade from {} to {}.", group.version, version.version)));
+        if engine == group.engine && number(version.version) < number(&group.version) && version.full() != group.version
+        {
+            return Err(combination(&format!(
+                "Cannot downgrade from {} to {}.",
+                group.version, version.version
+            )));
         }
         if version.full() != group.version || engine != group.engine {
             replacing.push(("EngineVersion".to_owned(), version.full()));
@@ -273,13 +356,21 @@ pub fn modify(call: &Call<'_>) -> Answer {
             takes = takes.max(durations::CACHE_REPLACE_NODES);
         }
     } else {
-        group.pending.retain(|(what, _)| !replacing.iter().any(|(new, _)| new == what));
+        group
+            .pending
+            .retain(|(what, _)| !replacing.iter().any(|(new, _)| new == what));
         group.pending.extend(replacing);
     }
     if !takes.is_zero() {
         group.state = State::Modifying;
         group.until = call.after(takes);
-        event::say(call, "replication-group", &group.id, "Replication group is being modified", call.now)?;
+        event::say(
+            call,
+            "replication-group",
+            &group.id,
+            "Replication group is being modified",
+            call.now,
+        )?;
     }
     save(call, &group)?;
     answer(json!({ "ReplicationGroup": group.view() }))
@@ -287,11 +378,16 @@ pub fn modify(call: &Call<'_>) -> Answer {
 
 fn change_transit(call: &Call<'_>, group: &mut Group) -> Result<(), Fault> {
     let mode = call.text("TransitEncryptionMode");
-    if let Some(transit) = call.input.get("TransitEncryptionEnabled").and_then(serde_json::Value::as_bool)
+    if let Some(transit) = call
+        .input
+        .get("TransitEncryptionEnabled")
+        .and_then(serde_json::Value::as_bool)
         && transit != group.transit
     {
         if transit && mode != "preferred" {
-            return Err(combination("TransitEncryptionMode must be preferred before it can be required."));
+            return Err(combination(
+                "TransitEncryptionMode must be preferred before it can be required.",
+            ));
         }
         group.transit = transit;
         group.transit_mode = None;
@@ -314,7 +410,9 @@ fn change_token(call: &Call<'_>, group: &mut Group) -> Result<std::time::Duratio
             return Ok(durations::CACHE_MODIFY);
         }
         _ if !group.transit => {
-            return Err(combination("The AUTH token is only supported when encryption-in-transit is enabled."));
+            return Err(combination(
+                "The AUTH token is only supported when encryption-in-transit is enabled.",
+            ));
         }
         _ => check_token(token)?,
     }
@@ -330,7 +428,9 @@ fn change_token(call: &Call<'_>, group: &mut Group) -> Result<std::time::Duratio
             let newest = group.auth.last().map(|last| call.vault.unseal(last)).transpose();
             let newest = newest.map_err(|error| Fault::new("InternalFailure", error.message()).status(500))?;
             if newest.as_deref() != Some(token) {
-                return Err(invalid("The AUTH token to SET is not the one that was added with ROTATE."));
+                return Err(invalid(
+                    "The AUTH token to SET is not the one that was added with ROTATE.",
+                ));
             }
             group.auth = vec![sealed];
         }
@@ -341,10 +441,16 @@ fn change_token(call: &Call<'_>, group: &mut Group) -> Result<std::time::Duratio
 
 pub fn delete(call: &Call<'_>) -> Answer {
     if !call.text("FinalSnapshotIdentifier").is_empty() {
-        return Err(Fault::new("UnsupportedOperation", "not in the sandbox: the parameter FinalSnapshotIdentifier of elasticache:DeleteReplicationGroup"));
+        return Err(Fault::new(
+            "UnsupportedOperation",
+            "not in the sandbox: the parameter FinalSnapshotIdentifier of elasticache:DeleteReplicationGroup",
+        ));
     }
     if call.flag("RetainPrimaryCluster") {
-        return Err(Fault::new("UnsupportedOperation", "not in the sandbox: the parameter RetainPrimaryCluster of elasticache:DeleteReplicationGroup"));
+        return Err(Fault::new(
+            "UnsupportedOperation",
+            "not in the sandbox: the parameter RetainPrimaryCluster of elasticache:DeleteReplicationGroup",
+        ));
     }
     let mut group = available(call)?;
     group.state = State::Deleting;
@@ -357,26 +463,48 @@ pub fn delete(call: &Call<'_>) -> Answer {
 }
 
 pub fn set_replicas(call: &Call<'_>) -> Answer {
-    only(call, &["ReplicationGroupId", "NewReplicaCount", "ReplicasToRemove", "ApplyImmediately"])?;
+    only(
+        call,
+        &[
+            "ReplicationGroupId",
+            "NewReplicaCount",
+            "ReplicasToRemove",
+            "ApplyImmediately",
+        ],
+    )?;
     let mut group = available(call)?;
     let grows = call.operation == "IncreaseReplicaCount";
     if !call.flag("ApplyImmediately") {
-        return Err(invalid("ApplyImmediately must be true: ApplyImmediately=False is not currently supported."));
+        return Err(invalid(
+            "ApplyImmediately must be true: ApplyImmediately=False is not currently supported.",
+        ));
     }
     let current = group.nodes.len() as i64 - 1;
     let remove = call.texts("ReplicasToRemove");
-    let Some(wanted) = call.int("NewReplicaCount").or((!remove.is_empty()).then(|| current - remove.len() as i64)) else {
+    let Some(wanted) = call
+        .int("NewReplicaCount")
+        .or((!remove.is_empty()).then(|| current - remove.len() as i64))
+    else {
         return Err(combination("NewReplicaCount must be given."));
     };
     if wanted == current {
-        return Err(Fault::new("NoOperationFault", "The operation was not performed because no changes were required."));
+        return Err(Fault::new(
+            "NoOperationFault",
+            "The operation was not performed because no changes were required.",
+        ));
     }
     if (wanted > current) != grows {
-        return Err(invalid(&format!("The new number of replicas, {wanted}, must be {} than {current}.", if grows { "more" } else { "less" })));
+        return Err(invalid(&format!(
+            "The new number of replicas, {wanted}, must be {} than {current}.",
+            if grows { "more" } else { "less" }
+        )));
     }
     let least = if group.failover { 1 } else { 0 };
     if !(least..NODES).contains(&wanted) {
-        return Err(invalid(&format!("The number of replicas must be between {least} and {}.", NODES - 1)));
+        return Err(invalid(&format!(
+            "The number of replicas must be between {least} and {}.",
+            NODES - 1
+        )));
     }
     if grows {
         let subnets = subnet_group::existing(call, &group.subnet_group)?;
@@ -385,20 +513,29 @@ pub fn set_replicas(call: &Call<'_>) -> Answer {
             group.add_node(call, &subnets, None, place)?;
         }
     } else {
-        let primary = group.nodes.get(group.primary).map(|node| node.id.clone()).unwrap_or_default();
+        let primary = group
+            .nodes
+            .get(group.primary)
+            .map(|node| node.id.clone())
+            .unwrap_or_default();
         if remove.contains(&primary) {
             return Err(invalid("The primary cannot be removed."));
         }
         for _ in wanted..current {
-            let place = group.nodes.iter().rposition(|node| {
-                node.id != primary && (remove.is_empty() || remove.contains(&node.id))
-            });
+            let place = group
+                .nodes
+                .iter()
+                .rposition(|node| node.id != primary && (remove.is_empty() || remove.contains(&node.id)));
             let place = place.ok_or_else(|| invalid("ReplicasToRemove names what is not a replica of the group."))?;
             let node = group.nodes.remove(place);
             interfaces::release_after(call, &cluster_arn(call, &node.id), durations::CACHE_MODIFY)?;
             tags::clear(call, &cluster_arn(call, &node.id))?;
         }
-        group.primary = group.nodes.iter().position(|node| node.id == primary).unwrap_or_default();
+        group.primary = group
+            .nodes
+            .iter()
+            .position(|node| node.id == primary)
+            .unwrap_or_default();
     }
     group.state = State::Modifying;
     group.until = call.after(durations::CACHE_REPLACE_NODES);
@@ -409,7 +546,11 @@ pub fn set_replicas(call: &Call<'_>) -> Answer {
 pub fn test_failover(call: &Call<'_>) -> Answer {
     let mut group = available(call)?;
     if call.text("NodeGroupId") != "0001" {
-        return Err(Fault::new("NodeGroupNotFoundFault", format!("Node group {} not found.", call.text("NodeGroupId"))).status(404));
+        return Err(Fault::new(
+            "NodeGroupNotFoundFault",
+            format!("Node group {} not found.", call.text("NodeGroupId")),
+        )
+        .status(404));
     }
     if !group.failover {
         return Err(Fault::new(
@@ -421,16 +562,41 @@ pub fn test_failover(call: &Call<'_>) -> Answer {
     group.state = State::Modifying;
     group.until = call.after(durations::CACHE_FAILOVER);
     save(call, &group)?;
-    let from = group.nodes.iter().cycle().nth(group.primary + group.nodes.len() - 1).map(|node| node.id.clone()).unwrap_or_default();
-    let to = group.nodes.get(group.primary).map(|node| node.id.clone()).unwrap_or_default();
-    event::say(call, "replication-group", &group.id, &format!("Test Failover API called for node group {}", call.text("NodeGroupId")), call.now)?;
-    event::say(call, "replication-group", &group.id, &format!("Failover from primary node {from} to replica node {to} completed"), group.until)?;
+    let from = group
+        .nodes
+        .iter()
+        .cycle()
+        .nth(group.primary + group.nodes.len() - 1)
+        .map(|node| node.id.clone())
+        .unwrap_or_default();
+    let to = group
+        .nodes
+        .get(group.primary)
+        .map(|node| node.id.clone())
+        .unwrap_or_default();
+    event::say(
+        call,
+        "replication-group",
+        &group.id,
+        &format!("Test Failover API called for node group {}", call.text("NodeGroupId")),
+        call.now,
+    )?;
+    event::say(
+        call,
+        "replication-group",
+        &group.id,
+        &format!("Failover from primary node {from} to replica node {to} completed"),
+        group.until,
+    )?;
     answer(json!({ "ReplicationGroup": group.view() }))
 }
 
 pub fn describe_clusters(call: &Call<'_>) -> Answer {
     let id = call.text("CacheClusterId").to_ascii_lowercase();
-    let (detail, alone) = (call.flag("ShowCacheNodeInfo"), call.flag("ShowCacheClustersNotInReplicationGroups"));
+    let (detail, alone) = (
+        call.flag("ShowCacheNodeInfo"),
+        call.flag("ShowCacheClustersNotInReplicationGroups"),
+    );
     let mut views = Vec::new();
     for group in all(call)?.iter().filter(|_| !alone) {
         for node in group.nodes.iter().filter(|node| id.is_empty() || node.id == id) {
@@ -444,13 +610,22 @@ pub fn describe_clusters(call: &Call<'_>) -> Answer {
 }
 
 impl Group {
-    fn add_node(&mut self, call: &Call<'_>, subnets: &subnet_group::SubnetGroup, zone: Option<&str>, place: usize) -> Result<(), Fault> {
+    fn add_node(
+        &mut self,
+        call: &Call<'_>,
+        subnets: &subnet_group::SubnetGroup,
+        zone: Option<&str>,
+        place: usize,
+    ) -> Result<(), Fault> {
         let found = match zone {
             Some(zone) => subnets.subnets.iter().find(|(_, other)| other == zone),
             None => subnets.subnets.get(place % subnets.subnets.len().max(1)),
         };
         let Some((subnet, zone)) = found else {
-            return Err(invalid(&format!("The zone {} is not among those of the subnet group.", zone.unwrap_or_default())));
+            return Err(invalid(&format!(
+                "The zone {} is not among those of the subnet group.",
+                zone.unwrap_or_default()
+            )));
         };
         let id = format!("{}-{:03}", self.id, self.next_node);
         self.next_node += 1;
@@ -464,7 +639,11 @@ impl Group {
             "InvalidGroup.NotFound" => invalid(&fault.message),
             _ => Fault::new("InvalidVPCNetworkStateFault", fault.message),
         })?;
-        self.nodes.push(Node { id, zone: zone.clone(), created: call.now });
+        self.nodes.push(Node {
+            id,
+            zone: zone.clone(),
+            created: call.now,
+        });
         Ok(())
     }
 
@@ -490,10 +669,20 @@ pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
             }
             call.store.delete(KIND, &group.id)?;
             tags::clear(call, &group.arn)?;
-            event::say(call, "replication-group", &group.id, "Replication group deleted", group.until)?;
+            event::say(
+                call,
+                "replication-group",
+                &group.id,
+                "Replication group deleted",
+                group.until,
+            )?;
             continue;
         }
-        let message = if group.state == State::Creating { "Replication group created" } else { "Replication group modified" };
+        let message = if group.state == State::Creating {
+            "Replication group created"
+        } else {
+            "Replication group modified"
+        };
         group.state = State::Available;
         save(call, &group)?;
         event::say(call, "replication-group", &group.id, message, group.until)?;
@@ -511,7 +700,13 @@ fn find(call: &Call<'_>, id: &str) -> Result<Option<Group>, Fault> {
 }
 
 pub fn existing(call: &Call<'_>, id: &str) -> Result<Group, Fault> {
-    let missing = || Fault::new("ReplicationGroupNotFoundFault", format!("ReplicationGroup {id} not found.")).status(404);
+    let missing = || {
+        Fault::new(
+            "ReplicationGroupNotFoundFault",
+            format!("ReplicationGroup {id} not found."),
+        )
+        .status(404)
+    };
     find(call, id)?.ok_or_else(missing)
 }
 
@@ -521,7 +716,11 @@ fn available(call: &Call<'_>) -> Result<Group, Fault> {
     if group.state != State::Available {
         return Err(Fault::new(
             "InvalidReplicationGroupState",
-            format!("Replication group {} has status {} which is not valid for this operation: it must be available.", group.id, group.status()),
+            format!(
+                "Replication group {} has status {} which is not valid for this operation: it must be available.",
+                group.id,
+                group.status()
+            ),
         ));
     }
     Ok(group)
@@ -529,7 +728,9 @@ fn available(call: &Call<'_>) -> Result<Group, Fault> {
 
 /// The group that has this member cluster.
 pub fn of_cluster(call: &Call<'_>, id: &str) -> Result<Group, Fault> {
-    let found = all(call)?.into_iter().find(|group| group.nodes.iter().any(|node| node.id == id));
+    let found = all(call)?
+        .into_iter()
+        .find(|group| group.nodes.iter().any(|node| node.id == id));
     found.ok_or_else(|| cluster_not_found(id))
 }
 
@@ -539,7 +740,9 @@ pub fn cluster_arn(call: &Call<'_>, id: &str) -> String {
 
 /// *Authenticating with the AUTH command*: 16 to 128 printable characters; of the others only `! & # $ ^ < > -`.
 fn check_token(token: &str) -> Result<(), Fault> {
-    let right = token.chars().all(|c| c.is_ascii_alphanumeric() || "!&#$^<>-".contains(c));
+    let right = token
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "!&#$^<>-".contains(c));
     if (16..=128).contains(&token.len()) && right {
         return Ok(());
     }
@@ -554,7 +757,9 @@ fn check_node_type(text: &str) -> Result<String, Fault> {
     let parts: Vec<&str> = text.split('.').collect();
     let sizes = |size: &str| {
         ["micro", "small", "medium", "large"].contains(&size)
-            || size.strip_suffix("xlarge").is_some_and(|count| count.is_empty() || count.parse::<u8>().is_ok())
+            || size
+                .strip_suffix("xlarge")
+                .is_some_and(|count| count.is_empty() || count.parse::<u8>().is_ok())
     };
     match parts.as_slice() {
         ["cache", family, size] if family.len() >= 2 && sizes(size) => Ok(text.to_owned()),

@@ -21,14 +21,30 @@ pub struct SubnetGroup {
 }
 
 pub fn create(call: &Call<'_>) -> Answer {
-    only(call, &["CacheSubnetGroupName", "CacheSubnetGroupDescription", "SubnetIds", "Tags"])?;
+    only(
+        call,
+        &[
+            "CacheSubnetGroupName",
+            "CacheSubnetGroupDescription",
+            "SubnetIds",
+            "Tags",
+        ],
+    )?;
     let name = check_name("CacheSubnetGroupName", call.text("CacheSubnetGroupName"), 255)?;
     if find(call, &name)?.is_some() {
-        return Err(Fault::new("CacheSubnetGroupAlreadyExists", format!("Cache subnet group {name} already exists.")));
+        return Err(Fault::new(
+            "CacheSubnetGroupAlreadyExists",
+            format!("Cache subnet group {name} already exists."),
+        ));
     }
     let wanted = wanted_tags(call)?;
     let (vpc, subnets) = places(call)?;
-    let group = SubnetGroup { name, description: call.text("CacheSubnetGroupDescription").to_owned(), vpc, subnets };
+    let group = SubnetGroup {
+        name,
+        description: call.text("CacheSubnetGroupDescription").to_owned(),
+        vpc,
+        subnets,
+    };
     save(call, &group)?;
     tags::put(call, &group.arn(call), &wanted)?;
     answer(json!({ "CacheSubnetGroup": group.view(call) }))
@@ -40,7 +56,14 @@ pub fn describe(call: &Call<'_>) -> Answer {
         "" => call.store.all(KIND)?,
         name => vec![existing(call, name)?],
     };
-    paged(call, "CacheSubnetGroups", groups.iter().map(|group: &SubnetGroup| (group.name.clone(), group.view(call))).collect())
+    paged(
+        call,
+        "CacheSubnetGroups",
+        groups
+            .iter()
+            .map(|group: &SubnetGroup| (group.name.clone(), group.view(call)))
+            .collect(),
+    )
 }
 
 pub fn modify(call: &Call<'_>) -> Answer {
@@ -51,10 +74,15 @@ pub fn modify(call: &Call<'_>) -> Answer {
     if !call.list("SubnetIds").is_empty() {
         let (vpc, subnets) = places(call)?;
         if vpc != group.vpc {
-            return Err(Fault::new("InvalidSubnet", "The subnets are not in the VPC of the subnet group."));
+            return Err(Fault::new(
+                "InvalidSubnet",
+                "The subnets are not in the VPC of the subnet group.",
+            ));
         }
         for (gone, _) in group.subnets.iter().filter(|old| !subnets.contains(old)) {
-            let used = interfaces::in_subnet(call, gone)?.iter().any(|interface| interface.owner.contains(":elasticache:"));
+            let used = interfaces::in_subnet(call, gone)?
+                .iter()
+                .any(|interface| interface.owner.contains(":elasticache:"));
             if used {
                 return Err(Fault::new("SubnetInUse", format!("The subnet ID {gone} is in use.")));
             }
@@ -67,10 +95,16 @@ pub fn modify(call: &Call<'_>) -> Answer {
 
 pub fn delete(call: &Call<'_>) -> Answer {
     let group = existing(call, call.text("CacheSubnetGroupName"))?;
-    if let Some(user) = replication_group::all(call)?.into_iter().find(|user| user.subnet_group == group.name) {
+    if let Some(user) = replication_group::all(call)?
+        .into_iter()
+        .find(|user| user.subnet_group == group.name)
+    {
         return Err(Fault::new(
             "CacheSubnetGroupInUse",
-            format!("Cache subnet group {} is currently in use by a cache cluster. (It is {}.)", group.name, user.id),
+            format!(
+                "Cache subnet group {} is currently in use by a cache cluster. (It is {}.)",
+                group.name, user.id
+            ),
         ));
     }
     call.store.delete(KIND, &group.name)?;
@@ -129,7 +163,12 @@ fn find(call: &Call<'_>, name: &str) -> Result<Option<SubnetGroup>, Fault> {
 }
 
 pub fn existing(call: &Call<'_>, name: &str) -> Result<SubnetGroup, Fault> {
-    let missing = || Fault::new("CacheSubnetGroupNotFoundFault", format!("Cache Subnet Group {name} does not exist."));
+    let missing = || {
+        Fault::new(
+            "CacheSubnetGroupNotFoundFault",
+            format!("Cache Subnet Group {name} does not exist."),
+        )
+    };
     find(call, name)?.ok_or_else(missing)
 }
 

@@ -98,8 +98,17 @@ impl Group {
     }
 
     pub fn cluster_view(&self, call: &Call<'_>, node: &Node, detail: bool) -> Value {
-        let groups: Vec<_> = self.groups.iter().map(|id| json!({ "SecurityGroupId": id, "Status": "active" })).collect();
-        let pending = |what: &str| self.pending.iter().find(|(name, _)| name == what).map(|(_, value)| value);
+        let groups: Vec<_> = self
+            .groups
+            .iter()
+            .map(|id| json!({ "SecurityGroupId": id, "Status": "active" }))
+            .collect();
+        let pending = |what: &str| {
+            self.pending
+                .iter()
+                .find(|(name, _)| name == what)
+                .map(|(_, value)| value)
+        };
         let nodes = (detail && self.state != State::Creating).then(|| {
             json!([{
                 "CacheNodeId": "0001",

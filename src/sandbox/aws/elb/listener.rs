@@ -27,7 +27,18 @@ pub struct Listener {
 }
 
 pub fn create(call: &Call<'_>) -> Answer {
-    only(call, &["LoadBalancerArn", "Protocol", "Port", "SslPolicy", "Certificates", "DefaultActions", "Tags"])?;
+    only(
+        call,
+        &[
+            "LoadBalancerArn",
+            "Protocol",
+            "Port",
+            "SslPolicy",
+            "Certificates",
+            "DefaultActions",
+            "Tags",
+        ],
+    )?;
     let balancer = load_balancer::existing(call)?;
     let protocol = protocol(call.text("Protocol"))?;
     let port = port(call)?;
@@ -38,9 +49,19 @@ pub fn create(call: &Call<'_>) -> Answer {
     let actions = check_actions(call, call.list("DefaultActions"), &balancer.arn)?;
     let certificates = certificates_of(call, &protocol)?;
     let wanted = wanted_tags(call)?;
-    let rest = balancer.arn.split_once(":loadbalancer/").map(|(_, rest)| rest).unwrap_or_default();
+    let rest = balancer
+        .arn
+        .split_once(":loadbalancer/")
+        .map(|(_, rest)| rest)
+        .unwrap_or_default();
     let id = hex(16);
-    let default = Rule::default_of(call.arn("elasticloadbalancing", &format!("listener-rule/{rest}/{id}/{}", hex(16))), actions);
+    let default = Rule::default_of(
+        call.arn(
+            "elasticloadbalancing",
+            &format!("listener-rule/{rest}/{id}/{}", hex(16)),
+        ),
+        actions,
+    );
     let listener = Listener {
         arn: call.arn("elasticloadbalancing", &format!("listener/{rest}/{id}")),
         load_balancer: balancer.arn,
@@ -60,23 +81,46 @@ pub fn describe(call: &Call<'_>) -> Answer {
     let (balancer, arns) = (call.text("LoadBalancerArn"), call.texts("ListenerArns"));
     let listeners = if balancer.is_empty() {
         if arns.is_empty() {
-            return Err(validation("You must specify either listener ARNs or a load balancer ARN"));
+            return Err(validation(
+                "You must specify either listener ARNs or a load balancer ARN",
+            ));
         }
-        arns.iter().map(|arn| existing(call, arn)).collect::<Result<Vec<_>, _>>()?
+        arns.iter()
+            .map(|arn| existing(call, arn))
+            .collect::<Result<Vec<_>, _>>()?
     } else {
         load_balancer::existing(call)?;
         of(call, balancer)?
     };
-    paged(call, "Listeners", listeners, |listener| listener.arn.clone(), Listener::view)
+    paged(
+        call,
+        "Listeners",
+        listeners,
+        |listener| listener.arn.clone(),
+        Listener::view,
+    )
 }
 
 pub fn modify(call: &Call<'_>) -> Answer {
-    only(call, &["ListenerArn", "Port", "Protocol", "SslPolicy", "Certificates", "DefaultActions"])?;
+    only(
+        call,
+        &[
+            "ListenerArn",
+            "Port",
+            "Protocol",
+            "SslPolicy",
+            "Certificates",
+            "DefaultActions",
+        ],
+    )?;
     let mut listener = existing(call, call.text("ListenerArn"))?;
     if call.input.contains_key("Port") {
         listener.port = port(call)?;
         let siblings = of(call, &listener.load_balancer)?;
-        if siblings.iter().any(|other| other.arn != listener.arn && other.port == listener.port) {
+        if siblings
+            .iter()
+            .any(|other| other.arn != listener.arn && other.port == listener.port)
+        {
             return Err(duplicate());
         }
     }
@@ -129,7 +173,10 @@ impl Listener {
     }
 
     pub fn forwards_to(&self, target_group: &str) -> bool {
-        self.all_rules().flat_map(|rule| &rule.actions).flat_map(targets).any(|target| target == target_group)
+        self.all_rules()
+            .flat_map(|rule| &rule.actions)
+            .flat_map(targets)
+            .any(|target| target == target_group)
     }
 
     fn view(&self) -> Value {
@@ -149,7 +196,9 @@ impl Listener {
 pub fn targets(action: &Value) -> Vec<String> {
     let one = action["TargetGroupArn"].as_str().map(str::to_owned);
     let many = action["ForwardConfig"]["TargetGroups"].as_array().into_iter().flatten();
-    one.into_iter().chain(many.filter_map(|group| group["TargetGroupArn"].as_str().map(str::to_owned))).collect()
+    one.into_iter()
+        .chain(many.filter_map(|group| group["TargetGroupArn"].as_str().map(str::to_owned)))
+        .collect()
 }
 
 /// Checks actions, and answers them as the service keeps them: redirects with all their parts, forwards with their
@@ -194,7 +243,9 @@ pub fn check_actions(call: &Call<'_>, actions: &[Value], load_balancer: &str) ->
                 let config = &action["RedirectConfig"];
                 let code = config["StatusCode"].as_str().unwrap_or_default();
                 if !matches!(code, "HTTP_301" | "HTTP_302") {
-                    return Err(invalid("A redirect action must have the status code HTTP_301 or HTTP_302"));
+                    return Err(invalid(
+                        "A redirect action must have the status code HTTP_301 or HTTP_302",
+                    ));
                 }
                 let part = |name: &str, default: &str| config[name].as_str().unwrap_or(default).to_owned();
                 let parts = json!({
@@ -210,18 +261,25 @@ pub fn check_actions(call: &Call<'_>, actions: &[Value], load_balancer: &str) ->
                     && parts["Host"] == "#{host}"
                     && parts["Path"] == "/#{path}";
                 if same {
-                    return Err(invalid("The redirect configuration is not valid because it creates a loop."));
+                    return Err(invalid(
+                        "The redirect configuration is not valid because it creates a loop.",
+                    ));
                 }
                 action["RedirectConfig"] = parts;
             }
             "fixed-response" => {
                 let code = action["FixedResponseConfig"]["StatusCode"].as_str().unwrap_or_default();
                 if !code.parse::<u16>().is_ok_and(|code| (200..600).contains(&code)) {
-                    return Err(invalid("A fixed-response action must have a status code of 2XX, 4XX or 5XX"));
+                    return Err(invalid(
+                        "A fixed-response action must have a status code of 2XX, 4XX or 5XX",
+                    ));
                 }
             }
             other => {
-                return Err(Fault::new("UnsupportedOperation", format!("not in the sandbox: listener actions of type {other}")));
+                return Err(Fault::new(
+                    "UnsupportedOperation",
+                    format!("not in the sandbox: listener actions of type {other}"),
+                ));
             }
         }
         if actions.len() > 1 && action["Order"].is_null() {
@@ -231,7 +289,10 @@ pub fn check_actions(call: &Call<'_>, actions: &[Value], load_balancer: &str) ->
     }
     // Only an authentication may come before the one action that answers, and the sandbox has none.
     if kept.len() > 1 {
-        return Err(Fault::new("TooManyActions", "You can have only one action of type forward, redirect or fixed-response."));
+        return Err(Fault::new(
+            "TooManyActions",
+            "You can have only one action of type forward, redirect or fixed-response.",
+        ));
     }
     Ok(kept)
 }
@@ -251,17 +312,24 @@ fn certificates_of(call: &Call<'_>, protocol: &str) -> Result<Vec<Value>, Fault>
                     format!("Certificate '{}' not found", arn.unwrap_or_default()),
                 )),
             },
-            _ => Err(Fault::new("TooManyCertificates", "You can specify only one default certificate.")),
+            _ => Err(Fault::new(
+                "TooManyCertificates",
+                "You can specify only one default certificate.",
+            )),
         },
-        _ if !given.is_empty() || !call.text("SslPolicy").is_empty() => {
-            Err(validation("A certificate or SSL policy cannot be specified for HTTP listeners"))
-        }
+        _ if !given.is_empty() || !call.text("SslPolicy").is_empty() => Err(validation(
+            "A certificate or SSL policy cannot be specified for HTTP listeners",
+        )),
         _ => Ok(Vec::new()),
     }
 }
 
 fn policy_or_default(policy: &str) -> String {
-    if policy.is_empty() { SSL_POLICY.to_owned() } else { policy.to_owned() }
+    if policy.is_empty() {
+        SSL_POLICY.to_owned()
+    } else {
+        policy.to_owned()
+    }
 }
 
 fn protocol(given: &str) -> Result<String, Fault> {
@@ -300,5 +368,8 @@ pub fn save(call: &Call<'_>, listener: &Listener) -> Result<(), Fault> {
 }
 
 fn duplicate() -> Fault {
-    Fault::new("DuplicateListener", "A listener already exists on this port for this load balancer")
+    Fault::new(
+        "DuplicateListener",
+        "A listener already exists on this port for this load balancer",
+    )
 }

@@ -44,14 +44,32 @@ pub struct LoadBalancer {
 /// Idempotent as the service documents it: "If you attempt to create multiple load balancers with the same settings,
 /// each call succeeds" and answers the first one.
 pub fn create(call: &Call<'_>) -> Answer {
-    only(call, &["Name", "Subnets", "SubnetMappings", "SecurityGroups", "Scheme", "Tags", "Type", "IpAddressType"])?;
+    only(
+        call,
+        &[
+            "Name",
+            "Subnets",
+            "SubnetMappings",
+            "SecurityGroups",
+            "Scheme",
+            "Tags",
+            "Type",
+            "IpAddressType",
+        ],
+    )?;
     let name = call.text("Name");
     check_name("load balancer", name)?;
     if !matches!(call.text("Type"), "" | "application") {
-        return Err(Fault::new("UnsupportedOperation", "not in the sandbox: load balancers other than of type application"));
+        return Err(Fault::new(
+            "UnsupportedOperation",
+            "not in the sandbox: load balancers other than of type application",
+        ));
     }
     if !matches!(call.text("IpAddressType"), "" | "ipv4") {
-        return Err(Fault::new("UnsupportedOperation", "not in the sandbox: load balancers with IPv6"));
+        return Err(Fault::new(
+            "UnsupportedOperation",
+            "not in the sandbox: load balancers with IPv6",
+        ));
     }
     let (vpc, subnets) = places(call)?;
     let groups = groups(call, &vpc)?;
@@ -97,29 +115,51 @@ pub fn create(call: &Call<'_>) -> Answer {
 pub fn describe(call: &Call<'_>) -> Answer {
     let (arns, names) = (call.texts("LoadBalancerArns"), call.texts("Names"));
     if !arns.is_empty() && !names.is_empty() {
-        return Err(validation("Load balancer names and load balancer ARNs cannot be specified at the same time"));
+        return Err(validation(
+            "Load balancer names and load balancer ARNs cannot be specified at the same time",
+        ));
     }
     let mut balancers = all(call)?;
-    if let Some(missing) = arns.iter().find(|arn| !balancers.iter().any(|balancer| balancer.arn == **arn)) {
+    if let Some(missing) = arns
+        .iter()
+        .find(|arn| !balancers.iter().any(|balancer| balancer.arn == **arn))
+    {
         return Err(not_found(missing));
     }
-    if let Some(missing) = names.iter().find(|name| !balancers.iter().any(|balancer| balancer.name == **name)) {
-        return Err(Fault::new("LoadBalancerNotFound", format!("Load balancers '[{missing}]' not found")));
+    if let Some(missing) = names
+        .iter()
+        .find(|name| !balancers.iter().any(|balancer| balancer.name == **name))
+    {
+        return Err(Fault::new(
+            "LoadBalancerNotFound",
+            format!("Load balancers '[{missing}]' not found"),
+        ));
     }
     balancers.retain(|balancer| {
         (arns.is_empty() || arns.contains(&balancer.arn)) && (names.is_empty() || names.contains(&balancer.name))
     });
-    paged(call, "LoadBalancers", balancers, |balancer| balancer.arn.clone(), |balancer| balancer.view(call))
+    paged(
+        call,
+        "LoadBalancers",
+        balancers,
+        |balancer| balancer.arn.clone(),
+        |balancer| balancer.view(call),
+    )
 }
 
 /// "If the load balancer does not exist or has already been deleted, the call succeeds." Its listeners go with it, and
 /// its network interfaces linger.
 pub fn delete(call: &Call<'_>) -> Answer {
-    let Some(balancer) = find(call, call.text("LoadBalancerArn"))? else { return answer(json!({})) };
+    let Some(balancer) = find(call, call.text("LoadBalancerArn"))? else {
+        return answer(json!({}));
+    };
     if balancer.attributes.get("deletion_protection.enabled") == Some(&json!("true")) {
         return Err(Fault::new(
             "OperationNotPermitted",
-            format!("Load balancer '{}' cannot be deleted because deletion protection is enabled", balancer.arn),
+            format!(
+                "Load balancer '{}' cannot be deleted because deletion protection is enabled",
+                balancer.arn
+            ),
         ));
     }
     for listener in listener::of(call, &balancer.arn)? {
@@ -148,7 +188,10 @@ pub fn set_subnets(call: &Call<'_>) -> Answer {
     let mut balancer = existing(call)?;
     let (vpc, subnets) = places(call)?;
     if vpc != balancer.vpc {
-        return Err(Fault::new("InvalidConfigurationRequest", "The subnets must belong to the load balancer's VPC."));
+        return Err(Fault::new(
+            "InvalidConfigurationRequest",
+            "The subnets must belong to the load balancer's VPC.",
+        ));
     }
     balancer.subnets = subnets;
     balancer.attach(call, Some(&balancer.subnets))?;
@@ -171,7 +214,10 @@ pub fn modify_attributes(call: &Call<'_>) -> Answer {
 pub fn of_target_group(call: &Call<'_>, target_group: &str) -> Result<Vec<String>, Fault> {
     let mut arns = Vec::new();
     for balancer in all(call)? {
-        if listener::of(call, &balancer.arn)?.iter().any(|listener| listener.forwards_to(target_group)) {
+        if listener::of(call, &balancer.arn)?
+            .iter()
+            .any(|listener| listener.forwards_to(target_group))
+        {
             arns.push(balancer.arn);
         }
     }
@@ -180,7 +226,10 @@ pub fn of_target_group(call: &Call<'_>, target_group: &str) -> Result<Vec<String
 
 impl LoadBalancer {
     fn view(&self, call: &Call<'_>) -> Value {
-        let zone = HOSTED_ZONES.iter().find(|(region, _)| *region == call.region).map(|(_, zone)| zone);
+        let zone = HOSTED_ZONES
+            .iter()
+            .find(|(region, _)| *region == call.region)
+            .map(|(_, zone)| zone);
         json!({
             "LoadBalancerArn": self.arn,
             "DNSName": self.dns,
@@ -198,9 +247,7 @@ impl LoadBalancer {
     }
 
     fn zones(&self) -> Value {
-        let zone = |(subnet, zone): &(String, String)| {
-            json!({ "ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": [] })
-        };
+        let zone = |(subnet, zone): &(String, String)| json!({ "ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": [] });
         self.subnets.iter().map(zone).collect()
     }
 
@@ -222,7 +269,12 @@ impl LoadBalancer {
             if there.iter().any(|interface| interface.subnet == *subnet) {
                 continue;
             }
-            let spec = InterfaceSpec { subnet, groups: &self.groups, description: &description, owner: &self.arn };
+            let spec = InterfaceSpec {
+                subnet,
+                groups: &self.groups,
+                description: &description,
+                owner: &self.arn,
+            };
             match self.scheme.as_str() {
                 "internal" => interfaces::attach(call, spec)?,
                 _ => interfaces::attach_public(call, spec)?,
@@ -237,7 +289,9 @@ fn places(call: &Call<'_>) -> Result<(String, Vec<(String, String)>), Fault> {
     let mut ids = call.texts("Subnets");
     for mapping in call.list("SubnetMappings") {
         if !mapping["AllocationId"].is_null() {
-            return Err(validation("You can't specify Elastic IP addresses for an application load balancer"));
+            return Err(validation(
+                "You can't specify Elastic IP addresses for an application load balancer",
+            ));
         }
         ids.extend(mapping["SubnetId"].as_str().map(str::to_owned));
     }
@@ -259,7 +313,9 @@ fn places(call: &Call<'_>) -> Result<(String, Vec<(String, String)>), Fault> {
         places.push((id, subnet.availability_zone));
     }
     if places.len() < 2 {
-        return Err(validation("At least two subnets in two different Availability Zones must be specified"));
+        return Err(validation(
+            "At least two subnets in two different Availability Zones must be specified",
+        ));
     }
     Ok((vpc, places))
 }
@@ -267,10 +323,15 @@ fn places(call: &Call<'_>) -> Result<(String, Vec<(String, String)>), Fault> {
 fn groups(call: &Call<'_>, vpc: &str) -> Result<Vec<String>, Fault> {
     let groups = call.texts("SecurityGroups");
     if groups.is_empty() {
-        return Ok(security_group::default_of(call, vpc)?.into_iter().map(|group| group.group_id).collect());
+        return Ok(security_group::default_of(call, vpc)?
+            .into_iter()
+            .map(|group| group.group_id)
+            .collect());
     }
     for id in &groups {
-        let known = security_group::get(call, id).ok().is_some_and(|group| group.vpc_id == vpc);
+        let known = security_group::get(call, id)
+            .ok()
+            .is_some_and(|group| group.vpc_id == vpc);
         if !known {
             return Err(Fault::new(
                 "InvalidConfigurationRequest",
@@ -304,7 +365,10 @@ fn default_attributes() -> Map<String, Value> {
         ("connection_logs.s3.bucket", ""),
         ("connection_logs.s3.prefix", ""),
     ];
-    defaults.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect()
+    defaults
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), json!(value)))
+        .collect()
 }
 
 fn sorted(items: &[String]) -> Vec<String> {

@@ -52,17 +52,29 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
 }
 
 /// A page as this service gives it: `NextMarker`, 400 items unless `PageSize` says less.
-fn paged<T>(call: &Call<'_>, member: &str, items: Vec<T>, key: impl Fn(&T) -> String, view: impl Fn(&T) -> Value) -> Answer {
-    let Page { items, next } = page(items, key, call.text("Marker"), limit(call, "PageSize", 400).min(400), || {
-        validation("The marker is not valid.")
-    })?;
+fn paged<T>(
+    call: &Call<'_>,
+    member: &str,
+    items: Vec<T>,
+    key: impl Fn(&T) -> String,
+    view: impl Fn(&T) -> Value,
+) -> Answer {
+    let Page { items, next } = page(
+        items,
+        key,
+        call.text("Marker"),
+        limit(call, "PageSize", 400).min(400),
+        || validation("The marker is not valid."),
+    )?;
     answer(json!({ member: items.iter().map(view).collect::<Vec<_>>(), "NextMarker": next }))
 }
 
 /// The rules for the names of load balancers and target groups.
 fn check_name(noun: &str, name: &str) -> Result<(), Fault> {
     if name.len() > 32 {
-        return Err(validation(&format!("The {noun} name '{name}' cannot be longer than '32' characters")));
+        return Err(validation(&format!(
+            "The {noun} name '{name}' cannot be longer than '32' characters"
+        )));
     }
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         return Err(validation(&format!(
@@ -70,10 +82,14 @@ fn check_name(noun: &str, name: &str) -> Result<(), Fault> {
         )));
     }
     if name.starts_with('-') || name.ends_with('-') {
-        return Err(validation(&format!("The {noun} name '{name}' cannot begin or end with a hyphen(-)")));
+        return Err(validation(&format!(
+            "The {noun} name '{name}' cannot begin or end with a hyphen(-)"
+        )));
     }
     if name.starts_with("internal-") {
-        return Err(validation(&format!("The {noun} name '{name}' cannot begin with 'internal-'")));
+        return Err(validation(&format!(
+            "The {noun} name '{name}' cannot begin with 'internal-'"
+        )));
     }
     Ok(())
 }
@@ -86,7 +102,10 @@ fn wanted_tags(call: &Call<'_>) -> Result<tags::Tags, Fault> {
         return Err(Fault::new("DuplicateTagKeys", "Tag keys must be unique."));
     }
     if wanted.len() > tags::MOST {
-        return Err(Fault::new("TooManyTags", "You've reached the limit on the number of tags per resource."));
+        return Err(Fault::new(
+            "TooManyTags",
+            "You've reached the limit on the number of tags per resource.",
+        ));
     }
     tags::check(&wanted).map_err(|message| validation(&message))?;
     Ok(wanted)
@@ -94,7 +113,10 @@ fn wanted_tags(call: &Call<'_>) -> Result<tags::Tags, Fault> {
 
 /// Attributes as the service lists them.
 fn attribute_list(attributes: &Map<String, Value>) -> Value {
-    attributes.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
+    attributes
+        .iter()
+        .map(|(key, value)| json!({ "Key": key, "Value": value }))
+        .collect()
 }
 
 /// Takes over the attributes of a call, refusing those that the resource does not have.
@@ -110,7 +132,9 @@ fn change_attributes(call: &Call<'_>, attributes: &mut Map<String, Value>) -> Re
         let boolean = matches!(before, "true" | "false");
         let number = before.parse::<u64>().is_ok();
         if (boolean && !matches!(value, "true" | "false")) || (number && value.parse::<u64>().is_err()) {
-            return Err(validation(&format!("'{value}' is not a valid value of attribute '{key}'")));
+            return Err(validation(&format!(
+                "'{value}' is not a valid value of attribute '{key}'"
+            )));
         }
         *current = json!(value);
     }

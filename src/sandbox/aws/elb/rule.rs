@@ -39,7 +39,12 @@ pub fn create(call: &Call<'_>) -> Answer {
     let actions = listener::check_actions(call, call.list("Actions"), &listener.load_balancer)?;
     let wanted = wanted_tags(call)?;
     let (prefix, rest) = listener.arn.split_once(":listener/").unwrap_or_default();
-    let rule = Rule { arn: format!("{prefix}:listener-rule/{rest}/{}", hex(16)), priority: Some(priority), conditions, actions };
+    let rule = Rule {
+        arn: format!("{prefix}:listener-rule/{rest}/{}", hex(16)),
+        priority: Some(priority),
+        conditions,
+        actions,
+    };
     tags::put(call, &rule.arn, &wanted)?;
     let view = rule.view();
     listener.rules.push(rule);
@@ -51,7 +56,9 @@ pub fn create(call: &Call<'_>) -> Answer {
 pub fn describe(call: &Call<'_>) -> Answer {
     let (listener, arns) = (call.text("ListenerArn"), call.texts("RuleArns"));
     if listener.is_empty() == arns.is_empty() {
-        return Err(validation("You must specify either listener rule ARNs or a listener ARN"));
+        return Err(validation(
+            "You must specify either listener rule ARNs or a listener ARN",
+        ));
     }
     let rules: Vec<Rule> = if listener.is_empty() {
         let mut rules = Vec::new();
@@ -63,7 +70,13 @@ pub fn describe(call: &Call<'_>) -> Answer {
     } else {
         listener::existing(call, listener)?.all_rules().cloned().collect()
     };
-    paged(call, "Rules", rules, |rule| format!("{:010}", rule.priority.unwrap_or(i64::from(i32::MAX))), Rule::view)
+    paged(
+        call,
+        "Rules",
+        rules,
+        |rule| format!("{:010}", rule.priority.unwrap_or(i64::from(i32::MAX))),
+        Rule::view,
+    )
 }
 
 pub fn modify(call: &Call<'_>) -> Answer {
@@ -79,7 +92,10 @@ pub fn modify(call: &Call<'_>) -> Answer {
         given => Some(conditions(given)?),
     };
     let Some(rule) = listener.rules.iter_mut().find(|rule| rule.arn == arn) else {
-        return Err(Fault::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be modified")));
+        return Err(Fault::new(
+            "OperationNotPermitted",
+            format!("Default rule '{arn}' cannot be modified"),
+        ));
     };
     if let Some(actions) = actions {
         rule.actions = actions;
@@ -96,7 +112,10 @@ pub fn delete(call: &Call<'_>) -> Answer {
     let arn = call.text("RuleArn");
     let mut listener = holder(call, arn)?;
     if listener.default.arn == arn {
-        return Err(Fault::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be deleted")));
+        return Err(Fault::new(
+            "OperationNotPermitted",
+            format!("Default rule '{arn}' cannot be deleted"),
+        ));
     }
     listener.rules.retain(|rule| rule.arn != arn);
     tags::clear(call, arn)?;
@@ -111,23 +130,35 @@ pub fn set_priorities(call: &Call<'_>) -> Answer {
     for pair in call.list("RulePriorities") {
         let arn = pair["RuleArn"].as_str().unwrap_or_default();
         let wanted = priority(pair["Priority"].as_i64())?;
-        let place = match listeners.iter().position(|listener| listener.rules.iter().any(|rule| rule.arn == arn)) {
+        let place = match listeners
+            .iter()
+            .position(|listener| listener.rules.iter().any(|rule| rule.arn == arn))
+        {
             Some(place) => place,
             None => {
                 listeners.push(holder(call, arn)?);
                 listeners.len() - 1
             }
         };
-        let rule = listeners.get_mut(place).and_then(|listener| listener.rules.iter_mut().find(|rule| rule.arn == arn));
+        let rule = listeners
+            .get_mut(place)
+            .and_then(|listener| listener.rules.iter_mut().find(|rule| rule.arn == arn));
         let Some(rule) = rule else {
-            return Err(Fault::new("OperationNotPermitted", "The priority of a default rule cannot be changed"));
+            return Err(Fault::new(
+                "OperationNotPermitted",
+                "The priority of a default rule cannot be changed",
+            ));
         };
         rule.priority = Some(wanted);
         views.push(rule.view());
     }
     for listener in &mut listeners {
         listener.rules.sort_by_key(|rule| rule.priority);
-        if let Some(pair) = listener.rules.windows(2).find(|pair| pair[0].priority == pair[1].priority) {
+        if let Some(pair) = listener
+            .rules
+            .windows(2)
+            .find(|pair| pair[0].priority == pair[1].priority)
+        {
             return Err(in_use(pair[0].priority.unwrap_or_default()));
         }
         listener::save(call, listener)?;
@@ -137,7 +168,12 @@ pub fn set_priorities(call: &Call<'_>) -> Answer {
 
 impl Rule {
     pub fn default_of(arn: String, actions: Vec<Value>) -> Self {
-        Self { arn, priority: None, conditions: Vec::new(), actions }
+        Self {
+            arn,
+            priority: None,
+            conditions: Vec::new(),
+            actions,
+        }
     }
 
     fn view(&self) -> Value {
@@ -161,9 +197,15 @@ fn conditions(given: &[Value]) -> Result<Vec<Value>, Fault> {
     for condition in given {
         let mut condition = condition.clone();
         let configured = FIELDS.iter().find(|(_, config)| !condition[*config].is_null());
-        let field = condition["Field"].as_str().or(configured.map(|(field, _)| *field)).unwrap_or_default().to_owned();
+        let field = condition["Field"]
+            .as_str()
+            .or(configured.map(|(field, _)| *field))
+            .unwrap_or_default()
+            .to_owned();
         let Some((_, config)) = FIELDS.iter().find(|(known, _)| *known == field) else {
-            return Err(validation(&format!("Condition field '{field}' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'")));
+            return Err(validation(&format!(
+                "Condition field '{field}' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'"
+            )));
         };
         condition["Field"] = json!(field);
         if condition[*config].is_null() {
@@ -180,12 +222,16 @@ fn conditions(given: &[Value]) -> Result<Vec<Value>, Fault> {
 }
 
 fn priority(given: Option<i64>) -> Result<i64, Fault> {
-    given.filter(|priority| (1..=50_000).contains(priority)).ok_or_else(|| validation("A rule's priority must be between 1 and 50000"))
+    given
+        .filter(|priority| (1..=50_000).contains(priority))
+        .ok_or_else(|| validation("A rule's priority must be between 1 and 50000"))
 }
 
 /// The listener that has the rule.
 pub fn holder(call: &Call<'_>, arn: &str) -> Result<Listener, Fault> {
-    let found = listener::all(call)?.into_iter().find(|listener| listener.all_rules().any(|rule| rule.arn == arn));
+    let found = listener::all(call)?
+        .into_iter()
+        .find(|listener| listener.all_rules().any(|rule| rule.arn == arn));
     found.ok_or_else(|| Fault::new("RuleNotFound", format!("One or more rules not found: {arn}")))
 }
 

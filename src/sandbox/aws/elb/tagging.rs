@@ -25,7 +25,10 @@ pub fn add(call: &Call<'_>) -> Answer {
         let mut all = tags::of(call, &arn)?;
         all.extend(added.clone());
         if all.len() > tags::MOST {
-            return Err(Fault::new("TooManyTags", "You've reached the limit on the number of tags per resource."));
+            return Err(Fault::new(
+                "TooManyTags",
+                "You've reached the limit on the number of tags per resource.",
+            ));
         }
         tags::put(call, &arn, &added)?;
     }
@@ -44,7 +47,10 @@ pub fn remove(call: &Call<'_>) -> Answer {
 fn resources(call: &Call<'_>) -> Result<Vec<String>, Fault> {
     let arns = call.texts("ResourceArns");
     if arns.len() > MOST {
-        return Err(validation(&format!("The maximum number of resources in a call is {MOST}, but {} are specified", arns.len())));
+        return Err(validation(&format!(
+            "The maximum number of resources in a call is {MOST}, but {} are specified",
+            arns.len()
+        )));
     }
     for arn in &arns {
         let part = arn.split(':').nth(5).unwrap_or_default();

@@ -57,8 +57,16 @@ struct Target {
 /// Idempotent as documented: "If you attempt to create multiple target groups with the same settings, each call
 /// succeeds."
 pub fn create(call: &Call<'_>) -> Answer {
-    let mut known =
-        vec!["Name", "Protocol", "ProtocolVersion", "Port", "VpcId", "TargetType", "Tags", "IpAddressType"];
+    let mut known = vec![
+        "Name",
+        "Protocol",
+        "ProtocolVersion",
+        "Port",
+        "VpcId",
+        "TargetType",
+        "Tags",
+        "IpAddressType",
+    ];
     known.extend(HEALTH);
     only(call, &known)?;
     let name = call.text("Name");
@@ -66,13 +74,21 @@ pub fn create(call: &Call<'_>) -> Answer {
     let target_type = match call.text("TargetType") {
         "" => "instance",
         kind @ ("instance" | "ip") => kind,
-        other => return Err(Fault::new("UnsupportedOperation", format!("not in the sandbox: target groups of type {other}"))),
+        other => {
+            return Err(Fault::new(
+                "UnsupportedOperation",
+                format!("not in the sandbox: target groups of type {other}"),
+            ));
+        }
     };
     let protocol = call.text("Protocol");
     if !matches!(protocol, "HTTP" | "HTTPS") {
         return Err(match protocol {
             "" => validation("A target group protocol must be specified"),
-            other => Fault::new("UnsupportedOperation", format!("not in the sandbox: target groups of protocol {other}")),
+            other => Fault::new(
+                "UnsupportedOperation",
+                format!("not in the sandbox: target groups of protocol {other}"),
+            ),
         });
     }
     let port = call.int("Port").filter(|port| (1..=65535).contains(port));
@@ -132,9 +148,20 @@ pub fn create(call: &Call<'_>) -> Answer {
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let (arns, names, balancer) = (call.texts("TargetGroupArns"), call.texts("Names"), call.text("LoadBalancerArn"));
-    if [!arns.is_empty(), !names.is_empty(), !balancer.is_empty()].into_iter().filter(|given| *given).count() > 1 {
-        return Err(validation("Target group names, target group ARNs, and load balancer ARN cannot be specified at the same time"));
+    let (arns, names, balancer) = (
+        call.texts("TargetGroupArns"),
+        call.texts("Names"),
+        call.text("LoadBalancerArn"),
+    );
+    if [!arns.is_empty(), !names.is_empty(), !balancer.is_empty()]
+        .into_iter()
+        .filter(|given| *given)
+        .count()
+        > 1
+    {
+        return Err(validation(
+            "Target group names, target group ARNs, and load balancer ARN cannot be specified at the same time",
+        ));
     }
     if !balancer.is_empty() {
         load_balancer::existing(call)?;
@@ -146,16 +173,26 @@ pub fn describe(call: &Call<'_>) -> Answer {
     if names.iter().any(|name| !groups.iter().any(|group| group.name == *name)) {
         return Err(Fault::new("TargetGroupNotFound", "One or more target groups not found"));
     }
-    groups.retain(|group| (arns.is_empty() || arns.contains(&group.arn)) && (names.is_empty() || names.contains(&group.name)));
+    groups.retain(|group| {
+        (arns.is_empty() || arns.contains(&group.arn)) && (names.is_empty() || names.contains(&group.name))
+    });
     let mut views = Vec::new();
     for group in groups {
         let view = group.view(call)?;
-        let behind = view["LoadBalancerArns"].as_array().is_some_and(|arns| arns.iter().any(|arn| arn == balancer));
+        let behind = view["LoadBalancerArns"]
+            .as_array()
+            .is_some_and(|arns| arns.iter().any(|arn| arn == balancer));
         if balancer.is_empty() || behind {
             views.push(view);
         }
     }
-    paged(call, "TargetGroups", views, |view| view["TargetGroupArn"].to_string(), Value::clone)
+    paged(
+        call,
+        "TargetGroups",
+        views,
+        |view| view["TargetGroupArn"].to_string(),
+        Value::clone,
+    )
 }
 
 pub fn modify(call: &Call<'_>) -> Answer {
@@ -207,9 +244,18 @@ pub fn register_targets(call: &Call<'_>) -> Answer {
         }
         if group.target_type == "instance" {
             // The sandbox has no instances, so none of them is there.
-            return Err(Fault::new("InvalidTarget", format!("The following targets are not in a running state and cannot be registered: '{id}'")));
+            return Err(Fault::new(
+                "InvalidTarget",
+                format!("The following targets are not in a running state and cannot be registered: '{id}'"),
+            ));
         }
-        group.add(call, id, target["Port"].as_i64(), target["AvailabilityZone"].as_str(), call.now);
+        group.add(
+            call,
+            id,
+            target["Port"].as_i64(),
+            target["AvailabilityZone"].as_str(),
+            call.now,
+        );
     }
     save(call, &group)?;
     answer(json!({}))
@@ -218,7 +264,12 @@ pub fn register_targets(call: &Call<'_>) -> Answer {
 pub fn deregister_targets(call: &Call<'_>) -> Answer {
     let mut group = existing(call)?;
     for target in call.list("Targets") {
-        group.drain(call, target["Id"].as_str().unwrap_or_default(), target["Port"].as_i64(), call.now);
+        group.drain(
+            call,
+            target["Id"].as_str().unwrap_or_default(),
+            target["Port"].as_i64(),
+            call.now,
+        );
     }
     save(call, &group)?;
     answer(json!({}))
@@ -231,7 +282,11 @@ pub fn health(call: &Call<'_>) -> Answer {
     let used = !load_balancer::of_target_group(call, &group.arn)?.is_empty();
     let wanted = call.list("Targets");
     let mut descriptions = Vec::new();
-    for target in group.targets.iter().filter(|target| target.gone.is_none_or(|gone| gone > call.now)) {
+    for target in group
+        .targets
+        .iter()
+        .filter(|target| target.gone.is_none_or(|gone| gone > call.now))
+    {
         if wanted.is_empty() || wanted.iter().any(|other| target.is(&other["Id"], &other["Port"])) {
             descriptions.push(json!({
                 "Target": { "Id": target.id, "Port": target.port, "AvailabilityZone": target.zone },
@@ -266,7 +321,10 @@ impl TargetGroup {
         view.insert("TargetType".to_owned(), json!(self.target_type));
         view.insert("Port".to_owned(), json!(self.port));
         view.insert("VpcId".to_owned(), json!(self.vpc));
-        view.insert("LoadBalancerArns".to_owned(), json!(load_balancer::of_target_group(call, &self.arn)?));
+        view.insert(
+            "LoadBalancerArns".to_owned(),
+            json!(load_balancer::of_target_group(call, &self.arn)?),
+        );
         Ok(Value::Object(view))
     }
 
@@ -276,10 +334,16 @@ impl TargetGroup {
 
     fn add(&mut self, call: &Call<'_>, id: &str, port: Option<i64>, zone: Option<&str>, from: i64) {
         let port = port.or(self.port).unwrap_or_default();
-        let real = Duration::from_secs(self.number("HealthCheckIntervalSeconds") * self.number("HealthyThresholdCount"));
+        let real =
+            Duration::from_secs(self.number("HealthCheckIntervalSeconds") * self.number("HealthyThresholdCount"));
         let healthy = from + call.after(real) - call.now;
-        self.targets.retain(|target| target.gone.is_none_or(|gone| gone > call.now));
-        match self.targets.iter_mut().find(|target| target.id == id && target.port == port) {
+        self.targets
+            .retain(|target| target.gone.is_none_or(|gone| gone > call.now));
+        match self
+            .targets
+            .iter_mut()
+            .find(|target| target.id == id && target.port == port)
+        {
             Some(target) if target.gone.is_none() => (),
             Some(target) => (target.healthy, target.gone) = (healthy, None),
             None => self.targets.push(Target {
@@ -293,7 +357,11 @@ impl TargetGroup {
     }
 
     fn drain(&mut self, call: &Call<'_>, id: &str, port: Option<i64>, from: i64) {
-        let delay = self.attributes.get(DELAY).and_then(Value::as_str).and_then(|text| text.parse().ok());
+        let delay = self
+            .attributes
+            .get(DELAY)
+            .and_then(Value::as_str)
+            .and_then(|text| text.parse().ok());
         let delay = delay.map_or(durations::DEREGISTRATION_DELAY, Duration::from_secs);
         for target in &mut self.targets {
             if target.id == id && port.is_none_or(|port| port == target.port) && target.gone.is_none() {
@@ -309,13 +377,26 @@ impl Target {
     }
 
     fn health(&self, now: i64, used: bool) -> Value {
-        let because = |state: &str, reason: &str, text: &str| json!({ "State": state, "Reason": reason, "Description": text });
+        let because =
+            |state: &str, reason: &str, text: &str| json!({ "State": state, "Reason": reason, "Description": text });
         if self.gone.is_some() {
-            because("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
+            because(
+                "draining",
+                "Target.DeregistrationInProgress",
+                "Target deregistration is in progress",
+            )
         } else if !used {
-            because("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer")
+            because(
+                "unused",
+                "Target.NotInUse",
+                "Target group is not configured to receive traffic from the load balancer",
+            )
         } else if now < self.healthy {
-            because("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
+            because(
+                "initial",
+                "Elb.RegistrationInProgress",
+                "Target registration is in progress",
+            )
         } else {
             json!({ "State": "healthy" })
         }
@@ -325,16 +406,25 @@ impl Target {
 /// Registers a task's address from the moment `from` on, as the service's scheduler does.
 pub fn register(call: &Call<'_>, arn: &str, address: &str, port: i64, zone: &str, from: i64) -> Result<(), Fault> {
     // A target group that was deleted under a service is the service's trouble: it writes an event, and goes on.
-    let Some(mut group) = find(call, arn)? else { return Ok(()) };
+    let Some(mut group) = find(call, arn)? else {
+        return Ok(());
+    };
     group.add(call, address, Some(port), Some(zone), from);
     save(call, &group)
 }
 
 /// Deregisters a task's address from the moment `from` on, and answers when it is drained.
 pub fn deregister(call: &Call<'_>, arn: &str, address: &str, port: i64, from: i64) -> Result<i64, Fault> {
-    let Some(mut group) = find(call, arn)? else { return Ok(from) };
+    let Some(mut group) = find(call, arn)? else {
+        return Ok(from);
+    };
     group.drain(call, address, Some(port), from);
-    let drained = group.targets.iter().filter(|target| target.id == address && target.port == port).filter_map(|target| target.gone).max();
+    let drained = group
+        .targets
+        .iter()
+        .filter(|target| target.id == address && target.port == port)
+        .filter_map(|target| target.gone)
+        .max();
     save(call, &group)?;
     Ok(drained.unwrap_or(from))
 }
@@ -342,28 +432,47 @@ pub fn deregister(call: &Call<'_>, arn: &str, address: &str, port: i64, from: i6
 /// When a task's address has passed its checks. None: it is no target.
 pub fn healthy_at(call: &Call<'_>, arn: &str, address: &str, port: i64) -> Result<Option<i64>, Fault> {
     let Some(group) = find(call, arn)? else { return Ok(None) };
-    let target = group.targets.iter().find(|target| target.id == address && target.port == port && target.gone.is_none());
+    let target = group
+        .targets
+        .iter()
+        .find(|target| target.id == address && target.port == port && target.gone.is_none());
     Ok(target.map(|target| target.healthy))
 }
 
 fn check_health(members: &Map<String, Value>) -> Result<(), Fault> {
     let number = |member: &str| members.get(member).and_then(Value::as_i64).unwrap_or_default();
-    let (interval, timeout) = (number("HealthCheckIntervalSeconds"), number("HealthCheckTimeoutSeconds"));
+    let (interval, timeout) = (
+        number("HealthCheckIntervalSeconds"),
+        number("HealthCheckTimeoutSeconds"),
+    );
     if !(5..=300).contains(&interval) {
-        return Err(validation(&format!("Health check interval '{interval}' must be between 5 and 300 seconds")));
+        return Err(validation(&format!(
+            "Health check interval '{interval}' must be between 5 and 300 seconds"
+        )));
     }
     if !(2..=120).contains(&timeout) {
-        return Err(validation(&format!("Health check timeout '{timeout}' must be between 2 and 120 seconds")));
+        return Err(validation(&format!(
+            "Health check timeout '{timeout}' must be between 2 and 120 seconds"
+        )));
     }
     if timeout >= interval {
-        return Err(validation(&format!("Health check timeout '{timeout}' must be smaller than the interval '{interval}'")));
+        return Err(validation(&format!(
+            "Health check timeout '{timeout}' must be smaller than the interval '{interval}'"
+        )));
     }
     for member in ["HealthyThresholdCount", "UnhealthyThresholdCount"] {
         if !(2..=10).contains(&number(member)) {
-            return Err(validation(&format!("{member} '{}' must be between 2 and 10", number(member))));
+            return Err(validation(&format!(
+                "{member} '{}' must be between 2 and 10",
+                number(member)
+            )));
         }
     }
-    if !members.get("HealthCheckPath").and_then(Value::as_str).is_some_and(|path| path.starts_with('/')) {
+    if !members
+        .get("HealthCheckPath")
+        .and_then(Value::as_str)
+        .is_some_and(|path| path.starts_with('/'))
+    {
         return Err(validation("Health check path must begin with '/' character"));
     }
     Ok(())
@@ -381,13 +490,31 @@ fn default_attributes() -> Map<String, Value> {
         ("slow_start.duration_seconds", "0".to_owned()),
         ("load_balancing.algorithm.type", "round_robin".to_owned()),
         ("load_balancing.algorithm.anomaly_mitigation", "off".to_owned()),
-        ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration".to_owned()),
-        ("target_group_health.dns_failover.minimum_healthy_targets.count", "1".to_owned()),
-        ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off".to_owned()),
-        ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1".to_owned()),
-        ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off".to_owned()),
+        (
+            "load_balancing.cross_zone.enabled",
+            "use_load_balancer_configuration".to_owned(),
+        ),
+        (
+            "target_group_health.dns_failover.minimum_healthy_targets.count",
+            "1".to_owned(),
+        ),
+        (
+            "target_group_health.dns_failover.minimum_healthy_targets.percentage",
+            "off".to_owned(),
+        ),
+        (
+            "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+            "1".to_owned(),
+        ),
+        (
+            "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+            "off".to_owned(),
+        ),
     ];
-    defaults.into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect()
+    defaults
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), json!(value)))
+        .collect()
 }
 
 pub fn find(call: &Call<'_>, arn: &str) -> Result<Option<TargetGroup>, Fault> {
@@ -404,7 +531,8 @@ fn all(call: &Call<'_>) -> Result<Vec<TargetGroup>, Fault> {
 }
 
 fn save(call: &Call<'_>, group: &TargetGroup) -> Result<(), Fault> {
-    call.store.put(KIND, &group.arn, group.vpc.as_deref().unwrap_or_default(), group)
+    call.store
+        .put(KIND, &group.arn, group.vpc.as_deref().unwrap_or_default(), group)
 }
 
 pub fn not_found(arn: &str) -> Fault {

@@ -20,11 +20,17 @@ pub enum Use {
 pub fn check(text: &str, used: Use) -> Result<(), Fault> {
     let document: Map<String, Value> =
         serde_json::from_str(text).map_err(|_| malformed("This policy contains invalid Json"))?;
-    match document.get("Version").map(|version| version.as_str().unwrap_or_default()) {
+    match document
+        .get("Version")
+        .map(|version| version.as_str().unwrap_or_default())
+    {
         None | Some("2012-10-17" | "2008-10-17") => (),
         Some(_) => return Err(malformed("The policy must contain a valid version string")),
     }
-    if document.keys().any(|key| !["Version", "Id", "Statement"].contains(&key.as_str())) {
+    if document
+        .keys()
+        .any(|key| !["Version", "Id", "Statement"].contains(&key.as_str()))
+    {
         return Err(malformed("Syntax errors in policy."));
     }
     let statements = match document.get("Statement") {
@@ -32,15 +38,27 @@ pub fn check(text: &str, used: Use) -> Result<(), Fault> {
         Some(statement @ Value::Object(_)) => std::slice::from_ref(statement),
         _ => return Err(malformed("Syntax errors in policy.")),
     };
-    statements.iter().try_for_each(|statement| check_statement(statement, used))
+    statements
+        .iter()
+        .try_for_each(|statement| check_statement(statement, used))
 }
 
 const MEMBERS: &[&str] = &[
-    "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
 ];
 
 fn check_statement(statement: &Value, used: Use) -> Result<(), Fault> {
-    let Value::Object(members) = statement else { return Err(malformed("Syntax errors in policy.")) };
+    let Value::Object(members) = statement else {
+        return Err(malformed("Syntax errors in policy."));
+    };
     if members.keys().any(|key| !MEMBERS.contains(&key.as_str())) {
         return Err(malformed("Syntax errors in policy."));
     }
@@ -53,7 +71,9 @@ fn check_statement(statement: &Value, used: Use) -> Result<(), Fault> {
         return Err(malformed("Policy statement must contain actions."));
     }
     if actions.iter().any(|action| *action != "*" && !action.contains(':')) {
-        return Err(malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."));
+        return Err(malformed(
+            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+        ));
     }
     let principal = one_of("Principal", "NotPrincipal");
     let resources = one_of("Resource", "NotResource");
@@ -62,20 +82,27 @@ fn check_statement(statement: &Value, used: Use) -> Result<(), Fault> {
             if resources.is_some() {
                 return Err(malformed("Has prohibited field Resource"));
             }
-            let Some(principal) = principal else { return Err(malformed("Missing required field Principal")) };
+            let Some(principal) = principal else {
+                return Err(malformed("Missing required field Principal"));
+            };
             let known = ["AWS", "Service", "Federated", "CanonicalUser"];
             let right = match principal {
                 Value::String(text) => text == "*",
                 Value::Object(kinds) => {
                     !kinds.is_empty()
-                        && kinds.iter().all(|(kind, who)| known.contains(&kind.as_str()) && !texts(Some(who)).is_empty())
+                        && kinds
+                            .iter()
+                            .all(|(kind, who)| known.contains(&kind.as_str()) && !texts(Some(who)).is_empty())
                 }
                 _ => false,
             };
             if !right {
                 return Err(malformed("Invalid principal in policy"));
             }
-            if actions.iter().any(|action| *action != "*" && !action.to_ascii_lowercase().starts_with("sts:")) {
+            if actions
+                .iter()
+                .any(|action| *action != "*" && !action.to_ascii_lowercase().starts_with("sts:"))
+            {
                 return Err(malformed("AssumeRole policy may only specify STS AssumeRole actions."));
             }
         }
@@ -87,7 +114,10 @@ fn check_statement(statement: &Value, used: Use) -> Result<(), Fault> {
             if resources.is_empty() {
                 return Err(malformed("Policy statement must contain resources."));
             }
-            if let Some(wrong) = resources.iter().find(|resource| **resource != "*" && !resource.starts_with("arn:")) {
+            if let Some(wrong) = resources
+                .iter()
+                .find(|resource| **resource != "*" && !resource.starts_with("arn:"))
+            {
                 return Err(malformed(&format!("Resource {wrong} must be in ARN format or \"*\".")));
             }
         }
@@ -117,11 +147,26 @@ mod tests {
             ("{", "invalid Json"),
             ("{}", "Syntax errors"),
             (r#"{"Version":"2013-01-01","Statement":[]}"#, "version"),
-            (r#"{"Statement":[{"Effect":"Maybe","Action":"s3:*","Resource":"*"}]}"#, "Syntax errors"),
-            (r#"{"Statement":[{"Effect":"Allow","Resource":"*"}]}"#, "must contain actions"),
-            (r#"{"Statement":[{"Effect":"Allow","Action":"s3:*"}]}"#, "must contain resources"),
-            (r#"{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"bucket"}]}"#, "ARN format"),
-            (r#"{"Statement":[{"Effect":"Allow","Action":"GetObject","Resource":"*"}]}"#, "vendor"),
+            (
+                r#"{"Statement":[{"Effect":"Maybe","Action":"s3:*","Resource":"*"}]}"#,
+                "Syntax errors",
+            ),
+            (
+                r#"{"Statement":[{"Effect":"Allow","Resource":"*"}]}"#,
+                "must contain actions",
+            ),
+            (
+                r#"{"Statement":[{"Effect":"Allow","Action":"s3:*"}]}"#,
+                "must contain resources",
+            ),
+            (
+                r#"{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"bucket"}]}"#,
+                "ARN format",
+            ),
+            (
+                r#"{"Statement":[{"Effect":"Allow","Action":"GetObject","Resource":"*"}]}"#,
+                "vendor",
+            ),
         ] {
             let fault = check(text, Use::Permission).unwrap_err();
             assert_eq!(fault.code, "MalformedPolicyDocument");

@@ -74,7 +74,11 @@ pub const POLICIES: &[Managed] = &[
     Managed {
         name: "CloudWatchLogsFullAccess",
         path: "/",
-        actions: &["logs:*", "cloudwatch:GenerateQuery", "cloudwatch:GenerateQueryResultsSummary"],
+        actions: &[
+            "logs:*",
+            "cloudwatch:GenerateQuery",
+            "cloudwatch:GenerateQueryResultsSummary",
+        ],
     },
     Managed {
         name: "SecretsManagerReadWrite",
@@ -86,7 +90,11 @@ pub const POLICIES: &[Managed] = &[
         path: "/",
         actions: &["ssm:Describe*", "ssm:Get*", "ssm:List*"],
     },
-    Managed { name: "AdministratorAccess", path: "/", actions: &["*"] },
+    Managed {
+        name: "AdministratorAccess",
+        path: "/",
+        actions: &["*"],
+    },
 ];
 
 impl Managed {

@@ -65,8 +65,9 @@ fn paged<T>(
     view: impl Fn(&T) -> Result<Value, Fault>,
 ) -> Answer {
     let limit = limit(call, "MaxItems", 100).min(1000);
-    let Page { items, next } =
-        page(items, key, call.text("Marker"), limit, || Fault::new("ValidationError", "Invalid Marker."))?;
+    let Page { items, next } = page(items, key, call.text("Marker"), limit, || {
+        Fault::new("ValidationError", "Invalid Marker.")
+    })?;
     let views = items.iter().map(view).collect::<Result<Vec<_>, _>>()?;
     answer(json!({ member: views, "IsTruncated": next.is_some(), "Marker": next }))
 }
@@ -122,7 +123,10 @@ fn no_such(message: String) -> Fault {
 
 /// `AROA...`: four letters for the kind and 17 characters.
 fn unique_id(prefix: &str) -> String {
-    format!("{prefix}{}", super::answers::random(17, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"))
+    format!(
+        "{prefix}{}",
+        super::answers::random(17, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+    )
 }
 
 /// IAM answers policy documents percent-encoded, as RFC 3986 has it.

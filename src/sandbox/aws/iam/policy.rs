@@ -51,11 +51,17 @@ pub fn create(call: &Call<'_>) -> Answer {
         name: name.to_owned(),
         id: unique_id("ANPA"),
         path,
-        description: Some(call.text("Description")).filter(|text| !text.is_empty()).map(str::to_owned),
+        description: Some(call.text("Description"))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
         created: call.now,
         updated: call.now,
         default: "v1".to_owned(),
-        versions: vec![Version { id: "v1".to_owned(), document: call.text("PolicyDocument").to_owned(), created: call.now }],
+        versions: vec![Version {
+            id: "v1".to_owned(),
+            document: call.text("PolicyDocument").to_owned(),
+            created: call.now,
+        }],
         next: 2,
     };
     save(call, &policy)?;
@@ -84,13 +90,23 @@ pub fn get_version(call: &Call<'_>) -> Answer {
     }
     let policy = existing(call)?;
     let version = policy.versions.iter().find(|version| version.id == id);
-    let version = version.ok_or_else(|| no_such(format!("Policy {arn} version {id} does not exist or is not attachable.")))?;
+    let version = version.ok_or_else(|| {
+        no_such(format!(
+            "Policy {arn} version {id} does not exist or is not attachable."
+        ))
+    })?;
     answer(json!({ "PolicyVersion": policy.version_view(version) }))
 }
 
 pub fn list_versions(call: &Call<'_>) -> Answer {
     let policy = existing(call)?;
-    paged(call, "Versions", policy.versions.clone(), |version| version.id.clone(), |version| Ok(policy.version_view(version)))
+    paged(
+        call,
+        "Versions",
+        policy.versions.clone(),
+        |version| version.id.clone(),
+        |version| Ok(policy.version_view(version)),
+    )
 }
 
 pub fn create_version(call: &Call<'_>) -> Answer {
@@ -105,7 +121,11 @@ pub fn create_version(call: &Call<'_>) -> Answer {
     }
     let id = format!("v{}", policy.next);
     policy.next += 1;
-    let version = Version { id: id.clone(), document: call.text("PolicyDocument").to_owned(), created: call.now };
+    let version = Version {
+        id: id.clone(),
+        document: call.text("PolicyDocument").to_owned(),
+        created: call.now,
+    };
     if call.flag("SetAsDefault") {
         policy.default = id;
     }
@@ -124,7 +144,10 @@ pub fn delete_version(call: &Call<'_>) -> Answer {
     let before = policy.versions.len();
     policy.versions.retain(|version| version.id != id);
     if policy.versions.len() == before {
-        return Err(no_such(format!("Policy {} version {id} does not exist or is not attachable.", policy.arn)));
+        return Err(no_such(format!(
+            "Policy {} version {id} does not exist or is not attachable.",
+            policy.arn
+        )));
     }
     save(call, &policy)?;
     answer(json!({}))
@@ -136,7 +159,9 @@ pub fn delete(call: &Call<'_>) -> Answer {
         return Err(conflict("Cannot delete a policy attached to entities."));
     }
     if policy.versions.len() > 1 {
-        return Err(conflict("This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy."));
+        return Err(conflict(
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.",
+        ));
     }
     call.store.in_region("aws-global").delete(KIND, &policy.arn)?;
     tags::clear(call, &policy.arn)?;
@@ -145,7 +170,13 @@ pub fn delete(call: &Call<'_>) -> Answer {
 
 pub fn list(call: &Call<'_>) -> Answer {
     let scope = call.text("Scope");
-    let prefix = path(call, "PathPrefix").or_else(|fault| if call.text("PathPrefix").starts_with('/') { Ok(call.text("PathPrefix").to_owned()) } else { Err(fault) })?;
+    let prefix = path(call, "PathPrefix").or_else(|fault| {
+        if call.text("PathPrefix").starts_with('/') {
+            Ok(call.text("PathPrefix").to_owned())
+        } else {
+            Err(fault)
+        }
+    })?;
     let attached_only = call.flag("OnlyAttached");
     let mut views = Vec::new();
     if scope != "AWS" {
@@ -154,7 +185,10 @@ pub fn list(call: &Call<'_>) -> Answer {
         }
     }
     if scope != "Local" {
-        for managed in managed::POLICIES.iter().filter(|managed| managed.path.starts_with(&prefix)) {
+        for managed in managed::POLICIES
+            .iter()
+            .filter(|managed| managed.path.starts_with(&prefix))
+        {
             views.push(managed_view(call, managed)?);
         }
     }
@@ -165,7 +199,13 @@ pub fn list(call: &Call<'_>) -> Answer {
             members.retain(|name, _| name != "Description" && name != "Tags");
         }
     }
-    paged(call, "Policies", views, |view| view["Arn"].to_string(), |view| Ok(view.clone()))
+    paged(
+        call,
+        "Policies",
+        views,
+        |view| view["Arn"].to_string(),
+        |view| Ok(view.clone()),
+    )
 }
 
 pub fn list_entities(call: &Call<'_>) -> Answer {
@@ -174,7 +214,13 @@ pub fn list_entities(call: &Call<'_>) -> Answer {
         return Err(unknown(arn));
     }
     let roles = role::attached_to(call, arn)?;
-    paged(call, "PolicyRoles", roles, |(name, _)| name.clone(), |(name, id)| Ok(json!({ "RoleName": name, "RoleId": id })))
+    paged(
+        call,
+        "PolicyRoles",
+        roles,
+        |(name, _)| name.clone(),
+        |(name, id)| Ok(json!({ "RoleName": name, "RoleId": id })),
+    )
 }
 
 pub fn tag(call: &Call<'_>) -> Answer {

@@ -35,9 +35,18 @@ pub struct Role {
 }
 
 pub fn create(call: &Call<'_>) -> Answer {
-    only(call, &[
-        "Path", "RoleName", "AssumeRolePolicyDocument", "Description", "MaxSessionDuration", "PermissionsBoundary", "Tags",
-    ])?;
+    only(
+        call,
+        &[
+            "Path",
+            "RoleName",
+            "AssumeRolePolicyDocument",
+            "Description",
+            "MaxSessionDuration",
+            "PermissionsBoundary",
+            "Tags",
+        ],
+    )?;
     let name = call.text("RoleName");
     check_name("roleName", name, 64)?;
     let path = path(call, "Path")?;
@@ -47,7 +56,9 @@ pub fn create(call: &Call<'_>) -> Answer {
     }
     let boundary = call.text("PermissionsBoundary");
     if !boundary.is_empty() && !policy::is(call, boundary)? {
-        return Err(no_such(format!("Scope ARN: {boundary} does not exist or is not attachable.")));
+        return Err(no_such(format!(
+            "Scope ARN: {boundary} does not exist or is not attachable."
+        )));
     }
     let role = Role {
         arn: format!("arn:aws:iam::{}:role{path}{name}", call.account),
@@ -55,7 +66,9 @@ pub fn create(call: &Call<'_>) -> Answer {
         name: name.to_owned(),
         path,
         trust: call.text("AssumeRolePolicyDocument").to_owned(),
-        description: Some(call.text("Description")).filter(|text| !text.is_empty()).map(str::to_owned),
+        description: Some(call.text("Description"))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
         max_session: session(call)?.unwrap_or(3600),
         boundary: Some(boundary).filter(|text| !text.is_empty()).map(str::to_owned),
         created: call.now,
@@ -77,13 +90,21 @@ pub fn list(call: &Call<'_>) -> Answer {
     let prefix = call.text("PathPrefix").to_owned();
     let mut roles: Vec<Role> = call.store.in_region("aws-global").all(KIND)?;
     roles.retain(|role| role.path.starts_with(&prefix));
-    paged(call, "Roles", roles, |role| role.name.to_lowercase(), |role| role.view(call, false))
+    paged(
+        call,
+        "Roles",
+        roles,
+        |role| role.name.to_lowercase(),
+        |role| role.view(call, false),
+    )
 }
 
 pub fn update(call: &Call<'_>) -> Answer {
     let mut role = changeable(call)?;
     if call.input.contains_key("Description") {
-        role.description = Some(call.text("Description")).filter(|text| !text.is_empty()).map(str::to_owned);
+        role.description = Some(call.text("Description"))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned);
     }
     if let Some(session) = session(call)? {
         role.max_session = session;
@@ -120,15 +141,27 @@ pub fn create_service_linked(call: &Call<'_>) -> Answer {
     let known = [
         ("ecs.amazonaws.com", "AWSServiceRoleForECS"),
         ("elasticache.amazonaws.com", "AWSServiceRoleForElastiCache"),
-        ("elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing"),
+        (
+            "elasticloadbalancing.amazonaws.com",
+            "AWSServiceRoleForElasticLoadBalancing",
+        ),
         ("rds.amazonaws.com", "AWSServiceRoleForRDS"),
-        ("ecs.application-autoscaling.amazonaws.com", "AWSServiceRoleForApplicationAutoScaling_ECSService"),
+        (
+            "ecs.application-autoscaling.amazonaws.com",
+            "AWSServiceRoleForApplicationAutoScaling_ECSService",
+        ),
     ];
     let Some((_, name)) = known.iter().find(|(known, _)| *known == service) else {
-        return Err(Fault::new("InvalidInput", format!("the sandbox has no service-linked role of {service}")));
+        return Err(Fault::new(
+            "InvalidInput",
+            format!("the sandbox has no service-linked role of {service}"),
+        ));
     };
     if !call.text("CustomSuffix").is_empty() {
-        return Err(Fault::new("InvalidInput", format!("Custom suffix is not allowed for {service}")));
+        return Err(Fault::new(
+            "InvalidInput",
+            format!("Custom suffix is not allowed for {service}"),
+        ));
     }
     if find(call, name)?.is_some() {
         return Err(Fault::new(
@@ -147,7 +180,9 @@ pub fn create_service_linked(call: &Call<'_>) -> Answer {
             "Statement": [{ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" }],
         })
         .to_string(),
-        description: Some(call.text("Description")).filter(|text| !text.is_empty()).map(str::to_owned),
+        description: Some(call.text("Description"))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
         max_session: 3600,
         boundary: None,
         created: call.now,
@@ -172,7 +207,13 @@ pub fn untag(call: &Call<'_>) -> Answer {
 pub fn list_tags(call: &Call<'_>) -> Answer {
     let tags = tags::of(call, &existing(call)?.arn)?;
     let list: Vec<_> = tags.into_iter().collect();
-    paged(call, "Tags", list, |(key, _)| key.clone(), |(key, value)| Ok(json!({ "Key": key, "Value": value })))
+    paged(
+        call,
+        "Tags",
+        list,
+        |(key, _)| key.clone(),
+        |(key, value)| Ok(json!({ "Key": key, "Value": value })),
+    )
 }
 
 /// Idempotent: the same name again replaces the document.
@@ -180,8 +221,15 @@ pub fn put_policy(call: &Call<'_>) -> Answer {
     let mut role = changeable(call)?;
     check_name("policyName", call.text("PolicyName"), 128)?;
     document::check(call.text("PolicyDocument"), Use::Permission)?;
-    role.inline.insert(call.text("PolicyName").to_owned(), call.text("PolicyDocument").to_owned());
-    let size: usize = role.inline.values().map(|text| text.chars().filter(|c| !c.is_whitespace()).count()).sum();
+    role.inline.insert(
+        call.text("PolicyName").to_owned(),
+        call.text("PolicyDocument").to_owned(),
+    );
+    let size: usize = role
+        .inline
+        .values()
+        .map(|text| text.chars().filter(|c| !c.is_whitespace()).count())
+        .sum();
     if size > INLINE {
         let message = format!("Maximum policy size of {INLINE} bytes exceeded for role {}", role.name);
         return Err(Fault::new("LimitExceeded", message).status(409));
@@ -193,7 +241,10 @@ pub fn put_policy(call: &Call<'_>) -> Answer {
 pub fn get_policy(call: &Call<'_>) -> Answer {
     let role = existing(call)?;
     let name = call.text("PolicyName");
-    let document = role.inline.get(name).ok_or_else(|| no_such(format!("The role policy with name {name} cannot be found.")))?;
+    let document = role
+        .inline
+        .get(name)
+        .ok_or_else(|| no_such(format!("The role policy with name {name} cannot be found.")))?;
     answer(json!({ "RoleName": role.name, "PolicyName": name, "PolicyDocument": encoded(document) }))
 }
 
@@ -255,7 +306,9 @@ pub fn list_attached(call: &Call<'_>) -> Answer {
 /// Name and id of the roles that have the policy.
 pub fn attached_to(call: &Call<'_>, arn: &str) -> Result<Vec<(String, String)>, Fault> {
     let roles: Vec<Role> = call.store.in_region("aws-global").all(KIND)?;
-    let having = roles.into_iter().filter(|role| role.attached.iter().any(|other| other == arn));
+    let having = roles
+        .into_iter()
+        .filter(|role| role.attached.iter().any(|other| other == arn));
     Ok(having.map(|role| (role.name, role.id)).collect())
 }
 

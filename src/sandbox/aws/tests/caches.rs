@@ -55,7 +55,11 @@ async fn a_replication_group_lives_and_holds_what_it_stands_on() {
             .auth_token("abcdefghijklmnop0123")
             .tags(Tag::builder().key("team").value("one").build())
     };
-    assert_eq!(code(create().send().await), "InvalidParameterCombination", "a token needs encryption");
+    assert_eq!(
+        code(create().send().await),
+        "InvalidParameterCombination",
+        "a token needs encryption"
+    );
     let made = create().transit_encryption_enabled(true).send().await.unwrap();
     let made = made.replication_group.unwrap();
     assert_eq!(made.status(), Some("creating"));
@@ -63,7 +67,11 @@ async fn a_replication_group_lives_and_holds_what_it_stands_on() {
     assert_eq!(made.member_clusters(), ["redis-001", "redis-002"]);
     let again = create().transit_encryption_enabled(true).send().await;
     assert_eq!(code(again), "ReplicationGroupAlreadyExists");
-    let early = client.delete_replication_group().replication_group_id("redis").send().await;
+    let early = client
+        .delete_replication_group()
+        .replication_group_id("redis")
+        .send()
+        .await;
     assert_eq!(code(early), "InvalidReplicationGroupState");
 
     cloud.pass(Duration::from_secs(15 * 60));
@@ -73,25 +81,62 @@ async fn a_replication_group_lives_and_holds_what_it_stands_on() {
     assert_eq!(group.auth_token_enabled(), Some(true));
     let nodes = &group.node_groups()[0];
     let host = nodes.primary_endpoint().unwrap().address().unwrap();
-    assert!(host.starts_with("master.redis.") && host.ends_with(".euc1.cache.amazonaws.com"), "{host}");
-    let tags = client.list_tags_for_resource().resource_name(group.arn().unwrap()).send().await.unwrap();
+    assert!(
+        host.starts_with("master.redis.") && host.ends_with(".euc1.cache.amazonaws.com"),
+        "{host}"
+    );
+    let tags = client
+        .list_tags_for_resource()
+        .resource_name(group.arn().unwrap())
+        .send()
+        .await
+        .unwrap();
     assert_eq!(tags.tag_list()[0].key(), Some("team"));
-    let clusters = client.describe_cache_clusters().show_cache_node_info(true).send().await.unwrap();
+    let clusters = client
+        .describe_cache_clusters()
+        .show_cache_node_info(true)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(clusters.cache_clusters().len(), 2);
     assert_eq!(clusters.cache_clusters()[0].cache_nodes().len(), 1);
 
     // What it stands on cannot go.
-    let used = client.delete_cache_subnet_group().cache_subnet_group_name("cache").send().await;
+    let used = client
+        .delete_cache_subnet_group()
+        .cache_subnet_group_name("cache")
+        .send()
+        .await;
     assert_eq!(code(used), "CacheSubnetGroupInUse");
-    assert_eq!(code(cloud.ec2.delete_subnet().subnet_id(&subnet).send().await), "DependencyViolation");
-    assert_eq!(code(cloud.ec2.delete_security_group().group_id(&guard).send().await), "DependencyViolation");
+    assert_eq!(
+        code(cloud.ec2.delete_subnet().subnet_id(&subnet).send().await),
+        "DependencyViolation"
+    );
+    assert_eq!(
+        code(cloud.ec2.delete_security_group().group_id(&guard).send().await),
+        "DependencyViolation"
+    );
 
-    client.delete_replication_group().replication_group_id("redis").send().await.unwrap();
+    client
+        .delete_replication_group()
+        .replication_group_id("redis")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(status(&client).await, "deleting");
     cloud.pass(Duration::from_secs(15 * 60));
-    let gone = client.describe_replication_groups().replication_group_id("redis").send().await;
+    let gone = client
+        .describe_replication_groups()
+        .replication_group_id("redis")
+        .send()
+        .await;
     assert_eq!(code(gone), "ReplicationGroupNotFoundFault");
-    client.delete_cache_subnet_group().cache_subnet_group_name("cache").send().await.unwrap();
+    client
+        .delete_cache_subnet_group()
+        .cache_subnet_group_name("cache")
+        .send()
+        .await
+        .unwrap();
     cloud.ec2.delete_subnet().subnet_id(&subnet).send().await.unwrap();
     cloud.ec2.delete_security_group().group_id(&guard).send().await.unwrap();
 }
@@ -126,10 +171,14 @@ async fn a_group_changes_fails_over_and_rotates_its_token() {
     };
     let unknown = token("another-token-0123456", AuthTokenUpdateStrategyType::Set).await;
     assert_eq!(code(unknown), "InvalidParameterValue", "SET only after ROTATE");
-    token("another-token-0123456", AuthTokenUpdateStrategyType::Rotate).await.unwrap();
+    token("another-token-0123456", AuthTokenUpdateStrategyType::Rotate)
+        .await
+        .unwrap();
     assert_eq!(status(&client).await, "modifying");
     cloud.pass(Duration::from_secs(15 * 60));
-    token("another-token-0123456", AuthTokenUpdateStrategyType::Set).await.unwrap();
+    token("another-token-0123456", AuthTokenUpdateStrategyType::Set)
+        .await
+        .unwrap();
     cloud.pass(Duration::from_secs(15 * 60));
 
     client
@@ -141,7 +190,13 @@ async fn a_group_changes_fails_over_and_rotates_its_token() {
         .await
         .unwrap();
     cloud.pass(Duration::from_secs(15 * 60));
-    client.test_failover().replication_group_id("redis").node_group_id("0001").send().await.unwrap();
+    client
+        .test_failover()
+        .replication_group_id("redis")
+        .node_group_id("0001")
+        .send()
+        .await
+        .unwrap();
     cloud.pass(Duration::from_secs(15 * 60));
     let group = client.describe_replication_groups().send().await.unwrap();
     let roles: Vec<_> = group.replication_groups()[0].node_groups()[0]
@@ -151,7 +206,12 @@ async fn a_group_changes_fails_over_and_rotates_its_token() {
         .collect();
     assert_eq!(roles, ["replica", "primary", "replica"]);
     let events = client.describe_events().duration(120).send().await.unwrap();
-    assert!(events.events().iter().any(|event| event.message().unwrap().contains("Failover from primary node redis-001")));
+    assert!(events.events().iter().any(|event| {
+        event
+            .message()
+            .unwrap()
+            .contains("Failover from primary node redis-001")
+    }));
 }
 
 #[tokio::test]
@@ -170,8 +230,15 @@ async fn parameter_groups_know_their_family() {
     create("redis7").await.unwrap();
     assert_eq!(code(create("redis7").await), "CacheParameterGroupAlreadyExists");
     let set = |group: &'static str, value: &'static str| {
-        let pair = ParameterNameValue::builder().parameter_name("maxmemory-policy").parameter_value(value).build();
-        client.modify_cache_parameter_group().cache_parameter_group_name(group).parameter_name_values(pair).send()
+        let pair = ParameterNameValue::builder()
+            .parameter_name("maxmemory-policy")
+            .parameter_value(value)
+            .build();
+        client
+            .modify_cache_parameter_group()
+            .cache_parameter_group_name(group)
+            .parameter_name_values(pair)
+            .send()
     };
     assert_eq!(code(set("sessions", "sometimes").await), "InvalidParameterValue");
     assert_eq!(code(set("default.redis7", "noeviction").await), "InvalidParameterValue");
@@ -184,7 +251,16 @@ async fn parameter_groups_know_their_family() {
         .await
         .unwrap();
     assert_eq!(changed.parameters()[0].parameter_value(), Some("noeviction"));
-    client.delete_cache_parameter_group().cache_parameter_group_name("sessions").send().await.unwrap();
-    let gone = client.describe_cache_parameter_groups().cache_parameter_group_name("sessions").send().await;
+    client
+        .delete_cache_parameter_group()
+        .cache_parameter_group_name("sessions")
+        .send()
+        .await
+        .unwrap();
+    let gone = client
+        .describe_cache_parameter_groups()
+        .cache_parameter_group_name("sessions")
+        .send()
+        .await;
     assert_eq!(code(gone), "CacheParameterGroupNotFound");
 }
