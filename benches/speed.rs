@@ -17,18 +17,31 @@ struct Sample {
 }
 
 fn main() {
-    println!("{:<44} {:>10} {:>10} {:>7}", "median of whole processes", "measured", "limit", "ratio");
+    println!(
+        "{:<44} {:>10} {:>10} {:>7}",
+        "median of whole processes", "measured", "limit", "ratio"
+    );
 
     let project = project();
     run(project.path(), &["-c", "1"]);
     let start: Vec<_> = (0..21).map(|_| run(project.path(), &["-c", "1"])).collect();
     figure("start-up: iacsh -c '1', ms", milliseconds(&start), 30.0);
-    figure("start-up: peak memory, MB", median(start.iter().map(|sample| sample.memory)), 40.0);
+    figure(
+        "start-up: peak memory, MB",
+        median(start.iter().map(|sample| sample.memory)),
+        40.0,
+    );
 
     let projects: Vec<_> = (0..5).map(|_| self::project()).collect();
-    let first: Vec<_> = projects.iter().map(|project| run(project.path(), &["scripts/recreate.rhai"])).collect();
+    let first: Vec<_> = projects
+        .iter()
+        .map(|project| run(project.path(), &["scripts/recreate.rhai"]))
+        .collect();
     figure("recreate from nothing, ms", milliseconds(&first), 2000.0);
-    let again: Vec<_> = projects.iter().map(|project| run(project.path(), &["scripts/recreate.rhai"])).collect();
+    let again: Vec<_> = projects
+        .iter()
+        .map(|project| run(project.path(), &["scripts/recreate.rhai"]))
+        .collect();
     figure("recreate, nothing to change, ms", milliseconds(&again), 500.0);
 
     println!("\ncalls to AWS:");
@@ -36,7 +49,9 @@ fn main() {
         let calls = samples.first().map(|sample| sample.calls.clone()).unwrap_or_default();
         println!("  {what}: {} calls", calls.values().sum::<u32>());
         if what == "nothing to change" {
-            calls.iter().for_each(|(action, count)| println!("    {count:>3} {action}"));
+            calls
+                .iter()
+                .for_each(|(action, count)| println!("    {count:>3} {action}"));
         }
     }
 }
@@ -59,7 +74,10 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 fn project() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for part in ["scripts", "environments", "migrations", "clients"] {
-        let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")).join(part), folder.path().join(part));
+        let (from, to) = (
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(part),
+            folder.path().join(part),
+        );
         std::fs::create_dir(&to).expect("a folder");
         for entry in std::fs::read_dir(from).expect("a folder").flatten() {
             std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
@@ -72,7 +90,12 @@ fn project() -> tempfile::TempDir {
 fn run(folder: &Path, args: &[&str]) -> Sample {
     let log = folder.join("calls.log");
     let mut command = Command::new(env!("CARGO_BIN_EXE_iacsh"));
-    command.arg("-v").args(args).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .arg("-v")
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     command.stderr(std::fs::File::create(&log).expect("a log"));
     let began = Instant::now();
     let child = command.spawn().expect("the program starts");

@@ -17,12 +17,9 @@ pub async fn sweep(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
 /// What carries the environment's tags, with all its tags; of one type, as `ssm:parameter`, or of all.
 pub async fn tagged(aws: &Aws, scope: &Scope, of_type: Option<&str>) -> Result<Vec<(String, Tags)>> {
     use aws_sdk_resourcegroupstagging::types::TagFilter;
-    let filters = scope.filter().map(|(key, value)| {
-        TagFilter::builder()
-            .key(key)
-            .values(value)
-            .build()
-    });
+    let filters = scope
+        .filter()
+        .map(|(key, value)| TagFilter::builder().key(key).values(value).build());
     let pages = aws
         .tagging
         .get_resources()

@@ -57,7 +57,9 @@ impl Destroy {
     }
 
     async fn run(&self, engine: &Engine) -> Result<()> {
-        let options = DestroyOptions { only: self.options.only.clone() };
+        let options = DestroyOptions {
+            only: self.options.only.clone(),
+        };
         let plan = destroy::plan(engine, &options).await?;
         let count = plan.deleted().count();
         if count == 0 {
@@ -69,7 +71,10 @@ impl Destroy {
         destroy::destroy(engine, plan).await?;
         let scope = engine.scope();
         self.printer.message(&match self.options.only.is_empty() {
-            true => format!("nothing else is left with the tags of {}/{}", scope.project, scope.environment),
+            true => format!(
+                "nothing else is left with the tags of {}/{}",
+                scope.project, scope.environment
+            ),
             false => format!("nothing disposable is left of {}", self.options.only.join(", ")),
         });
         Ok(())

@@ -51,8 +51,14 @@ impl Interface for Person {
 
 const RUN: Choice = Choice { key: 'r', word: "run" };
 const SKIP: Choice = Choice { key: 's', word: "skip" };
-const INSPECT: Choice = Choice { key: 'i', word: "inspect" };
-const CONTINUE: Choice = Choice { key: 'c', word: "continue" };
+const INSPECT: Choice = Choice {
+    key: 'i',
+    word: "inspect",
+};
+const CONTINUE: Choice = Choice {
+    key: 'c',
+    word: "continue",
+};
 const QUIT: Choice = Choice { key: 'q', word: "quit" };
 
 /// `--step`: shows each step, and asks.
@@ -62,9 +68,12 @@ pub struct Guide {
 
 impl Stepper for Guide {
     fn ask(&self, step: &Step, inspect: &mut dyn FnMut(&str) -> Result<Value>) -> Result<Answer> {
-        self.printer.step(&step.title, &step.about, &step.code, step.at.as_ref());
+        self.printer
+            .step(&step.title, &step.about, &step.code, step.at.as_ref());
         loop {
-            let choice = self.printer.choose("This step?", &[RUN, SKIP, INSPECT, CONTINUE, QUIT])?;
+            let choice = self
+                .printer
+                .choose("This step?", &[RUN, SKIP, INSPECT, CONTINUE, QUIT])?;
             match choice.key {
                 'r' => return Ok(Answer::Run),
                 's' => return Ok(Answer::Skip),
@@ -81,14 +90,16 @@ impl Stepper for Guide {
             Ok(value) => format!("done\n{}", self.printer.table(value)),
             Err(error) => format!("failed: {error}"),
         };
-        self.printer.message(&format!("{} took {}: {outcome}\n", step.title, human(took)));
+        self.printer
+            .message(&format!("{} took {}: {outcome}\n", step.title, human(took)));
     }
 }
 
 impl Guide {
     /// Expressions with the script's variables, until an empty line.
     fn inspect(&self, evaluate: &mut dyn FnMut(&str) -> Result<Value>) -> Result<()> {
-        self.printer.message("An expression shows its value; an empty line goes back to the step.");
+        self.printer
+            .message("An expression shows its value; an empty line goes back to the step.");
         while let Some(line) = self.printer.ask("inspect> ")?.filter(|line| !line.trim().is_empty()) {
             match evaluate(&line) {
                 Ok(value) => self.printer.message(&self.printer.table(&value)),

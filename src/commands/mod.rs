@@ -75,9 +75,17 @@ fn root(script: Option<&Path>) -> Result<PathBuf> {
 
 fn missing(file: &Path) -> Error {
     let shown = file.display();
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let names: Vec<String> = std::fs::read_dir(folder)
-        .map(|entries| entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+        .map(|entries| {
+            entries
+                .flatten()
+                .filter_map(|entry| entry.file_name().into_string().ok())
+                .collect()
+        })
         .unwrap_or_default();
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let error = Error::invalid(format!("there is no script {shown}"));
@@ -112,9 +120,21 @@ impl<'a> Run<'a> {
         runtime.spawn(interruptions(cancel.clone(), printer.clone()));
         let progress = Arc::new(Told::new(printer.clone()));
         let verb = destroy::verb(&environment, printer, &invocation.options);
-        let session =
-            runtime.block_on(Session::open(environment, &invocation.options, progress, cancel, vec![verb]))?;
-        Ok(Self { printer, options: &invocation.options, root, session, runtime, began })
+        let session = runtime.block_on(Session::open(
+            environment,
+            &invocation.options,
+            progress,
+            cancel,
+            vec![verb],
+        ))?;
+        Ok(Self {
+            printer,
+            options: &invocation.options,
+            root,
+            session,
+            runtime,
+            began,
+        })
     }
 }
 

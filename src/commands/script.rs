@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Run;
 use super::interface::{Guide, Person, check_directories};
 use crate::error::Result;
-use crate::output::progress::human;
 use crate::output;
+use crate::output::progress::human;
 use crate::script::{Input, ScriptContext, Shell, Stepper};
 use crate::session::facts;
 use crate::value::Value;
@@ -52,7 +52,9 @@ impl Run<'_> {
     /// The engine with everything that a script can call.
     pub(super) fn shell(&self) -> Result<Shell> {
         let stepper: Option<Arc<dyn Stepper>> = match self.options.step {
-            true => Some(Arc::new(Guide { printer: self.printer.clone() })),
+            true => Some(Arc::new(Guide {
+                printer: self.printer.clone(),
+            })),
             false => None,
         };
         let context = ScriptContext {
@@ -105,6 +107,7 @@ impl Run<'_> {
         let calls = self.session.calls.total();
         let count = report.records.len();
         let summary = report.summary();
-        self.printer.message(&format!("{count} resources in {took} with {calls} calls: {summary}"));
+        self.printer
+            .message(&format!("{count} resources in {took} with {calls} calls: {summary}"));
     }
 }

@@ -89,8 +89,14 @@ pub fn check(directory: &Path) -> Result<()> {
 /// The variables that the files of a directory name, each with the client or API that needs it.
 pub fn variables(directory: &Path) -> Result<Vec<(String, String)>> {
     let declared = read(directory)?;
-    let clients = declared.clients.iter().map(|item| (item.value.secret_sources(), format!("client {}", item.value.id)));
-    let apis = declared.apis.iter().map(|item| (item.value.secret_sources(), format!("API {}", item.value.name)));
+    let clients = declared
+        .clients
+        .iter()
+        .map(|item| (item.value.secret_sources(), format!("client {}", item.value.id)));
+    let apis = declared
+        .apis
+        .iter()
+        .map(|item| (item.value.secret_sources(), format!("API {}", item.value.name)));
     let named = clients.chain(apis);
     Ok(named
         .flat_map(|(sources, by)| sources.into_iter().map(move |source| (source.variable, by.clone())))

@@ -38,35 +38,45 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
     };
     let clients = {
         let setup = setup.clone();
-        Verb::reads("identity", "clients", "The clients of a database: grant types, scopes, secrets by number.")
-            .optional::<Anything>("database", "what `mssql::connect` gives; the environment's when not given")
-            .run(move |_, args| {
-                let setup = setup.clone();
-                async move {
-                    let own;
-                    let database = match args.first() {
-                        Some(database) => Database::of(Some(database))?,
-                        None => {
-                            own = setup.database.open(None)?;
-                            &own
-                        }
-                    };
-                    let mut connection = database.open().await.map_err(|error| match error.code() {
-                        "4060" => error.hint("`iacsh scripts/migrate.rhai` creates the database"),
-                        _ => error,
-                    })?;
-                    let clients = list::clients(&mut connection).await?;
-                    connection.close().await?;
-                    Value::from_serialize(&clients)
-                }
-            })
+        Verb::reads(
+            "identity",
+            "clients",
+            "The clients of a database: grant types, scopes, secrets by number.",
+        )
+        .optional::<Anything>(
+            "database",
+            "what `mssql::connect` gives; the environment's when not given",
+        )
+        .run(move |_, args| {
+            let setup = setup.clone();
+            async move {
+                let own;
+                let database = match args.first() {
+                    Some(database) => Database::of(Some(database))?,
+                    None => {
+                        own = setup.database.open(None)?;
+                        &own
+                    }
+                };
+                let mut connection = database.open().await.map_err(|error| match error.code() {
+                    "4060" => error.hint("`iacsh scripts/migrate.rhai` creates the database"),
+                    _ => error,
+                })?;
+                let clients = list::clients(&mut connection).await?;
+                connection.close().await?;
+                Value::from_serialize(&clients)
+            }
+        })
     };
     vec![apply, clients]
 }
 
 async fn apply(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
     let database = Database::of(args.first())?;
-    let directory = setup.database.root.join(args.get(1).and_then(Value::as_str).unwrap_or_default());
+    let directory = setup
+        .database
+        .root
+        .join(args.get(1).and_then(Value::as_str).unwrap_or_default());
     cx.engine.may_write()?;
     let label = format!("clients/{}", database.name);
     cx.engine.progress().started(&label);
@@ -94,7 +104,8 @@ async fn apply(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value>
             undeclared.kind, undeclared.name
         ));
     }
-    cx.engine.journal_entry("applied clients", serde_json::to_value(&report).unwrap_or_default());
+    cx.engine
+        .journal_entry("applied clients", serde_json::to_value(&report).unwrap_or_default());
     cx.engine.record(Record {
         kind: "clients".into(),
         name: database.name.clone(),

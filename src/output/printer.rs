@@ -181,7 +181,13 @@ impl Printer {
 
     /// The value as a table, as wide as the terminal.
     pub fn table(&self, value: &Value) -> String {
-        table::render(value, Shape { width: self.width(), rows: None })
+        table::render(
+            value,
+            Shape {
+                width: self.width(),
+                rows: None,
+            },
+        )
     }
 
     /// A JSON document on standard output.

@@ -105,8 +105,14 @@ impl Report {
 
     /// The rows that are worth a person's time: everything that is not as it was before.
     pub fn rows_told(&self) -> Vec<Value> {
-        let told = self.records.iter().filter(|record| record.outcome != Outcome::Unchanged);
-        Report { records: told.cloned().collect() }.rows()
+        let told = self
+            .records
+            .iter()
+            .filter(|record| record.outcome != Outcome::Unchanged);
+        Report {
+            records: told.cloned().collect(),
+        }
+        .rows()
     }
 
     fn counts(&self) -> Counts {

@@ -27,13 +27,22 @@ pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: C
     let aws = match (environment.aws.is_sandbox(), sandbox) {
         (true, Some(sandbox)) => {
             let config = embedded(&environment.aws.region, sandbox);
-            let account = environment.aws.account.as_deref().unwrap_or(crate::sandbox::aws::ACCOUNT);
+            let account = environment
+                .aws
+                .account
+                .as_deref()
+                .unwrap_or(crate::sandbox::aws::ACCOUNT);
             Aws::new(&config, account, true, calls)
         }
         (true, None) => return Err(Error::failed("the sandbox is not open")),
         (false, _) => {
             let config = remote(environment).await;
-            Aws::new(&config, environment.aws.account.as_deref().unwrap_or_default(), false, calls)
+            Aws::new(
+                &config,
+                environment.aws.account.as_deref().unwrap_or_default(),
+                false,
+                calls,
+            )
         }
     };
     let expected = environment.aws.account.clone();

@@ -21,10 +21,17 @@ pub fn setup(environment: &Arc<Environment>, sandbox: Option<&Sandbox>, variable
     let connect: Connect = {
         let (environment, sandbox, variables) = (environment.clone(), sandbox.cloned(), variables.clone());
         let opened: OnceLock<Result<Arc<dyn Connector>>> = OnceLock::new();
-        Arc::new(move || opened.get_or_init(|| connector(&environment, sandbox.as_ref(), &variables)).clone())
+        Arc::new(move || {
+            opened
+                .get_or_init(|| connector(&environment, sandbox.as_ref(), &variables))
+                .clone()
+        })
     };
     let ef_history = (!database.ef_history.is_empty()).then(|| {
-        let migration = |id: &String| EfMigration { id: id.clone(), product_version: database.ef_version.clone() };
+        let migration = |id: &String| EfMigration {
+            id: id.clone(),
+            product_version: database.ef_version.clone(),
+        };
         EfHistory::of(database.ef_history.iter().map(migration).collect())
     });
     Setup {
@@ -63,8 +70,14 @@ fn connector(
     match (database.target, sandbox) {
         (DatabaseTarget::Sandbox, Some(sandbox)) => {
             server.encryption = Encryption::Off;
-            let login = Login { user: server.user.clone(), password };
-            Ok(Arc::new(Embedded { server, embedded: SqlServer::open(&sandbox.dir().join("mssql"), login)? }))
+            let login = Login {
+                user: server.user.clone(),
+                password,
+            };
+            Ok(Arc::new(Embedded {
+                server,
+                embedded: SqlServer::open(&sandbox.dir().join("mssql"), login)?,
+            }))
         }
         (DatabaseTarget::Sandbox, None) => Err(Error::failed("the sandbox is not open")),
         (DatabaseTarget::Server | DatabaseTarget::Rds, _) => Ok(Arc::new(TcpConnector { server })),

@@ -15,13 +15,20 @@ pub fn facts(environment: &Environment) -> Map {
             };
             map! { "cidr" => cidr.to_string(), "zones" => zones, "nat" => nat }
         }
-        NetworkPlan::Use { vpc, public_subnets, private_subnets } => {
+        NetworkPlan::Use {
+            vpc,
+            public_subnets,
+            private_subnets,
+        } => {
             map! { "vpc" => vpc, "public_subnets" => public_subnets, "private_subnets" => private_subnets }
         }
     };
     let redis = &environment.redis;
     let texts = |texts: &indexmap::IndexMap<String, String>| -> Map {
-        texts.iter().map(|(key, value)| (key.clone(), Value::text(value))).collect()
+        texts
+            .iter()
+            .map(|(key, value)| (key.clone(), Value::text(value)))
+            .collect()
     };
     let mut cache = map! {
         "engine" => redis.engine.as_str(),

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::aws::calls::Calls;
 use crate::aws;
+use crate::aws::calls::Calls;
 use crate::cli;
 use crate::environment::{Environment, Wait};
 use crate::error::{Error, Result};
@@ -56,7 +56,10 @@ impl Session {
         let sandbox = match environment.aws.is_sandbox() || environment.database.is_sandbox() {
             true => Some(Sandbox::open(
                 &sandbox_folder(&environment.root),
-                sandbox::Options { time_scale: environment.sandbox.time_scale, ..sandbox::Options::default() },
+                sandbox::Options {
+                    time_scale: environment.sandbox.time_scale,
+                    ..sandbox::Options::default()
+                },
             )?),
             false => None,
         };
@@ -87,7 +90,11 @@ impl Session {
             kinds: aws::kinds(&cloud.aws),
             verbs,
             scope: scope(&environment, started)?,
-            pace: if environment.aws.is_sandbox() { Pace::SANDBOX } else { Pace::AWS },
+            pace: if environment.aws.is_sandbox() {
+                Pace::SANDBOX
+            } else {
+                Pace::AWS
+            },
             limits: limits(&environment),
             progress,
             journal,
@@ -101,7 +108,12 @@ impl Session {
             refusal: refusal(&environment, options),
             seed: uuid::Uuid::new_v4().to_string(),
         });
-        Ok(Self { environment, engine, variables, calls })
+        Ok(Self {
+            environment,
+            engine,
+            variables,
+            calls,
+        })
     }
 }
 
@@ -127,10 +139,17 @@ pub fn sandbox_folder(root: &Path) -> PathBuf {
 fn scope(environment: &Environment, now: Timestamp) -> Result<Scope> {
     let mut scope = Scope::new(&environment.project, &environment.name)?;
     scope.descriptive.extend(environment.tags.for_aws());
-    let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".into());
-    let user: String = user.chars().map(|c| if is_tag_character(c) { c } else { '_' }).collect();
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("USERNAME"))
+        .unwrap_or_else(|_| "unknown".into());
+    let user: String = user
+        .chars()
+        .map(|c| if is_tag_character(c) { c } else { '_' })
+        .collect();
     scope.volatile.insert(tags::CREATED_BY.into(), user);
-    scope.volatile.insert(tags::CREATED_AT.into(), now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    scope
+        .volatile
+        .insert(tags::CREATED_AT.into(), now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     if let Some(commit) = commit(&environment.root) {
         scope.volatile.insert(tags::COMMIT.into(), commit);
     }
@@ -152,7 +171,10 @@ fn commit(root: &Path) -> Option<String> {
             Ok(commit) => commit.trim().to_owned(),
             Err(_) => {
                 let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
-                packed.lines().find_map(|line| line.strip_suffix(branch)).map(|commit| commit.trim().to_owned())?
+                packed
+                    .lines()
+                    .find_map(|line| line.strip_suffix(branch))
+                    .map(|commit| commit.trim().to_owned())?
             }
         },
     };
@@ -163,8 +185,15 @@ fn commit(root: &Path) -> Option<String> {
 fn limits(environment: &Environment) -> Limits {
     let waits = &environment.waits;
     let time = |wait: &Option<Wait>| wait.as_ref().and_then(Wait::parse);
-    let kinds = waits.kinds.iter().filter_map(|(kind, wait)| Some((kind.replace('_', "-"), wait.parse()?)));
-    let mut limits = Limits { create: time(&waits.resource), delete: time(&waits.delete), kinds: kinds.collect() };
+    let kinds = waits
+        .kinds
+        .iter()
+        .filter_map(|(kind, wait)| Some((kind.replace('_', "-"), wait.parse()?)));
+    let mut limits = Limits {
+        create: time(&waits.resource),
+        delete: time(&waits.delete),
+        kinds: kinds.collect(),
+    };
     if let Some(service) = time(&waits.service) {
         limits.kinds.entry("service".into()).or_insert(service);
     }

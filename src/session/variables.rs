@@ -27,7 +27,10 @@ pub struct Variables {
 
 impl Variables {
     pub fn new(environment: &Environment, sandbox: Option<&Sandbox>) -> Self {
-        Self { environment: environment.name.clone(), sandbox: sandbox.cloned() }
+        Self {
+            environment: environment.name.clone(),
+            sandbox: sandbox.cloned(),
+        }
     }
 
     pub fn get(&self, name: &str, purpose: Purpose) -> Result<Secret> {
@@ -39,9 +42,13 @@ impl Variables {
             Ok(_) | Err(std::env::VarError::NotPresent) => {}
         }
         match &self.sandbox {
-            Some(sandbox) => sandbox.vault().variable(&format!("{}/{name}", self.environment), || generate(purpose)),
-            None => Err(Error::config(format!("the variable {name} is not set"))
-                .hint(format!("`iacsh env check {}` lists what the environment needs", self.environment))),
+            Some(sandbox) => sandbox
+                .vault()
+                .variable(&format!("{}/{name}", self.environment), || generate(purpose)),
+            None => Err(Error::config(format!("the variable {name} is not set")).hint(format!(
+                "`iacsh env check {}` lists what the environment needs",
+                self.environment
+            ))),
         }
     }
 }

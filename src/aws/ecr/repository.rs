@@ -192,7 +192,9 @@ impl Repository {
         match call.send().await.call("ecr:GetLifecyclePolicy") {
             Ok(answer) => {
                 let text = answer.lifecycle_policy_text().unwrap_or_default();
-                Ok(Some(serde_json::from_str(text).unwrap_or(Json::String(text.to_owned()))))
+                Ok(Some(
+                    serde_json::from_str(text).unwrap_or(Json::String(text.to_owned())),
+                ))
             }
             Err(error) if error.code() == "LifecyclePolicyNotFoundException" => Ok(None),
             Err(error) => Err(error),
@@ -243,7 +245,9 @@ impl Kind for Repository {
             )));
         }
         match spec.keep {
-            Some(0) => Err(Error::failed("`keep` must be 1 or more: a repository that keeps nothing is no use")),
+            Some(0) => Err(Error::failed(
+                "`keep` must be 1 or more: a repository that keeps nothing is no use",
+            )),
             _ => Ok(()),
         }
     }
@@ -392,7 +396,10 @@ mod tests {
 
     #[test]
     fn the_projects_environments_share_a_repository() {
-        let (one, two) = (Scope::new("shop", "staging").unwrap(), Scope::new("shop", "production").unwrap());
+        let (one, two) = (
+            Scope::new("shop", "staging").unwrap(),
+            Scope::new("shop", "production").unwrap(),
+        );
         assert_eq!(physical(&one, "shop"), "shop");
         assert_eq!(physical(&one, "web"), "shop/web");
         assert_eq!(physical(&one, "shop/web"), "shop/web");

@@ -25,7 +25,9 @@ async fn meant_repository(scope: &Scope, argument: &Value) -> Result<String> {
         .find(|text| !text.is_empty());
     match name {
         Some(name) => Ok(repository::physical(scope, &name)),
-        None => Err(Error::failed("a repository is named by its handle, a row of ecr::repositories(), or its name")),
+        None => Err(Error::failed(
+            "a repository is named by its handle, a row of ecr::repositories(), or its name",
+        )),
     }
 }
 
@@ -139,14 +141,16 @@ async fn simulate(engine: &Engine, aws: &Aws, physical: &str, tag: &str) -> Resu
         "layers": [],
     });
     let call = aws.ecr.put_image().repository_name(physical).image_tag(tag);
-    let call = call.image_manifest(manifest.to_string()).image_manifest_media_type(MEDIA);
+    let call = call
+        .image_manifest(manifest.to_string())
+        .image_manifest_media_type(MEDIA);
     match call.send().await.call("ecr:PutImage") {
         Err(error) if error.code() == "ImageAlreadyExistsException" => Ok(()),
         Err(error) => Err(error),
         Ok(_) => {
-            engine
-                .progress()
-                .note(&format!("the image {physical}:{tag} is simulated: the sandbox runs no containers"));
+            engine.progress().note(&format!(
+                "the image {physical}:{tag} is simulated: the sandbox runs no containers"
+            ));
             Ok(())
         }
     }

@@ -51,7 +51,10 @@ pub fn normal(document: &Json) -> Json {
             }
         }
         Json::Object(members) => {
-            let mut members: Vec<_> = members.iter().map(|(key, value)| (key.clone(), normal(value))).collect();
+            let mut members: Vec<_> = members
+                .iter()
+                .map(|(key, value)| (key.clone(), normal(value)))
+                .collect();
             members.sort_by(|(a, _), (b, _)| a.cmp(b));
             Json::Object(members.into_iter().collect())
         }
@@ -87,7 +90,10 @@ pub fn check(what: &str, document: &Json) -> Result<()> {
         if !has(members, &["Action", "NotAction"]) {
             return Err(wrong("a statement needs `Action`"));
         }
-        if let Some(empty) = members.iter().find(|(_, value)| value.as_array().is_some_and(Vec::is_empty)) {
+        if let Some(empty) = members
+            .iter()
+            .find(|(_, value)| value.as_array().is_some_and(Vec::is_empty))
+        {
             return Err(wrong(&format!("`{}` is an empty list", empty.0)));
         }
     }
@@ -121,7 +127,10 @@ mod tests {
     #[test]
     fn a_malformed_policy_is_told_with_its_place() {
         let message = |document: Json| check("policy \"p\"", &document).unwrap_err().message().to_owned();
-        assert_eq!(message(json!({})), "policy \"p\": a policy needs `Statement`, a list of maps");
+        assert_eq!(
+            message(json!({})),
+            "policy \"p\": a policy needs `Statement`, a list of maps"
+        );
         let empty = json!({ "Statement": [{ "Effect": "Allow", "Action": "a:A", "Resource": [] }] });
         assert_eq!(message(empty), "policy \"p\": `Resource` is an empty list");
     }

@@ -143,7 +143,10 @@ fn live(name: String, role: &Described) -> Live<State> {
         tags: read_tags(role.tags()),
         state: State {
             name_at_aws: role.role_name().to_owned(),
-            trust: role.assume_role_policy_document().map(document::read).unwrap_or_default(),
+            trust: role
+                .assume_role_policy_document()
+                .map(document::read)
+                .unwrap_or_default(),
             created_at: meant::moment(Some(role.create_date())),
             policies: None,
         },
@@ -173,7 +176,10 @@ impl Role {
     }
 
     fn managed(&self, spec: &Spec) -> Vec<String> {
-        spec.managed_policies.iter().map(|policy| self.policy_arn(policy)).collect()
+        spec.managed_policies
+            .iter()
+            .map(|policy| self.policy_arn(policy))
+            .collect()
     }
 
     async fn policies(&self, physical: &str) -> Result<Policies> {
@@ -219,7 +225,11 @@ impl Role {
         for arn in now.managed.iter().filter(|arn| !wanted.contains(arn)) {
             self.detach(physical, arn).await?;
         }
-        for name in now.inline.keys().filter(|name| !spec.inline_policies.contains_key(*name)) {
+        for name in now
+            .inline
+            .keys()
+            .filter(|name| !spec.inline_policies.contains_key(*name))
+        {
             self.drop_inline(physical, name).await?;
         }
         Ok(())
@@ -290,7 +300,9 @@ impl Kind for Role {
             .assume_role_policy_document(spec.trust().to_string())
             .set_tags(Some(tags.map_err(|error| Error::failed(error.to_string()))?));
         let answer = call.send().await.call("iam:CreateRole")?;
-        let role = answer.role.ok_or_else(|| Error::failed("iam:CreateRole: the answer holds no role"))?;
+        let role = answer
+            .role
+            .ok_or_else(|| Error::failed("iam:CreateRole: the answer holds no role"))?;
         self.converge(&physical, &Policies::default(), spec).await?;
         let mut created = live(name.to_owned(), &role);
         created.tags = cx.tags.clone();
@@ -309,7 +321,12 @@ impl Kind for Role {
         let (was, is) = (document::normal(&live.state.trust), document::normal(&spec.trust()));
         changes.extend(Change::between("trust", &was, &is, Class::InPlace));
         let managed = self.managed(spec);
-        changes.extend(Change::of_sets("managed_policies", &now.managed, &managed, Class::InPlace));
+        changes.extend(Change::of_sets(
+            "managed_policies",
+            &now.managed,
+            &managed,
+            Class::InPlace,
+        ));
         for (name, wanted) in &spec.inline_policies {
             let was = now.inline.get(name).map(document::normal).unwrap_or_default();
             let field = format!("inline_policies.{name}");
@@ -317,7 +334,12 @@ impl Kind for Role {
         }
         for (name, was) in &now.inline {
             if !spec.inline_policies.contains_key(name) {
-                changes.push(Change::new(&format!("inline_policies.{name}"), was, "none", Class::InPlace));
+                changes.push(Change::new(
+                    &format!("inline_policies.{name}"),
+                    was,
+                    "none",
+                    Class::InPlace,
+                ));
             }
         }
         changes

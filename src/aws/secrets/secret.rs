@@ -147,7 +147,9 @@ impl Secret {
         let answer = call.send().await.call("secretsmanager:GetRandomPassword")?;
         match answer.random_password() {
             Some(password) if !password.is_empty() => Ok(Some(Hidden::new(password))),
-            _ => Err(Error::failed("secretsmanager:GetRandomPassword: the answer holds no password")),
+            _ => Err(Error::failed(
+                "secretsmanager:GetRandomPassword: the answer holds no password",
+            )),
         }
     }
 
@@ -312,7 +314,12 @@ impl Kind for Secret {
         let is_wanted = (spec.value.is_some() || spec.generate.is_some()).then_some(());
         let value = is_wanted.and_then(|()| match (state.has_value, state.is_wanted) {
             (false, _) => Some(Change::new("value", "none", MASK, Class::InPlace)),
-            (true, Some(false)) => Some(Change::new("value", MASK, format!("{MASK} (another one)"), Class::InPlace)),
+            (true, Some(false)) => Some(Change::new(
+                "value",
+                MASK,
+                format!("{MASK} (another one)"),
+                Class::InPlace,
+            )),
             (true, _) => None,
         });
         description.into_iter().chain(value).collect()

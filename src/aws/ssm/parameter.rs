@@ -130,7 +130,9 @@ impl Parameter {
         let call = self.0.ssm.list_tags_for_resource().resource_id(path);
         let call = call.resource_type(ResourceTypeForTagging::Parameter);
         let answer = call.send().await.call("ssm:ListTagsForResource")?;
-        Ok(tags::read(answer.tag_list(), |tag| (Some(tag.key()), Some(tag.value()))))
+        Ok(tags::read(answer.tag_list(), |tag| {
+            (Some(tag.key()), Some(tag.value()))
+        }))
     }
 }
 
@@ -173,8 +175,11 @@ impl Kind for Parameter {
             .path(&folder)
             .recursive(false)
             .with_decryption(true);
-        let found = pages.into_paginator().items().send().try_collect().await;
-        let parameters = found.call("ssm:GetParametersByPath")?;
+        let mut pages = pages.into_paginator().send();
+        let mut parameters = Vec::new();
+        while let Some(page) = pages.next().await {
+            parameters.extend(page.call("ssm:GetParametersByPath")?.parameters.unwrap_or_default());
+        }
         if parameters.is_empty() {
             return Ok(Vec::new());
         }
@@ -243,7 +248,12 @@ impl Kind for Parameter {
     }
 
     async fn refresh(&self, before: &Live<State>) -> Result<Option<Live<State>>> {
-        let call = self.0.ssm.get_parameter().name(&before.state.path).with_decryption(true);
+        let call = self
+            .0
+            .ssm
+            .get_parameter()
+            .name(&before.state.path)
+            .with_decryption(true);
         match call.send().await.call("ssm:GetParameter") {
             Ok(answer) => Ok(answer
                 .parameter()
