@@ -6,6 +6,7 @@
 pub mod calls;
 pub mod ec2;
 pub mod ecr;
+pub mod ecs;
 pub mod elasticache;
 pub mod elb;
 pub mod error;
@@ -110,6 +111,9 @@ pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
         Arc::new(elb::load_balancer::LoadBalancers(aws.clone())),
         Arc::new(elb::target_group::TargetGroups(aws.clone())),
         Arc::new(elb::listener::Listeners(aws.clone())),
+        Arc::new(ecs::cluster::Clusters(aws.clone())),
+        Arc::new(ecs::task_definition::TaskDefinitions(aws.clone())),
+        Arc::new(ecs::service::Services::new(aws)),
         Arc::new(ecr::repository::Repository(aws.clone())),
         Arc::new(iam::role::Role(aws.clone())),
         Arc::new(logs::log_group::LogGroup(aws.clone())),
@@ -123,6 +127,7 @@ pub fn verbs(aws: &Aws) -> Vec<Verb> {
     [
         ec2::verbs::all(aws),
         ecr::verbs::all(aws),
+        ecs::verbs::all(aws),
         elasticache::verbs::all(aws),
         elb::verbs::all(aws),
         logs::verbs::all(aws),

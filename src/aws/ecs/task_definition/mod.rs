@@ -1,0 +1,322 @@
+//! What a task consists of: images, sizes, roles, variables, secrets.
+//!
+//! RegisterTaskDefinition has no token and no unique name: every call is a new revision. So the content of the newest
+//! revision is compared first, and a revision is registered only when something differs; a run that dies after the call
+//! finds its revision. Revisions are never changed, and old ones stay, so that a service can go back to them.
+
+pub mod content;
+mod spec;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
+use aws_sdk_ecs::types::{
+    Compatibility, NetworkMode, SortOrder, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus,
+};
+use futures::future::try_join_all;
+
+use crate::aws::Aws;
+use crate::aws::error::Call;
+use crate::error::{Error, Result};
+use crate::map;
+use crate::resource::{About, Change, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
+use crate::value::{Map, Value};
+use content::Content;
+pub use spec::Spec;
+
+pub const KIND: &str = "task-definition";
+
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// With the revision.
+    arn: String,
+    revision: i32,
+    content: Content,
+}
+
+/// The id is the family, which all revisions share.
+pub struct TaskDefinitions(pub Aws);
+
+static ABOUT: About = About {
+    kind: KIND,
+    module: "ecs",
+    noun: "task_definition",
+    plural: "task_definitions",
+    help: "What a task consists of. A change registers a new revision and leaves the old ones.",
+    retention: Retention::Disposable,
+    gone_before: &["service"],
+    outputs: &[
+        OutputField::text(
+            "arn",
+            "the ARN of the newest revision: what `task_definition` of a service takes",
+        ),
+        OutputField::text("id", "the family: the name at the service"),
+        OutputField::text("family", "the family"),
+        OutputField::other("revision", "the number of the newest revision"),
+    ],
+    create_limit: Duration::from_secs(60),
+    delete_limit: Duration::from_secs(120),
+    actions: &[
+        "ecs:ListTaskDefinitionFamilies",
+        "ecs:ListTaskDefinitions",
+        "ecs:DescribeTaskDefinition",
+        "ecs:RegisterTaskDefinition",
+        "ecs:DeregisterTaskDefinition",
+        "ecs:TagResource",
+        "ecs:UntagResource",
+        "iam:PassRole",
+    ],
+};
+
+impl TaskDefinitions {
+    /// One revision by its ARN, or the newest active one of a family; `None` when there is none.
+    async fn describe(&self, name: &str) -> Result<Option<DescribeTaskDefinitionOutput>> {
+        let answer = self
+            .0
+            .ecs
+            .describe_task_definition()
+            .task_definition(name)
+            .include(TaskDefinitionField::Tags)
+            .send()
+            .await
+            .call("ecs:DescribeTaskDefinition");
+        match answer {
+            Ok(answer) => {
+                let status = answer.task_definition().and_then(|revision| revision.status());
+                let is_active = status.is_none_or(|status| *status == TaskDefinitionStatus::Active);
+                Ok(is_active.then_some(answer))
+            }
+            // "Unable to describe task definition."
+            Err(error) if error.code() == "ClientException" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The active revisions of a family, newest first, every page.
+    async fn revisions(&self, family: &str) -> Result<Vec<String>> {
+        let mut pages = self
+            .0
+            .ecs
+            .list_task_definitions()
+            .family_prefix(family)
+            .status(TaskDefinitionStatus::Active)
+            .sort(SortOrder::Desc)
+            .into_paginator()
+            .send();
+        let mut arns = Vec::new();
+        while let Some(page) = pages.next().await {
+            arns.extend(
+                page.call("ecs:ListTaskDefinitions")?
+                    .task_definition_arns
+                    .unwrap_or_default(),
+            );
+        }
+        // The service takes a whole family here; what takes it for a prefix returns others too.
+        arns.retain(|arn| {
+            super::short(arn)
+                .rsplit_once(':')
+                .is_some_and(|(name, _)| name == family)
+        });
+        Ok(arns)
+    }
+
+    /// The newest revision of a family that is ours. One that somebody else registered by hand is passed over.
+    async fn newest(&self, scope: &Scope, family: &str) -> Result<Option<Live<State>>> {
+        let Some(newest) = self.describe(family).await? else {
+            return Ok(None);
+        };
+        if let Some(live) = live(scope, family, &newest) {
+            return Ok(Some(live));
+        }
+        for arn in self.revisions(family).await? {
+            if let Some(older) = self.describe(&arn).await?
+                && let Some(live) = live(scope, family, &older)
+            {
+                return Ok(Some(live));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn register(&self, family: &str, spec: &Spec, tags: &Tags) -> Result<State> {
+        let answer = self
+            .0
+            .ecs
+            .register_task_definition()
+            .family(family)
+            .requires_compatibilities(Compatibility::Fargate)
+            .network_mode(NetworkMode::Awsvpc)
+            .runtime_platform(content::platform(spec))
+            .cpu(spec.cpu.to_string())
+            .memory(spec.memory.to_string())
+            .set_execution_role_arn(spec.execution_role.clone())
+            .set_task_role_arn(spec.task_role.clone())
+            .set_container_definitions(Some(content::definitions(spec, &self.0.region)))
+            .set_tags(Some(super::tag_list(tags)))
+            .send()
+            .await
+            .call("ecs:RegisterTaskDefinition")?;
+        let revision = answer
+            .task_definition()
+            .ok_or_else(|| Error::failed("ecs:RegisterTaskDefinition: the answer holds no task definition"))?;
+        Ok(state(revision))
+    }
+}
+
+fn state(revision: &aws_sdk_ecs::types::TaskDefinition) -> State {
+    State {
+        arn: revision.task_definition_arn().unwrap_or_default().to_owned(),
+        revision: revision.revision(),
+        content: Content::live(revision),
+    }
+}
+
+fn live(scope: &Scope, family: &str, answer: &DescribeTaskDefinitionOutput) -> Option<Live<State>> {
+    let tags = super::read_tags(answer.tags());
+    Some(Live {
+        id: family.to_owned(),
+        name: scope.name_of(KIND, &tags)?.to_owned(),
+        state: state(answer.task_definition()?),
+        tags,
+    })
+}
+
+#[async_trait]
+impl Kind for TaskDefinitions {
+    type Spec = Spec;
+    type State = State;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn check(&self, scope: &Scope, name: &str, spec: &Spec) -> Result<()> {
+        spec.check()?;
+        super::check_name(scope, name, "task definition")
+    }
+
+    async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
+        let mut pages = self
+            .0
+            .ecs
+            .list_task_definition_families()
+            .family_prefix(scope.physical(""))
+            .status(TaskDefinitionFamilyStatus::Active)
+            .into_paginator()
+            .send();
+        let mut families = Vec::new();
+        while let Some(page) = pages.next().await {
+            families.extend(
+                page.call("ecs:ListTaskDefinitionFamilies")?
+                    .families
+                    .unwrap_or_default(),
+            );
+        }
+        families.retain(|family| scope.logical(family).is_some());
+        let found = try_join_all(families.iter().map(|family| self.newest(scope, family))).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
+        let id = cx.scope.physical(name);
+        let state = self.register(&id, spec, &cx.tags).await?;
+        Ok(Live {
+            id,
+            name: name.to_owned(),
+            tags: cx.tags.clone(),
+            state,
+        })
+    }
+
+    fn changes(&self, spec: &Spec, live: &Live<State>) -> Vec<Change> {
+        live.state.content.changes(&Content::wanted(spec, &self.0.region))
+    }
+
+    async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
+        let mut tags = live.tags.clone();
+        tags.extend(cx.tags.clone());
+        self.register(&live.id, spec, &tags).await?;
+        Ok(())
+    }
+
+    async fn refresh(&self, live: &Live<State>) -> Result<Option<Live<State>>> {
+        let answer = self.describe(&live.id).await?;
+        let revision = answer.as_ref().and_then(|answer| answer.task_definition());
+        Ok(revision.map(|revision| Live {
+            state: state(revision),
+            ..live.clone()
+        }))
+    }
+
+    fn readiness(&self, _: &Live<State>) -> Readiness {
+        Readiness::Ready
+    }
+
+    async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
+        for arn in self.revisions(&live.id).await? {
+            let answer = self
+                .0
+                .ecs
+                .deregister_task_definition()
+                .task_definition(&arn)
+                .send()
+                .await;
+            match answer.call("ecs:DeregisterTaskDefinition") {
+                // Somebody else was quicker, which is what is wanted.
+                Err(error) if error.code() == "ClientException" && self.describe(&arn).await?.is_none() => {}
+                other => {
+                    other?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn outputs(&self, live: &Live<State>) -> Map {
+        map! {
+            "arn" => live.state.arn.as_str(),
+            "id" => live.id.as_str(),
+            "family" => live.id.as_str(),
+            "revision" => live.state.revision,
+        }
+    }
+
+    fn row(&self, live: &Live<State>) -> Map {
+        let content = &live.state.content;
+        let task = |name: &str| content.task.get(name).cloned().unwrap_or_default();
+        let names = |prefix: &str| -> Vec<Value> {
+            let settings = content.containers.values().flat_map(|settings| settings.keys());
+            settings
+                .filter_map(|name| name.strip_prefix(prefix))
+                .map(Value::text)
+                .collect()
+        };
+        let images = content.containers.values().filter_map(|settings| settings.get("image"));
+        let mut row = self.outputs(live);
+        row.extend(map! {
+            "cpu" => task("cpu"),
+            "memory" => task("memory"),
+            "images" => images.cloned().collect::<Vec<_>>(),
+            "environment" => names("environment."),
+            "secrets" => names("secrets."),
+            "execution_role" => task("execution_role"),
+            "task_role" => task("task_role"),
+        });
+        row
+    }
+
+    async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
+        // After a change, what carries the tags is the newest revision, not the one that was listed.
+        let newest = self.describe(&live.id).await?;
+        let arn = newest
+            .as_ref()
+            .and_then(|answer| answer.task_definition()?.task_definition_arn());
+        super::retag(&self.0, arn.unwrap_or(&live.state.arn), set, remove).await
+    }
+
+    fn is_transient(&self, error: &Error) -> bool {
+        // A role that was just made is not known everywhere yet.
+        error.code() == "ClientException" && error.to_string().contains("Role is not valid")
+    }
+}
