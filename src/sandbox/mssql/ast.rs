@@ -44,27 +44,80 @@ pub enum Expr {
     /// A literal with a decimal point, as it was written.
     Decimal(String),
     Float(f64),
-    Text { text: String, wide: bool },
+    Text {
+        text: String,
+        wide: bool,
+    },
     Bytes(Vec<u8>),
     /// `@x` or `@@X`.
-    Variable { name: String, line: u32 },
-    Column { name: Name, line: u32 },
+    Variable {
+        name: String,
+        line: u32,
+    },
+    Column {
+        name: Name,
+        line: u32,
+    },
     Negate(Box<Expr>),
     BitNot(Box<Expr>),
     Not(Box<Expr>),
-    Binary { op: Op, left: Box<Expr>, right: Box<Expr> },
-    IsNull { of: Box<Expr>, negated: bool },
-    In { of: Box<Expr>, list: Vec<Expr>, negated: bool },
-    InQuery { of: Box<Expr>, query: Box<Query>, negated: bool },
-    Between { of: Box<Expr>, low: Box<Expr>, high: Box<Expr>, negated: bool },
-    Like { of: Box<Expr>, pattern: Box<Expr>, escape: Option<Box<Expr>>, negated: bool },
+    Binary {
+        op: Op,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    IsNull {
+        of: Box<Expr>,
+        negated: bool,
+    },
+    In {
+        of: Box<Expr>,
+        list: Vec<Expr>,
+        negated: bool,
+    },
+    InQuery {
+        of: Box<Expr>,
+        query: Box<Query>,
+        negated: bool,
+    },
+    Between {
+        of: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+        negated: bool,
+    },
+    Like {
+        of: Box<Expr>,
+        pattern: Box<Expr>,
+        escape: Option<Box<Expr>>,
+        negated: bool,
+    },
     Exists(Box<Query>),
-    Case { operand: Option<Box<Expr>>, whens: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
+    Case {
+        operand: Option<Box<Expr>>,
+        whens: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
     /// `CAST`, `CONVERT` and their `TRY_` forms.
-    Cast { of: Box<Expr>, to: SqlType, style: Option<Box<Expr>>, attempt: bool },
-    Call { name: Name, arguments: Vec<Expr>, distinct: bool, star: bool, over: Option<Over>, line: u32 },
+    Cast {
+        of: Box<Expr>,
+        to: SqlType,
+        style: Option<Box<Expr>>,
+        attempt: bool,
+    },
+    Call {
+        name: Name,
+        arguments: Vec<Expr>,
+        distinct: bool,
+        star: bool,
+        over: Option<Over>,
+        line: u32,
+    },
     Subquery(Box<Query>),
-    Collate { of: Box<Expr>, collation: String },
+    Collate {
+        of: Box<Expr>,
+        collation: String,
+    },
     /// `DEFAULT` in the place of a value.
     Default,
 }
@@ -100,7 +153,11 @@ pub struct Cte {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
     Select(Box<Select>),
-    Set { op: SetOp, left: Box<Body>, right: Box<Body> },
+    Set {
+        op: SetOp,
+        left: Box<Body>,
+        right: Box<Body>,
+    },
     Values(Vec<Vec<Expr>>),
     /// In parentheses, with an order of its own.
     Query(Box<Query>),
@@ -145,9 +202,22 @@ pub enum JoinKind {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableRef {
-    Table { name: Name, alias: Option<String>, line: u32 },
-    Derived { query: Box<Query>, alias: String, columns: Vec<String> },
-    Join { kind: JoinKind, left: Box<TableRef>, right: Box<TableRef>, on: Option<Expr> },
+    Table {
+        name: Name,
+        alias: Option<String>,
+        line: u32,
+    },
+    Derived {
+        query: Box<Query>,
+        alias: String,
+        columns: Vec<String>,
+    },
+    Join {
+        kind: JoinKind,
+        left: Box<TableRef>,
+        right: Box<TableRef>,
+        on: Option<Expr>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -173,7 +243,13 @@ pub struct Output {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     Select(Query),
-    Insert { with: Vec<Cte>, table: Name, columns: Vec<(String, u32)>, source: Source, output: Option<Output> },
+    Insert {
+        with: Vec<Cte>,
+        table: Name,
+        columns: Vec<(String, u32)>,
+        source: Source,
+        output: Option<Output>,
+    },
     Update {
         with: Vec<Cte>,
         top: Option<Expr>,
@@ -195,17 +271,40 @@ pub enum Kind {
     Declare(Vec<(String, SqlType, Option<Expr>)>),
     DeclareTable(String, Box<TableDefinition>),
     SetVariable(String, Expr),
-    SetOption { option: String, on: bool, value: String },
-    IdentityInsert { table: Name, on: bool },
-    If { condition: Expr, then: Box<Statement>, otherwise: Option<Box<Statement>> },
-    While { condition: Expr, body: Box<Statement> },
+    SetOption {
+        option: String,
+        on: bool,
+        value: String,
+    },
+    IdentityInsert {
+        table: Name,
+        on: bool,
+    },
+    If {
+        condition: Expr,
+        then: Box<Statement>,
+        otherwise: Option<Box<Statement>>,
+    },
+    While {
+        condition: Expr,
+        body: Box<Statement>,
+    },
     Block(Vec<Statement>),
     Break,
     Continue,
     Return(Option<Expr>),
-    Try { body: Vec<Statement>, catch: Vec<Statement> },
+    Try {
+        body: Vec<Statement>,
+        catch: Vec<Statement>,
+    },
     Throw(Option<(Expr, Expr, Expr)>),
-    RaisError { message: Expr, severity: Expr, state: Expr, arguments: Vec<Expr>, nowait: bool },
+    RaisError {
+        message: Expr,
+        severity: Expr,
+        state: Expr,
+        arguments: Vec<Expr>,
+        nowait: bool,
+    },
     Print(Expr),
     WaitFor(Expr),
     Begin,
@@ -213,23 +312,66 @@ pub enum Kind {
     Rollback(Option<String>),
     Save(String),
     Use(String),
-    Exec { procedure: Name, arguments: Vec<Argument>, result: Option<String> },
+    Exec {
+        procedure: Name,
+        arguments: Vec<Argument>,
+        result: Option<String>,
+    },
     ExecText(Expr),
     CreateTable(Box<TableDefinition>),
     CreateIndex(Box<IndexDefinition>, Name),
     CreateSchema(String),
     CreateDatabase(String),
-    CreateView { name: Name, columns: Vec<String>, text: String, alter: bool, create: bool },
-    AlterTable { table: Name, change: Change },
-    AlterDatabase { name: Option<String>, option: String, effective: bool },
+    CreateView {
+        name: Name,
+        columns: Vec<String>,
+        text: String,
+        alter: bool,
+        create: bool,
+    },
+    AlterTable {
+        table: Name,
+        change: Change,
+    },
+    AlterDatabase {
+        name: Option<String>,
+        option: String,
+        effective: bool,
+    },
     AlterAuthorization,
-    Drop { what: &'static str, names: Vec<Name>, if_exists: bool },
-    DropIndex { index: String, table: Name, if_exists: bool },
-    CreateLogin { name: String, password: Expr, alter: bool },
-    CreateUser { name: String, login: Option<String> },
+    Drop {
+        what: &'static str,
+        names: Vec<Name>,
+        if_exists: bool,
+    },
+    DropIndex {
+        index: String,
+        table: Name,
+        if_exists: bool,
+    },
+    CreateLogin {
+        name: String,
+        password: Expr,
+        alter: bool,
+    },
+    CreateUser {
+        name: String,
+        login: Option<String>,
+    },
     CreateRole(String),
-    RoleMember { role: String, member: String, add: bool, server: bool },
-    Grant { deny: bool, revoke: bool, permissions: Vec<String>, on: Option<Name>, to: String },
+    RoleMember {
+        role: String,
+        member: String,
+        add: bool,
+        server: bool,
+    },
+    Grant {
+        deny: bool,
+        revoke: bool,
+        permissions: Vec<String>,
+        on: Option<Name>,
+        to: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -280,11 +422,26 @@ pub enum Action {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum ConstraintKind {
-    Key { primary: bool, clustered: Option<bool>, columns: Vec<(String, bool)> },
-    Foreign { columns: Vec<String>, table: Name, referenced: Vec<String>, on_delete: Action, on_update: Action },
-    Check { text: String },
+    Key {
+        primary: bool,
+        clustered: Option<bool>,
+        columns: Vec<(String, bool)>,
+    },
+    Foreign {
+        columns: Vec<String>,
+        table: Name,
+        referenced: Vec<String>,
+        on_delete: Action,
+        on_update: Action,
+    },
+    Check {
+        text: String,
+    },
     /// The column is known from where it stands, or by `FOR`.
-    Default { text: String, column: Option<String> },
+    Default {
+        text: String,
+        column: Option<String>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -299,9 +456,20 @@ pub struct IndexDefinition {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    Add { columns: Vec<ColumnDefinition>, constraints: Vec<Constraint>, check: bool },
+    Add {
+        columns: Vec<ColumnDefinition>,
+        constraints: Vec<Constraint>,
+        check: bool,
+    },
     AlterColumn(Box<ColumnDefinition>),
-    Drop { columns: Vec<String>, constraints: Vec<String>, if_exists: bool },
+    Drop {
+        columns: Vec<String>,
+        constraints: Vec<String>,
+        if_exists: bool,
+    },
     /// `CHECK CONSTRAINT` and `NOCHECK CONSTRAINT`.
-    Trust { constraint: String, on: bool },
+    Trust {
+        constraint: String,
+        on: bool,
+    },
 }

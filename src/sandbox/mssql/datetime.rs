@@ -59,10 +59,17 @@ pub fn days_in_month(year: i32, month: u32) -> u32 {
 
 impl Moment {
     pub fn now_utc() -> Self {
-        let since =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos() / 100;
+        let since = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos()
+            / 100;
         let days = (since / DAY as u128) as i32 + UNIX;
-        Self { days, ticks: (since % DAY as u128) as i64, offset: None }
+        Self {
+            days,
+            ticks: (since % DAY as u128) as i64,
+            offset: None,
+        }
     }
 
     /// Rounded to a number of digits of the second, as `datetime2(scale)` does.
@@ -102,9 +109,13 @@ impl Moment {
 
     /// Moved by ticks; the offset is set to what is given.
     pub fn shift(self, ticks: i64, offset: Option<i16>) -> Self {
-        let total = i64::from(self.days) * DAY + self.ticks + ticks;
+        let total = (i64::from(self.days) * DAY + self.ticks).saturating_add(ticks);
         let total = total.clamp(0, (i64::from(LAST_DAY) + 1) * DAY - 1);
-        Self { days: (total / DAY) as i32, ticks: total % DAY, offset }
+        Self {
+            days: (total / DAY) as i32,
+            ticks: total % DAY,
+            offset,
+        }
     }
 
     pub fn date_text(&self) -> String {
@@ -126,7 +137,12 @@ impl Moment {
 
     pub fn offset_text(&self) -> String {
         let offset = self.offset.unwrap_or_default();
-        format!("{}{:02}:{:02}", if offset < 0 { '-' } else { '+' }, offset.abs() / 60, offset.abs() % 60)
+        format!(
+            "{}{:02}:{:02}",
+            if offset < 0 { '-' } else { '+' },
+            offset.abs() / 60,
+            offset.abs() % 60
+        )
     }
 
     /// The stored form of a date with a time.
@@ -140,7 +156,11 @@ impl Moment {
 pub fn parse(text: &str) -> Option<Moment> {
     let text = text.trim();
     if text.is_empty() {
-        return Some(Moment { days: BASE_1900, ticks: 0, offset: None });
+        return Some(Moment {
+            days: BASE_1900,
+            ticks: 0,
+            offset: None,
+        });
     }
     let (date, rest) = match text.find([' ', 'T', 't']) {
         Some(at) if !text[..at].contains(':') => (Some(&text[..at]), text[at + 1..].trim_start()),
@@ -152,19 +172,36 @@ pub fn parse(text: &str) -> Option<Moment> {
         None => BASE_1900,
     };
     if rest.is_empty() {
-        return Some(Moment { days, ticks: 0, offset: None });
+        return Some(Moment {
+            days,
+            ticks: 0,
+            offset: None,
+        });
     }
     let (clock, offset) = split_offset(rest)?;
-    Some(Moment { days, ticks: parse_time(clock)?, offset })
+    Some(Moment {
+        days,
+        ticks: parse_time(clock)?,
+        offset,
+    })
 }
 
 fn parse_date(text: &str) -> Option<i32> {
     if text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return from_civil(text[..4].parse().ok()?, text[4..6].parse().ok()?, text[6..].parse().ok()?);
+        return from_civil(
+            text[..4].parse().ok()?,
+            text[4..6].parse().ok()?,
+            text[6..].parse().ok()?,
+        );
     }
     let parts: Vec<&str> = text.split(['-', '/', '.']).collect();
-    let [first, second, third] = parts.as_slice() else { return None };
-    if [first, second, third].iter().any(|part| part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit())) {
+    let [first, second, third] = parts.as_slice() else {
+        return None;
+    };
+    if [first, second, third]
+        .iter()
+        .any(|part| part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()))
+    {
         return None;
     }
     if first.len() == 4 {
@@ -180,13 +217,22 @@ fn split_offset(text: &str) -> Option<(&str, Option<i16>)> {
     if let Some(clock) = text.strip_suffix(['Z', 'z']) {
         return Some((clock.trim_end(), Some(0)));
     }
-    let Some(at) = text.find(['+', '-']) else { return Some((text, None)) };
+    let Some(at) = text.find(['+', '-']) else {
+        return Some((text, None));
+    };
     let (hours, minutes) = text[at + 1..].split_once(':')?;
-    let minutes = hours.parse::<i16>().ok()?.checked_mul(60)?.checked_add(minutes.trim().parse::<i16>().ok()?)?;
+    let minutes = hours
+        .parse::<i16>()
+        .ok()?
+        .checked_mul(60)?
+        .checked_add(minutes.trim().parse::<i16>().ok()?)?;
     if !(0..=14 * 60).contains(&minutes) {
         return None;
     }
-    Some((text[..at].trim_end(), Some(if text[at..].starts_with('-') { -minutes } else { minutes })))
+    Some((
+        text[..at].trim_end(),
+        Some(if text[at..].starts_with('-') { -minutes } else { minutes }),
+    ))
 }
 
 fn parse_time(text: &str) -> Option<i64> {
@@ -250,10 +296,19 @@ mod tests {
     #[test]
     fn texts() {
         let show = |text: &str| parse(text).map(|moment| moment.stored());
-        assert_eq!(show("2024-05-06T07:08:09.12").as_deref(), Some("2024-05-06 07:08:09.1200000"));
+        assert_eq!(
+            show("2024-05-06T07:08:09.12").as_deref(),
+            Some("2024-05-06 07:08:09.1200000")
+        );
         assert_eq!(show("20240506").as_deref(), Some("2024-05-06 00:00:00.0000000"));
-        assert_eq!(show("05/06/2024 1:02 PM").as_deref(), Some("2024-05-06 13:02:00.0000000"));
-        assert_eq!(parse("2024-05-06 07:08 +02:30").and_then(|moment| moment.offset), Some(150));
+        assert_eq!(
+            show("05/06/2024 1:02 PM").as_deref(),
+            Some("2024-05-06 13:02:00.0000000")
+        );
+        assert_eq!(
+            parse("2024-05-06 07:08 +02:30").and_then(|moment| moment.offset),
+            Some(150)
+        );
         assert_eq!(show("2024-13-06"), None);
         assert_eq!(show("yesterday"), None);
     }

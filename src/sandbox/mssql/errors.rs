@@ -39,11 +39,19 @@ impl SqlError {
     pub fn new(number: u32, class: u8, message: impl Into<String>) -> Self {
         let effect = match number {
             // What binds names or reads the text.
-            102 | 105 | 113 | 137 | 156 | 195 | 206 | 207 | 208 | 209 | 402 | 529 | 1087 | 2714 | 4104 | 8120 | UNSUPPORTED => Effect::Compile,
+            102 | 105 | 113 | 137 | 156 | 195 | 206 | 207 | 208 | 209 | 402 | 529 | 1087 | 2714 | 4104 | 8120
+            | UNSUPPORTED => Effect::Compile,
             241 | 242 | 245 | 1205 | 8114 | 8169 => Effect::Transaction,
             _ => Effect::Statement,
         };
-        Self { number, state: 1, class, message: message.into(), line: 0, effect }
+        Self {
+            number,
+            state: 1,
+            class,
+            message: message.into(),
+            line: 0,
+            effect,
+        }
     }
 
     pub fn effect(mut self, effect: Effect) -> Self {
@@ -66,7 +74,11 @@ impl SqlError {
 
     /// The sandbox's own limits, by name.
     pub fn unsupported(what: impl std::fmt::Display) -> Self {
-        Self::new(UNSUPPORTED, 16, format!("not supported by the sandbox's SQL Server: {what}"))
+        Self::new(
+            UNSUPPORTED,
+            16,
+            format!("not supported by the sandbox's SQL Server: {what}"),
+        )
     }
 
     /// A failure of the sandbox itself: a full disk, a damaged file, a mistake in this program.
@@ -95,11 +107,19 @@ impl SqlError {
     }
 
     pub fn conversion(from: &str, text: &str, to: &str) -> Self {
-        Self::new(245, 16, format!("Conversion failed when converting the {from} value '{text}' to data type {to}."))
+        Self::new(
+            245,
+            16,
+            format!("Conversion failed when converting the {from} value '{text}' to data type {to}."),
+        )
     }
 
     pub fn overflow(to: &str) -> Self {
-        Self::new(8115, 16, format!("Arithmetic overflow error converting expression to data type {to}."))
+        Self::new(
+            8115,
+            16,
+            format!("Arithmetic overflow error converting expression to data type {to}."),
+        )
     }
 
     pub fn divide_by_zero() -> Self {

@@ -179,9 +179,13 @@ impl SqlType {
         };
         if self.is_text() && other.is_text() {
             let length = longer(self.length(), other.length());
-            let wide =
-                matches!(self, Self::NVarChar(_) | Self::NChar(_)) || matches!(other, Self::NVarChar(_) | Self::NChar(_));
-            return if wide { Self::NVarChar(length) } else { Self::VarChar(length) };
+            let wide = matches!(self, Self::NVarChar(_) | Self::NChar(_))
+                || matches!(other, Self::NVarChar(_) | Self::NChar(_));
+            return if wide {
+                Self::NVarChar(length)
+            } else {
+                Self::VarChar(length)
+            };
         }
         match (self, other) {
             (Self::Decimal(p1, s1), Self::Decimal(p2, s2)) => {
@@ -189,7 +193,7 @@ impl SqlType {
                 let whole = (p1 - s1.min(p1)).max(p2 - s2.min(p2));
                 Self::Decimal((whole + scale).min(38), scale)
             }
-            (Self::VarBinary(one) , Self::VarBinary(two)) => Self::VarBinary(longer(one, two)),
+            (Self::VarBinary(one), Self::VarBinary(two)) => Self::VarBinary(longer(one, two)),
             (Self::DateTime2(one), Self::DateTime2(two)) => Self::DateTime2(one.max(two)),
             _ if self.precedence() >= other.precedence() => self,
             _ => other,
@@ -306,7 +310,9 @@ impl SqlType {
 
     /// The type under a name that [`SqlType::name`] gave.
     pub fn parse(name: &str) -> Option<Self> {
-        let Some((base, rest)) = name.trim().split_once('(') else { return Self::by_name(name.trim(), &[]) };
+        let Some((base, rest)) = name.trim().split_once('(') else {
+            return Self::by_name(name.trim(), &[]);
+        };
         let arguments: Option<Vec<i64>> = rest
             .trim_end()
             .strip_suffix(')')?
@@ -329,9 +335,7 @@ impl SqlType {
             Self::BigInt => (127, 8, 19, 0),
             Self::Float => (62, 8, 53, 0),
             Self::Real => (59, 4, 24, 0),
-            Self::Decimal(precision, scale) => {
-                (106, decimal_bytes(precision), i64::from(precision), i64::from(scale))
-            }
+            Self::Decimal(precision, scale) => (106, decimal_bytes(precision), i64::from(precision), i64::from(scale)),
             Self::Money => (60, 8, 19, 4),
             Self::SmallMoney => (122, 4, 10, 4),
             Self::NVarChar(length) => (231, length.map_or(-1, |length| 2 * i64::from(length)), 0, 0),
@@ -341,15 +345,26 @@ impl SqlType {
             Self::VarBinary(length) => (165, length.map_or(-1, i64::from), 0, 0),
             Self::Binary(length) => (173, i64::from(length), 0, 0),
             Self::Date => (40, 3, 10, 0),
-            Self::Time(scale) => (41, time_bytes(scale), if scale == 0 { 8 } else { 9 + i64::from(scale) }, scale.into()),
-            Self::DateTime2(scale) => {
-                (42, 3 + time_bytes(scale), if scale == 0 { 19 } else { 20 + i64::from(scale) }, scale.into())
-            }
+            Self::Time(scale) => (
+                41,
+                time_bytes(scale),
+                if scale == 0 { 8 } else { 9 + i64::from(scale) },
+                scale.into(),
+            ),
+            Self::DateTime2(scale) => (
+                42,
+                3 + time_bytes(scale),
+                if scale == 0 { 19 } else { 20 + i64::from(scale) },
+                scale.into(),
+            ),
             Self::DateTime => (61, 8, 23, 3),
             Self::SmallDateTime => (58, 4, 16, 0),
-            Self::DateTimeOffset(scale) => {
-                (43, 5 + time_bytes(scale), if scale == 0 { 26 } else { 27 + i64::from(scale) }, scale.into())
-            }
+            Self::DateTimeOffset(scale) => (
+                43,
+                5 + time_bytes(scale),
+                if scale == 0 { 26 } else { 27 + i64::from(scale) },
+                scale.into(),
+            ),
             Self::UniqueIdentifier => (36, 16, 0, 0),
             Self::RowVersion => (189, 8, 0, 0),
         }
@@ -426,7 +441,9 @@ pub fn convert(value: &Value, from: SqlType, to: SqlType, style: Option<i64>, lo
             Value::Bytes(bytes) if bytes.len() >= 16 => {
                 let mut first = [0; 16];
                 first.copy_from_slice(&bytes[..16]);
-                Ok(Value::Text(uuid::Uuid::from_bytes_le(first).hyphenated().to_string().to_uppercase()))
+                Ok(Value::Text(
+                    uuid::Uuid::from_bytes_le(first).hyphenated().to_string().to_uppercase(),
+                ))
             }
             _ => Err(not_convertible(from, to)),
         },
@@ -437,7 +454,11 @@ fn not_convertible(from: SqlType, to: SqlType) -> SqlError {
     SqlError::new(
         529,
         16,
-        format!("Explicit conversion from data type {} to {} is not allowed.", from.base_name(), to.base_name()),
+        format!(
+            "Explicit conversion from data type {} to {} is not allowed.",
+            from.base_name(),
+            to.base_name()
+        ),
     )
 }
 
@@ -478,13 +499,23 @@ fn to_integer(value: &Value, from: SqlType, to: SqlType) -> Result<Value> {
                         format!("Error converting data type {} to bigint.", from.base_name()),
                     ));
                 }
-                Err(error) if matches!(error.kind(), std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow) => {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow
+                    ) =>
+                {
                     return Err(too_big(from, text, to));
                 }
                 Err(_) => return Err(SqlError::conversion(from.base_name(), text, to.base_name())),
             }
         }
-        Value::Bytes(bytes) => bytes.iter().rev().take(8).rev().fold(0i64, |sum, byte| sum << 8 | i64::from(*byte)),
+        Value::Bytes(bytes) => bytes
+            .iter()
+            .rev()
+            .take(8)
+            .rev()
+            .fold(0i64, |sum, byte| sum << 8 | i64::from(*byte)),
         Value::Null => return Ok(Value::Null),
     };
     if to == SqlType::Bit {
@@ -497,7 +528,10 @@ fn to_integer(value: &Value, from: SqlType, to: SqlType) -> Result<Value> {
             Value::Int(number) if to != SqlType::BigInt && to != SqlType::Int => Err(SqlError::new(
                 220,
                 16,
-                format!("Arithmetic overflow error for data type {}, value = {number}.", to.base_name()),
+                format!(
+                    "Arithmetic overflow error for data type {}, value = {number}.",
+                    to.base_name()
+                ),
             )),
             _ => Err(SqlError::overflow(to.base_name())),
         };
@@ -510,7 +544,10 @@ fn too_big(from: SqlType, text: &str, to: SqlType) -> SqlError {
         SqlType::Int => SqlError::new(
             248,
             16,
-            format!("The conversion of the {} value '{text}' overflowed an int column.", from.base_name()),
+            format!(
+                "The conversion of the {} value '{text}' overflowed an int column.",
+                from.base_name()
+            ),
         ),
         _ => SqlError::new(
             244,
@@ -527,7 +564,11 @@ fn too_big(from: SqlType, text: &str, to: SqlType) -> SqlError {
 fn to_float(value: &Value, from: SqlType, to: SqlType) -> Result<f64> {
     match value {
         Value::Int(number) => Ok(*number as f64),
-        Value::Float(number) => Ok(if to == SqlType::Real { f64::from(*number as f32) } else { *number }),
+        Value::Float(number) => Ok(if to == SqlType::Real {
+            f64::from(*number as f32)
+        } else {
+            *number
+        }),
         Value::Text(text) if from.family() != Family::Date && from.family() != Family::Guid => {
             let trimmed = text.trim();
             let number = trimmed.parse::<f64>().ok().filter(|number| number.is_finite());
@@ -540,7 +581,11 @@ fn to_float(value: &Value, from: SqlType, to: SqlType) -> Result<f64> {
                     format!(
                         "Error converting data type {} to {}.",
                         from.base_name(),
-                        if matches!(to, SqlType::Decimal(..)) { "numeric" } else { to.base_name() }
+                        if matches!(to, SqlType::Decimal(..)) {
+                            "numeric"
+                        } else {
+                            to.base_name()
+                        }
                     ),
                 )),
             }
@@ -554,7 +599,11 @@ pub fn decimal(number: f64, precision: u8, scale: u8, name: &str) -> Result<Valu
     let factor = 10f64.powi(scale.into());
     let scaled = (number * factor).round();
     if !scaled.is_finite() || scaled.abs() >= 10f64.powi(precision.into()) {
-        return Err(SqlError::overflow(if name.starts_with("decimal") { "numeric" } else { name }));
+        return Err(SqlError::overflow(if name.starts_with("decimal") {
+            "numeric"
+        } else {
+            name
+        }));
     }
     if scaled.abs() >= 1e15 {
         return Err(SqlError::unsupported("a decimal with more than 15 digits"));
@@ -597,7 +646,11 @@ fn float_text(number: f64) -> String {
     if (-5.0..6.0).contains(&exponent) {
         let digits = (5.0 - exponent).max(0.0) as usize;
         let text = format!("{number:.digits$}");
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text
+        }
     } else {
         let text = format!("{number:.5e}");
         let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
@@ -608,7 +661,9 @@ fn float_text(number: f64) -> String {
 }
 
 fn cut_digits(text: &str, scale: u8, behind: &str) -> String {
-    let kept = text.len().saturating_sub(usize::from(if scale == 0 { 8 } else { 7 - scale.min(7) }));
+    let kept = text
+        .len()
+        .saturating_sub(usize::from(if scale == 0 { 8 } else { 7 - scale.min(7) }));
     format!("{}{behind}", text.get(..kept).unwrap_or(text))
 }
 
@@ -616,10 +671,12 @@ fn style_text(moment: &Moment, style: i64) -> String {
     let (year, month, day) = datetime::to_civil(moment.days);
     let seconds = moment.ticks / datetime::SECOND;
     let (hour, minute) = (seconds / 3600, seconds / 60 % 60);
-    let name = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        .get(month as usize - 1)
-        .copied()
-        .unwrap_or_default();
+    let name = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+    .get(month as usize - 1)
+    .copied()
+    .unwrap_or_default();
     let twelve = if hour % 12 == 0 { 12 } else { hour % 12 };
     let half = if hour < 12 { "AM" } else { "PM" };
     match style {
@@ -641,8 +698,10 @@ fn to_text(value: &Value, from: SqlType, to: SqlType, style: Option<i64>, long: 
         }
         (Value::Bytes(bytes), _) => match to {
             SqlType::NVarChar(_) | SqlType::NChar(_) => {
-                let units: Vec<u16> =
-                    bytes.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])).collect();
+                let units: Vec<u16> = bytes
+                    .chunks(2)
+                    .map(|pair| u16::from_le_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]))
+                    .collect();
                 String::from_utf16_lossy(&units)
             }
             _ => bytes.iter().map(|byte| char::from(*byte)).collect(),
@@ -656,19 +715,36 @@ fn to_text(value: &Value, from: SqlType, to: SqlType, style: Option<i64>, long: 
                 SqlType::DateTime => 3,
                 _ => 0,
             };
-            let offset = if matches!(from, SqlType::DateTimeOffset(_)) { moment.offset_text() } else { String::new() };
+            let offset = if matches!(from, SqlType::DateTimeOffset(_)) {
+                moment.offset_text()
+            } else {
+                String::new()
+            };
             match style {
                 0 | 100 | 1 | 101 | 103 | 104 | 108 | 112 => style_text(&moment, style),
                 20 | 120 => format!("{} {}", moment.date_text(), moment.time_text(0)),
                 21 | 25 | 121 => match from {
                     SqlType::Date => moment.date_text(),
                     SqlType::Time(_) => moment.time_text(scale),
-                    _ => format!("{} {}{}{offset}", moment.date_text(), moment.time_text(scale), if offset.is_empty() { "" } else { " " }),
+                    _ => format!(
+                        "{} {}{}{offset}",
+                        moment.date_text(),
+                        moment.time_text(scale),
+                        if offset.is_empty() { "" } else { " " }
+                    ),
                 },
                 23 => moment.date_text(),
                 126 => match from {
                     SqlType::Date => moment.date_text(),
-                    _ => format!("{}T{}{offset}", moment.date_text(), moment.time_text(if moment.ticks % datetime::SECOND == 0 && from == SqlType::DateTime { 0 } else { scale })),
+                    _ => format!(
+                        "{}T{}{offset}",
+                        moment.date_text(),
+                        moment.time_text(if moment.ticks % datetime::SECOND == 0 && from == SqlType::DateTime {
+                            0
+                        } else {
+                            scale
+                        })
+                    ),
                 },
                 127 => format!("{}T{}Z", moment.utc().date_text(), moment.utc().time_text(scale)),
                 other => return Err(SqlError::unsupported(format!("style {other} of CONVERT"))),
@@ -713,7 +789,9 @@ pub fn cut_units(text: &str, length: usize) -> String {
 
 /// What code page 1252 cannot hold becomes `?`, as in `varchar` under the default collation.
 pub fn narrow(text: &str) -> String {
-    text.chars().map(|character| if to_1252(character).is_some() { character } else { '?' }).collect()
+    text.chars()
+        .map(|character| if to_1252(character).is_some() { character } else { '?' })
+        .collect()
 }
 
 /// The characters 0x80 to 0x9F of code page 1252.
@@ -728,7 +806,10 @@ pub fn to_1252(character: char) -> Option<u8> {
     let code = u32::from(character);
     match code {
         0..=0x7F | 0xA0..=0xFF => Some(code as u8),
-        _ => UPPER_1252.iter().position(|other| u32::from(*other) == code).map(|at| 0x80 + at as u8),
+        _ => UPPER_1252
+            .iter()
+            .position(|other| u32::from(*other) == code)
+            .map(|at| 0x80 + at as u8),
     }
 }
 
@@ -743,9 +824,9 @@ pub fn from_1252(byte: u8) -> char {
 fn to_binary(value: &Value, from: SqlType, to: SqlType, style: Option<i64>, long: TooLong) -> Result<Value> {
     let mut bytes = match value {
         Value::Bytes(bytes) => bytes.clone(),
-        Value::Text(text) if from == SqlType::UniqueIdentifier => {
-            uuid::Uuid::parse_str(text).map(|uuid| uuid.to_bytes_le().to_vec()).unwrap_or_default()
-        }
+        Value::Text(text) if from == SqlType::UniqueIdentifier => uuid::Uuid::parse_str(text)
+            .map(|uuid| uuid.to_bytes_le().to_vec())
+            .unwrap_or_default(),
         Value::Text(text) if from.is_text() => match style {
             Some(style @ (1 | 2)) => {
                 let digits = if style == 1 {
@@ -767,7 +848,10 @@ fn to_binary(value: &Value, from: SqlType, to: SqlType, style: Option<i64>, long
             _ if matches!(from, SqlType::NVarChar(_) | SqlType::NChar(_)) => {
                 text.encode_utf16().flat_map(u16::to_le_bytes).collect()
             }
-            _ => text.chars().map(|character| to_1252(character).unwrap_or(b'?')).collect(),
+            _ => text
+                .chars()
+                .map(|character| to_1252(character).unwrap_or(b'?'))
+                .collect(),
         },
         Value::Int(number) => {
             let width = from.system().1.clamp(1, 8) as usize;
@@ -803,7 +887,10 @@ pub fn from_hex(digits: &str) -> Option<Vec<u8>> {
     if !digits.len().is_multiple_of(2) || !digits.is_ascii() {
         return None;
     }
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok())
+        .collect()
 }
 
 fn to_date(value: &Value, from: SqlType, to: SqlType) -> Result<Value> {
@@ -828,13 +915,22 @@ fn to_date(value: &Value, from: SqlType, to: SqlType) -> Result<Value> {
             if !(-5.4e4 * datetime::DAY as f64..2.96e6 * datetime::DAY as f64).contains(&ticks) {
                 return Err(SqlError::overflow(to.base_name()));
             }
-            Moment { days: datetime::BASE_1900, ticks: 0, offset: None }.shift(ticks as i64, None)
+            Moment {
+                days: datetime::BASE_1900,
+                ticks: 0,
+                offset: None,
+            }
+            .shift(ticks as i64, None)
         }
         _ => {
             return Err(SqlError::new(
                 206,
                 16,
-                format!("Operand type clash: {} is incompatible with {}", from.base_name(), to.base_name()),
+                format!(
+                    "Operand type clash: {} is incompatible with {}",
+                    from.base_name(),
+                    to.base_name()
+                ),
             ));
         }
     };
@@ -871,7 +967,14 @@ mod tests {
 
     #[test]
     fn names_come_back() {
-        for name in ["nvarchar(200)", "nvarchar(max)", "decimal(10,2)", "datetime2(7)", "int", "varbinary(64)"] {
+        for name in [
+            "nvarchar(200)",
+            "nvarchar(max)",
+            "decimal(10,2)",
+            "datetime2(7)",
+            "int",
+            "varbinary(64)",
+        ] {
             assert_eq!(SqlType::parse(name).map(SqlType::name).as_deref(), Some(name));
         }
         assert_eq!(SqlType::parse("nvarchar(5000)"), None);
@@ -880,29 +983,74 @@ mod tests {
     #[test]
     fn conversions_fail_as_the_server_does() {
         let error = cast(&Value::text("abc"), SqlType::VarChar(Some(3)), SqlType::Int).unwrap_err();
-        assert_eq!((error.number, error.message.as_str()), (245, "Conversion failed when converting the varchar value 'abc' to data type int."));
-        assert_eq!(cast(&Value::Int(300), SqlType::Int, SqlType::TinyInt).unwrap_err().number, 220);
-        assert_eq!(cast(&Value::text("x"), SqlType::VarChar(None), SqlType::DateTime2(7)).unwrap_err().number, 241);
-        assert_eq!(cast(&Value::text("x"), SqlType::VarChar(None), SqlType::UniqueIdentifier).unwrap_err().number, 8169);
+        assert_eq!(
+            (error.number, error.message.as_str()),
+            (
+                245,
+                "Conversion failed when converting the varchar value 'abc' to data type int."
+            )
+        );
+        assert_eq!(
+            cast(&Value::Int(300), SqlType::Int, SqlType::TinyInt)
+                .unwrap_err()
+                .number,
+            220
+        );
+        assert_eq!(
+            cast(&Value::text("x"), SqlType::VarChar(None), SqlType::DateTime2(7))
+                .unwrap_err()
+                .number,
+            241
+        );
+        assert_eq!(
+            cast(&Value::text("x"), SqlType::VarChar(None), SqlType::UniqueIdentifier)
+                .unwrap_err()
+                .number,
+            8169
+        );
     }
 
     #[test]
     fn dates_show_as_their_type_does() {
-        let stored = cast(&Value::text("2024-05-06T07:08:09.1267"), SqlType::VarChar(None), SqlType::DateTime2(3)).unwrap();
+        let stored = cast(
+            &Value::text("2024-05-06T07:08:09.1267"),
+            SqlType::VarChar(None),
+            SqlType::DateTime2(3),
+        )
+        .unwrap();
         let show = |style| {
-            text(convert(&stored, SqlType::DateTime2(3), SqlType::NVarChar(None), style, TooLong::Cut).unwrap())
+            text(
+                convert(
+                    &stored,
+                    SqlType::DateTime2(3),
+                    SqlType::NVarChar(None),
+                    style,
+                    TooLong::Cut,
+                )
+                .unwrap(),
+            )
         };
         assert_eq!(show(None), "2024-05-06 07:08:09.127");
         assert_eq!(show(Some(126)), "2024-05-06T07:08:09.127");
         assert_eq!(show(Some(112)), "20240506");
         let datetime = cast(&stored, SqlType::DateTime2(3), SqlType::DateTime).unwrap();
-        assert_eq!(text(cast(&datetime, SqlType::DateTime, SqlType::VarChar(None)).unwrap()), "May  6 2024  7:08AM");
+        assert_eq!(
+            text(cast(&datetime, SqlType::DateTime, SqlType::VarChar(None)).unwrap()),
+            "May  6 2024  7:08AM"
+        );
     }
 
     #[test]
     fn bytes_and_text() {
         let hash = Value::Bytes(vec![0xAB, 0x01]);
-        let shown = convert(&hash, SqlType::VarBinary(None), SqlType::VarChar(None), Some(2), TooLong::Cut).unwrap();
+        let shown = convert(
+            &hash,
+            SqlType::VarBinary(None),
+            SqlType::VarChar(None),
+            Some(2),
+            TooLong::Cut,
+        )
+        .unwrap();
         assert_eq!(text(shown), "AB01");
         let wide = cast(&Value::text("é"), SqlType::NVarChar(None), SqlType::VarBinary(None)).unwrap();
         assert_eq!(wide, Value::Bytes(vec![0xE9, 0]));

@@ -15,7 +15,9 @@ impl Parser<'_> {
         if alter {
             self.at += 2;
         }
-        let Some(token) = self.token() else { return Err(self.unexpected()) };
+        let Some(token) = self.token() else {
+            return Err(self.unexpected());
+        };
         match token.text.to_ascii_uppercase().as_str() {
             "TABLE" => {
                 self.at += 1;
@@ -37,7 +39,9 @@ impl Parser<'_> {
                 if self.accept("COLLATE") {
                     self.collation()?;
                 }
-                if self.token().is_some() && (self.is("ON") || self.is("CONTAINMENT") || self.is("WITH") || self.is_op("(")) {
+                if self.token().is_some()
+                    && (self.is("ON") || self.is("CONTAINMENT") || self.is("WITH") || self.is_op("("))
+                {
                     return Err(SqlError::unsupported("files and options of CREATE DATABASE").at(self.line()));
                 }
                 Ok(Kind::CreateDatabase(name))
@@ -53,7 +57,11 @@ impl Parser<'_> {
 
     fn view(&mut self, alter: bool, create: bool) -> Result<Kind> {
         let name = self.name()?;
-        let columns = if self.is_op("(") { self.identifiers()? } else { Vec::new() };
+        let columns = if self.is_op("(") {
+            self.identifiers()?
+        } else {
+            Vec::new()
+        };
         if self.is("WITH") {
             return Err(SqlError::unsupported("options of a view (WITH)").at(self.line()));
         }
@@ -61,7 +69,13 @@ impl Parser<'_> {
         let start = self.at;
         self.query()?;
         let text = self.text_since(start);
-        Ok(Kind::CreateView { name, columns, text, alter, create })
+        Ok(Kind::CreateView {
+            name,
+            columns,
+            text,
+            alter,
+            create,
+        })
     }
 
     /// Only the collation that this server has, under its usual names.
@@ -80,7 +94,11 @@ impl Parser<'_> {
             return Err(SqlError::unsupported("graph and file tables").at(self.line()));
         }
         self.expect_op("(")?;
-        let mut table = TableDefinition { name, columns: Vec::new(), constraints: Vec::new() };
+        let mut table = TableDefinition {
+            name,
+            columns: Vec::new(),
+            constraints: Vec::new(),
+        };
         loop {
             if self.is_op(")") && !table.columns.is_empty() {
                 break;
@@ -106,7 +124,9 @@ impl Parser<'_> {
     /// `ON [PRIMARY]`, `TEXTIMAGE_ON [PRIMARY]`: where it is kept, which is the same for all here.
     fn storage(&mut self) -> Result<()> {
         while (self.is("ON") || self.is("TEXTIMAGE_ON"))
-            && self.token_after(1).is_some_and(|token| token.value.eq_ignore_ascii_case("PRIMARY"))
+            && self
+                .token_after(1)
+                .is_some_and(|token| token.value.eq_ignore_ascii_case("PRIMARY"))
         {
             self.at += 2;
         }
@@ -117,11 +137,17 @@ impl Parser<'_> {
     }
 
     fn table_constraint_follows(&self) -> bool {
-        ["CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"].iter().any(|word| self.is(word))
+        ["CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"]
+            .iter()
+            .any(|word| self.is(word))
     }
 
     fn table_constraint(&mut self) -> Result<Constraint> {
-        let name = if self.accept("CONSTRAINT") { Some(self.identifier()?) } else { None };
+        let name = if self.accept("CONSTRAINT") {
+            Some(self.identifier()?)
+        } else {
+            None
+        };
         let kind = if self.is("PRIMARY") || self.is("UNIQUE") {
             self.key(true, None)?
         } else if self.accept("FOREIGN") {
@@ -132,7 +158,11 @@ impl Parser<'_> {
             self.check()?
         } else if self.accept("DEFAULT") {
             let text = self.default_text()?;
-            let column = if self.accept("FOR") { Some(self.identifier()?) } else { None };
+            let column = if self.accept("FOR") {
+                Some(self.identifier()?)
+            } else {
+                None
+            };
             self.with_values()?;
             ConstraintKind::Default { text, column }
         } else {
@@ -162,10 +192,18 @@ impl Parser<'_> {
         } else {
             None
         };
-        let columns = if table { self.key_columns()? } else { vec![(column.unwrap_or_default().to_owned(), false)] };
+        let columns = if table {
+            self.key_columns()?
+        } else {
+            vec![(column.unwrap_or_default().to_owned(), false)]
+        };
         self.index_options()?;
         self.storage()?;
-        Ok(ConstraintKind::Key { primary, clustered, columns })
+        Ok(ConstraintKind::Key {
+            primary,
+            clustered,
+            columns,
+        })
     }
 
     fn key_columns(&mut self) -> Result<Vec<(String, bool)>> {
@@ -216,7 +254,11 @@ impl Parser<'_> {
     fn references(&mut self, columns: Vec<String>) -> Result<ConstraintKind> {
         self.expect("REFERENCES")?;
         let table = self.name()?;
-        let referenced = if self.is_op("(") { self.identifiers()? } else { Vec::new() };
+        let referenced = if self.is_op("(") {
+            self.identifiers()?
+        } else {
+            Vec::new()
+        };
         let (mut on_delete, mut on_update) = (Action::NoAction, Action::NoAction);
         while self.is("ON") && (self.is_after(1, "DELETE") || self.is_after(1, "UPDATE")) {
             let delete = self.is_after(1, "DELETE");
@@ -237,7 +279,13 @@ impl Parser<'_> {
             };
             *(if delete { &mut on_delete } else { &mut on_update }) = action;
         }
-        Ok(ConstraintKind::Foreign { columns, table, referenced, on_delete, on_update })
+        Ok(ConstraintKind::Foreign {
+            columns,
+            table,
+            referenced,
+            on_delete,
+            on_update,
+        })
     }
 
     fn check(&mut self) -> Result<ConstraintKind> {
@@ -265,7 +313,9 @@ impl Parser<'_> {
     /// A literal with its sign, or a call.
     fn default_value(&mut self) -> Result<()> {
         while self.accept_op("-") || self.accept_op("+") {}
-        let Some(token) = self.token().cloned() else { return Err(self.unexpected()) };
+        let Some(token) = self.token().cloned() else {
+            return Err(self.unexpected());
+        };
         match token.kind {
             TokenKind::Number | TokenKind::Text | TokenKind::Binary => {
                 self.at += 1;
@@ -306,14 +356,21 @@ impl Parser<'_> {
         }
         let sql_type = self.sql_type().map_err(|error| {
             if error.number == 2715 {
-                let message = error.message.replace("Column, parameter, or variable #1", &format!("Column \"{name}\""));
+                let message = error
+                    .message
+                    .replace("Column, parameter, or variable #1", &format!("Column \"{name}\""));
                 SqlError { message, ..error }
             } else {
                 error
             }
         })?;
-        let mut column =
-            ColumnDefinition { name, sql_type, nullable: None, identity: None, constraints: Vec::new() };
+        let mut column = ColumnDefinition {
+            name,
+            sql_type,
+            nullable: None,
+            identity: None,
+            constraints: Vec::new(),
+        };
         loop {
             if self.accept("NULL") {
                 column.nullable = Some(true);
@@ -330,15 +387,31 @@ impl Parser<'_> {
                 }
             } else if self.accept("COLLATE") {
                 self.collation()?;
-            } else if ["CONSTRAINT", "PRIMARY", "UNIQUE", "REFERENCES", "FOREIGN", "CHECK", "DEFAULT"]
-                .iter()
-                .any(|word| self.is(word))
+            } else if [
+                "CONSTRAINT",
+                "PRIMARY",
+                "UNIQUE",
+                "REFERENCES",
+                "FOREIGN",
+                "CHECK",
+                "DEFAULT",
+            ]
+            .iter()
+            .any(|word| self.is(word))
             {
                 let constraint = self.column_constraint(&column.name)?;
                 column.constraints.push(constraint);
-            } else if ["SPARSE", "FILESTREAM", "ROWGUIDCOL", "ENCRYPTED", "MASKED", "GENERATED", "HIDDEN"]
-                .iter()
-                .any(|word| self.is(word))
+            } else if [
+                "SPARSE",
+                "FILESTREAM",
+                "ROWGUIDCOL",
+                "ENCRYPTED",
+                "MASKED",
+                "GENERATED",
+                "HIDDEN",
+            ]
+            .iter()
+            .any(|word| self.is(word))
             {
                 return Err(SqlError::unsupported("this property of a column").at(self.line()));
             } else {
@@ -348,7 +421,11 @@ impl Parser<'_> {
     }
 
     fn column_constraint(&mut self, column: &str) -> Result<Constraint> {
-        let name = if self.accept("CONSTRAINT") { Some(self.identifier()?) } else { None };
+        let name = if self.accept("CONSTRAINT") {
+            Some(self.identifier()?)
+        } else {
+            None
+        };
         let kind = if self.is("PRIMARY") || self.is("UNIQUE") {
             self.key(false, Some(column))?
         } else if self.is("REFERENCES") || self.is("FOREIGN") {
@@ -361,7 +438,10 @@ impl Parser<'_> {
         } else if self.accept("DEFAULT") {
             let text = self.default_text()?;
             self.with_values()?;
-            ConstraintKind::Default { text, column: Some(column.to_owned()) }
+            ConstraintKind::Default {
+                text,
+                column: Some(column.to_owned()),
+            }
         } else {
             return Err(self.unexpected());
         };
@@ -382,7 +462,11 @@ impl Parser<'_> {
         self.expect("ON")?;
         let table = self.name()?;
         let columns = self.key_columns()?;
-        let include = if self.accept("INCLUDE") { self.identifiers()? } else { Vec::new() };
+        let include = if self.accept("INCLUDE") {
+            self.identifiers()?
+        } else {
+            Vec::new()
+        };
         let filter = if self.accept("WHERE") {
             let start = self.at;
             self.expr()?;
@@ -392,7 +476,17 @@ impl Parser<'_> {
         };
         self.index_options()?;
         self.storage()?;
-        Ok(Kind::CreateIndex(Box::new(IndexDefinition { name, unique, clustered, columns, include, filter }), table))
+        Ok(Kind::CreateIndex(
+            Box::new(IndexDefinition {
+                name,
+                unique,
+                clustered,
+                columns,
+                include,
+                filter,
+            }),
+            table,
+        ))
     }
 
     pub(super) fn alter(&mut self) -> Result<Kind> {
@@ -419,7 +513,10 @@ impl Parser<'_> {
         if self.is("LOGIN") || self.is("ROLE") || self.is("SERVER") || self.is("USER") {
             return self.alter_principal();
         }
-        let what = self.token().map(|token| token.text.to_ascii_uppercase()).unwrap_or_default();
+        let what = self
+            .token()
+            .map(|token| token.text.to_ascii_uppercase())
+            .unwrap_or_default();
         Err(SqlError::unsupported(format!("ALTER {what}")).at(line))
     }
 
@@ -443,7 +540,14 @@ impl Parser<'_> {
                     break;
                 }
             }
-            return Ok(Kind::AlterTable { table, change: Change::Add { columns, constraints, check } });
+            return Ok(Kind::AlterTable {
+                table,
+                change: Change::Add {
+                    columns,
+                    constraints,
+                    check,
+                },
+            });
         }
         if self.accept("ALTER") {
             self.expect("COLUMN")?;
@@ -451,7 +555,10 @@ impl Parser<'_> {
             if column.identity.is_some() || !column.constraints.is_empty() {
                 return Err(self.unexpected());
             }
-            return Ok(Kind::AlterTable { table, change: Change::AlterColumn(Box::new(column)) });
+            return Ok(Kind::AlterTable {
+                table,
+                change: Change::AlterColumn(Box::new(column)),
+            });
         }
         if self.accept("DROP") {
             let (mut columns, mut constraints, mut if_exists) = (Vec::new(), Vec::new(), false);
@@ -467,12 +574,23 @@ impl Parser<'_> {
                     if_exists = true;
                 }
                 let name = self.identifier()?;
-                if column { columns.push(name) } else { constraints.push(name) }
+                if column {
+                    columns.push(name)
+                } else {
+                    constraints.push(name)
+                }
                 if !self.accept_op(",") {
                     break;
                 }
             }
-            return Ok(Kind::AlterTable { table, change: Change::Drop { columns, constraints, if_exists } });
+            return Ok(Kind::AlterTable {
+                table,
+                change: Change::Drop {
+                    columns,
+                    constraints,
+                    if_exists,
+                },
+            });
         }
         if self.is("CHECK") || self.is("NOCHECK") {
             let on = self.accept("CHECK") || !self.accept("NOCHECK");
@@ -481,25 +599,42 @@ impl Parser<'_> {
                 return Err(SqlError::unsupported("CHECK and NOCHECK of all constraints").at(line));
             }
             let constraint = self.identifier()?;
-            return Ok(Kind::AlterTable { table, change: Change::Trust { constraint, on } });
+            return Ok(Kind::AlterTable {
+                table,
+                change: Change::Trust { constraint, on },
+            });
         }
-        let what = self.token().map(|token| token.text.to_ascii_uppercase()).unwrap_or_default();
+        let what = self
+            .token()
+            .map(|token| token.text.to_ascii_uppercase())
+            .unwrap_or_default();
         Err(SqlError::unsupported(format!("ALTER TABLE ... {what}")).at(line))
     }
 
     /// Options that hold here anyway, and those about who may be connected. Others would be a silent yes.
     fn alter_database(&mut self) -> Result<Kind> {
-        let name = if self.accept("CURRENT") { None } else { Some(self.identifier()?) };
+        let name = if self.accept("CURRENT") {
+            None
+        } else {
+            Some(self.identifier()?)
+        };
         let line = self.line();
         if self.is("MODIFY") || self.is("ADD") || self.is("REMOVE") || self.is("COLLATE") {
-            let what = self.token().map(|token| token.text.to_ascii_uppercase()).unwrap_or_default();
+            let what = self
+                .token()
+                .map(|token| token.text.to_ascii_uppercase())
+                .unwrap_or_default();
             return Err(SqlError::unsupported(format!("ALTER DATABASE ... {what}")).at(line));
         }
         self.expect("SET")?;
         let mut words = Vec::new();
         while let Some(token) = self.token() {
             let part = match token.kind {
-                TokenKind::Word if self.is_identifier() || ["ON", "OFF", "READ", "WITH", "ROLLBACK"].contains(&token.text.to_ascii_uppercase().as_str()) => {
+                TokenKind::Word
+                    if self.is_identifier()
+                        || ["ON", "OFF", "READ", "WITH", "ROLLBACK"]
+                            .contains(&token.text.to_ascii_uppercase().as_str()) =>
+                {
                     token.text.to_ascii_uppercase()
                 }
                 TokenKind::Operator if token.text == "=" => "=".to_owned(),
@@ -534,13 +669,19 @@ impl Parser<'_> {
         if !HOLD.contains(&bare.as_str()) {
             return Err(SqlError::unsupported(format!("ALTER DATABASE ... SET {bare}")).at(line));
         }
-        Ok(Kind::AlterDatabase { name, effective: bare == "SINGLE_USER" || bare == "MULTI_USER", option })
+        Ok(Kind::AlterDatabase {
+            name,
+            effective: bare == "SINGLE_USER" || bare == "MULTI_USER",
+            option,
+        })
     }
 
     pub(super) fn drop(&mut self) -> Result<Kind> {
         let line = self.line();
         self.expect("DROP")?;
-        let Some(token) = self.token() else { return Err(self.unexpected()) };
+        let Some(token) = self.token() else {
+            return Err(self.unexpected());
+        };
         let word = token.text.to_ascii_uppercase();
         let what = match word.as_str() {
             "TABLE" => "table",
@@ -568,12 +709,22 @@ impl Parser<'_> {
             let index = self.name()?;
             if self.accept("ON") {
                 let table = self.name()?;
-                return Ok(Kind::DropIndex { index: index.last().to_owned(), table, if_exists });
+                return Ok(Kind::DropIndex {
+                    index: index.last().to_owned(),
+                    table,
+                    if_exists,
+                });
             }
             // The old form: `DROP INDEX table.index`.
             let mut parts = index.0;
-            let Some(index) = parts.pop().filter(|_| !parts.is_empty()) else { return Err(self.unexpected()) };
-            return Ok(Kind::DropIndex { index, table: Name(parts), if_exists });
+            let Some(index) = parts.pop().filter(|_| !parts.is_empty()) else {
+                return Err(self.unexpected());
+            };
+            return Ok(Kind::DropIndex {
+                index,
+                table: Name(parts),
+                if_exists,
+            });
         }
         let mut names = vec![self.table_name()?];
         while self.accept_op(",") {

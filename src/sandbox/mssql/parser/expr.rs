@@ -10,7 +10,13 @@ use crate::sandbox::mssql::value::from_hex;
 /// Reserved words that are called like functions.
 const CALLED: [&str; 6] = ["LEFT", "RIGHT", "COALESCE", "NULLIF", "CONVERT", "TRY_CONVERT"];
 /// Reserved words that are functions without parentheses.
-const BARE: [&str; 5] = ["CURRENT_TIMESTAMP", "CURRENT_USER", "SESSION_USER", "SYSTEM_USER", "USER"];
+const BARE: [&str; 5] = [
+    "CURRENT_TIMESTAMP",
+    "CURRENT_USER",
+    "SESSION_USER",
+    "SYSTEM_USER",
+    "USER",
+];
 
 impl Parser<'_> {
     pub(super) fn expr(&mut self) -> Result<Expr> {
@@ -46,7 +52,10 @@ impl Parser<'_> {
             self.at += 1;
             let negated = self.accept("NOT");
             self.expect("NULL")?;
-            return Ok(Expr::IsNull { of: Box::new(left), negated });
+            return Ok(Expr::IsNull {
+                of: Box::new(left),
+                negated,
+            });
         }
         let negated = self.is("NOT") && ["IN", "LIKE", "BETWEEN"].iter().any(|word| self.is_after(1, word));
         self.at += usize::from(negated);
@@ -55,22 +64,44 @@ impl Parser<'_> {
             if self.starts_query() {
                 let query = self.query()?;
                 self.expect_op(")")?;
-                return Ok(Expr::InQuery { of: Box::new(left), query: Box::new(query), negated });
+                return Ok(Expr::InQuery {
+                    of: Box::new(left),
+                    query: Box::new(query),
+                    negated,
+                });
             }
             let list = self.expr_list()?;
             self.expect_op(")")?;
-            return Ok(Expr::In { of: Box::new(left), list, negated });
+            return Ok(Expr::In {
+                of: Box::new(left),
+                list,
+                negated,
+            });
         }
         if self.accept("LIKE") {
             let pattern = Box::new(self.sum()?);
-            let escape = if self.accept("ESCAPE") { Some(Box::new(self.sum()?)) } else { None };
-            return Ok(Expr::Like { of: Box::new(left), pattern, escape, negated });
+            let escape = if self.accept("ESCAPE") {
+                Some(Box::new(self.sum()?))
+            } else {
+                None
+            };
+            return Ok(Expr::Like {
+                of: Box::new(left),
+                pattern,
+                escape,
+                negated,
+            });
         }
         if self.accept("BETWEEN") {
             let low = Box::new(self.sum()?);
             self.expect("AND")?;
             let high = Box::new(self.sum()?);
-            return Ok(Expr::Between { of: Box::new(left), low, high, negated });
+            return Ok(Expr::Between {
+                of: Box::new(left),
+                low,
+                high,
+                negated,
+            });
         }
         let op = match self.token() {
             Some(token) if token.kind == Kind::Operator => match token.text.as_str() {
@@ -149,7 +180,10 @@ impl Parser<'_> {
         let mut of = self.primary()?;
         while self.accept("COLLATE") {
             let collation = self.identifier()?;
-            of = Expr::Collate { of: Box::new(of), collation };
+            of = Expr::Collate {
+                of: Box::new(of),
+                collation,
+            };
         }
         Ok(of)
     }
@@ -163,25 +197,38 @@ impl Parser<'_> {
     }
 
     fn primary(&mut self) -> Result<Expr> {
-        let Some(token) = self.token().cloned() else { return Err(self.unexpected()) };
+        let Some(token) = self.token().cloned() else {
+            return Err(self.unexpected());
+        };
         match token.kind {
             Kind::Number => {
                 self.at += 1;
-                self.number(&token.text).ok_or_else(|| SqlError::syntax(&token.text).at(token.line))
+                self.number(&token.text)
+                    .ok_or_else(|| SqlError::syntax(&token.text).at(token.line))
             }
             Kind::Text => {
                 self.at += 1;
-                Ok(Expr::Text { wide: token.text.starts_with(['N', 'n']), text: token.value })
+                Ok(Expr::Text {
+                    wide: token.text.starts_with(['N', 'n']),
+                    text: token.value,
+                })
             }
             Kind::Binary => {
                 self.at += 1;
                 let digits = &token.text[2..];
-                let even = if digits.len() % 2 == 0 { digits.to_owned() } else { format!("0{digits}") };
+                let even = if digits.len() % 2 == 0 {
+                    digits.to_owned()
+                } else {
+                    format!("0{digits}")
+                };
                 Ok(Expr::Bytes(from_hex(&even).unwrap_or_default()))
             }
             Kind::Variable => {
                 self.at += 1;
-                Ok(Expr::Variable { name: token.text, line: token.line })
+                Ok(Expr::Variable {
+                    name: token.text,
+                    line: token.line,
+                })
             }
             Kind::Operator if token.text == "(" => {
                 self.at += 1;
@@ -241,16 +288,30 @@ impl Parser<'_> {
                 self.expect("AS")?;
                 let to = default_length(self.sql_type()?, self.previous_is_closed());
                 self.expect_op(")")?;
-                Ok(Expr::Cast { of, to, style: None, attempt: upper == "TRY_CAST" })
+                Ok(Expr::Cast {
+                    of,
+                    to,
+                    style: None,
+                    attempt: upper == "TRY_CAST",
+                })
             }
             "CONVERT" | "TRY_CONVERT" if self.is_op_after(1, "(") => {
                 self.at += 2;
                 let to = default_length(self.sql_type()?, self.previous_is_closed());
                 self.expect_op(",")?;
                 let of = Box::new(self.expr()?);
-                let style = if self.accept_op(",") { Some(Box::new(self.expr()?)) } else { None };
+                let style = if self.accept_op(",") {
+                    Some(Box::new(self.expr()?))
+                } else {
+                    None
+                };
                 self.expect_op(")")?;
-                Ok(Expr::Cast { of, to, style, attempt: upper == "TRY_CONVERT" })
+                Ok(Expr::Cast {
+                    of,
+                    to,
+                    style,
+                    attempt: upper == "TRY_CONVERT",
+                })
             }
             _ if BARE.contains(&upper) => {
                 self.at += 1;
@@ -273,12 +334,19 @@ impl Parser<'_> {
 
     /// Whether the token before is `)`: the type had a length.
     fn previous_is_closed(&self) -> bool {
-        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|token| token.text == ")")
+        self.at
+            .checked_sub(1)
+            .and_then(|at| self.tokens.get(at))
+            .is_some_and(|token| token.text == ")")
     }
 
     fn case(&mut self) -> Result<Expr> {
         self.expect("CASE")?;
-        let operand = if self.is("WHEN") { None } else { Some(Box::new(self.expr()?)) };
+        let operand = if self.is("WHEN") {
+            None
+        } else {
+            Some(Box::new(self.expr()?))
+        };
         let mut whens = Vec::new();
         while self.accept("WHEN") {
             let when = self.expr()?;
@@ -288,9 +356,17 @@ impl Parser<'_> {
         if whens.is_empty() {
             return Err(self.unexpected());
         }
-        let otherwise = if self.accept("ELSE") { Some(Box::new(self.expr()?)) } else { None };
+        let otherwise = if self.accept("ELSE") {
+            Some(Box::new(self.expr()?))
+        } else {
+            None
+        };
         self.expect("END")?;
-        Ok(Expr::Case { operand, whens, otherwise })
+        Ok(Expr::Case {
+            operand,
+            whens,
+            otherwise,
+        })
     }
 
     fn column_or_call(&mut self, line: u32) -> Result<Expr> {
@@ -324,11 +400,28 @@ impl Parser<'_> {
             self.expect("BY")?;
             let order = self.order_list()?;
             self.expect_op(")")?;
-            let over = Some(Over { partition: Vec::new(), order });
-            return Ok(Expr::Call { name, arguments, distinct, star, over, line });
+            let over = Some(Over {
+                partition: Vec::new(),
+                order,
+            });
+            return Ok(Expr::Call {
+                name,
+                arguments,
+                distinct,
+                star,
+                over,
+                line,
+            });
         }
         let over = if self.accept("OVER") { Some(self.over()?) } else { None };
-        Ok(Expr::Call { name, arguments, distinct, star, over, line })
+        Ok(Expr::Call {
+            name,
+            arguments,
+            distinct,
+            star,
+            over,
+            line,
+        })
     }
 
     fn over(&mut self) -> Result<Over> {
@@ -352,11 +445,18 @@ impl Parser<'_> {
 }
 
 fn binary(op: Op, left: Expr, right: Expr) -> Expr {
-    Expr::Binary { op, left: Box::new(left), right: Box::new(right) }
+    Expr::Binary {
+        op,
+        left: Box::new(left),
+        right: Box::new(right),
+    }
 }
 
 /// In CAST and CONVERT a text or binary type without a length has 30.
-fn default_length(to: crate::sandbox::mssql::value::SqlType, has_length: bool) -> crate::sandbox::mssql::value::SqlType {
+fn default_length(
+    to: crate::sandbox::mssql::value::SqlType,
+    has_length: bool,
+) -> crate::sandbox::mssql::value::SqlType {
     use crate::sandbox::mssql::value::SqlType;
     if has_length {
         return to;

@@ -104,7 +104,10 @@ impl<'a> Parser<'a> {
                     _ => SqlError::new(
                         105,
                         15,
-                        format!("Unclosed quotation mark after the character string '{}'.", token.value()),
+                        format!(
+                            "Unclosed quotation mark after the character string '{}'.",
+                            token.value()
+                        ),
                     ),
                 }
                 .at(line));
@@ -121,7 +124,12 @@ impl<'a> Parser<'a> {
                 end: token.offset + token.text.len(),
             });
         }
-        Ok(Self { source, tokens, at: 0, depth: 0 })
+        Ok(Self {
+            source,
+            tokens,
+            at: 0,
+            depth: 0,
+        })
     }
 
     fn token(&self) -> Option<&Token> {
@@ -133,7 +141,9 @@ impl<'a> Parser<'a> {
     }
 
     fn line(&self) -> u32 {
-        self.token().or_else(|| self.tokens.last()).map_or(1, |token| token.line)
+        self.token()
+            .or_else(|| self.tokens.last())
+            .map_or(1, |token| token.line)
     }
 
     /// Whether the next token is that word, and not in quotes.
@@ -142,7 +152,8 @@ impl<'a> Parser<'a> {
     }
 
     fn is_after(&self, count: usize, word: &str) -> bool {
-        self.token_after(count).is_some_and(|token| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word))
+        self.token_after(count)
+            .is_some_and(|token| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word))
     }
 
     fn is_op(&self, operator: &str) -> bool {
@@ -150,7 +161,8 @@ impl<'a> Parser<'a> {
     }
 
     fn is_op_after(&self, count: usize, operator: &str) -> bool {
-        self.token_after(count).is_some_and(|token| token.kind == Kind::Operator && token.text == operator)
+        self.token_after(count)
+            .is_some_and(|token| token.kind == Kind::Operator && token.text == operator)
     }
 
     fn accept(&mut self, word: &str) -> bool {
@@ -166,11 +178,19 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, word: &str) -> Result<()> {
-        if self.accept(word) { Ok(()) } else { Err(self.unexpected()) }
+        if self.accept(word) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn expect_op(&mut self, operator: &str) -> Result<()> {
-        if self.accept_op(operator) { Ok(()) } else { Err(self.unexpected()) }
+        if self.accept_op(operator) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     /// Errors 102 and 156, at the next token; at the end, at the last one.
@@ -213,7 +233,11 @@ impl<'a> Parser<'a> {
     /// The source from a token to the one before the current.
     fn text_since(&self, start: usize) -> String {
         let from = self.tokens.get(start).map_or(self.source.len(), |token| token.offset);
-        let to = self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(from, |token| token.end);
+        let to = self
+            .at
+            .checked_sub(1)
+            .and_then(|at| self.tokens.get(at))
+            .map_or(from, |token| token.end);
         self.source.get(from..to).unwrap_or_default().to_owned()
     }
 }
@@ -229,14 +253,18 @@ mod tests {
         let error = batch("SELECT 1\nSELECT 2 FORM t\n+").unwrap_err();
         assert_eq!((error.number, error.line), (102, 2));
         let error = batch("SELECT 1\nFROM WHERE").unwrap_err();
-        assert_eq!((error.number, error.line, error.message.as_str()), (156, 2, "Incorrect syntax near the keyword 'WHERE'."));
+        assert_eq!(
+            (error.number, error.line, error.message.as_str()),
+            (156, 2, "Incorrect syntax near the keyword 'WHERE'.")
+        );
         assert_eq!(batch("SELECT 'abc").unwrap_err().number, 105);
         assert_eq!(batch("/* abc").unwrap_err().number, 113);
     }
 
     #[test]
     fn statements_need_no_separator() {
-        let statements = batch("DECLARE @x int = 1 SET @x = 2 SELECT @x IF @x = 2 PRINT 'a' ELSE PRINT 'b' SELECT 1").unwrap();
+        let statements =
+            batch("DECLARE @x int = 1 SET @x = 2 SELECT @x IF @x = 2 PRINT 'a' ELSE PRINT 'b' SELECT 1").unwrap();
         assert_eq!(statements.len(), 5);
     }
 

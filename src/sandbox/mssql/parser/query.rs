@@ -7,19 +7,35 @@ use crate::sandbox::mssql::errors::{Result, SqlError};
 
 /// Table hints that change nothing here: reads do not block and see what is committed.
 const HINTS: [&str; 16] = [
-    "NOLOCK", "READUNCOMMITTED", "READCOMMITTED", "READPAST", "ROWLOCK", "PAGLOCK", "TABLOCK", "TABLOCKX", "UPDLOCK",
-    "XLOCK", "HOLDLOCK", "SERIALIZABLE", "REPEATABLEREAD", "FORCESEEK", "NOWAIT", "SNAPSHOT",
+    "NOLOCK",
+    "READUNCOMMITTED",
+    "READCOMMITTED",
+    "READPAST",
+    "ROWLOCK",
+    "PAGLOCK",
+    "TABLOCK",
+    "TABLOCKX",
+    "UPDLOCK",
+    "XLOCK",
+    "HOLDLOCK",
+    "SERIALIZABLE",
+    "REPEATABLEREAD",
+    "FORCESEEK",
+    "NOWAIT",
+    "SNAPSHOT",
 ];
 
 impl Parser<'_> {
     pub(super) fn starts_query(&self) -> bool {
-        self.is("SELECT") || self.is("WITH") || (self.is_op("(") && {
-            let mut count = 1;
-            while self.is_op_after(count, "(") {
-                count += 1;
-            }
-            self.is_after(count, "SELECT")
-        })
+        self.is("SELECT")
+            || self.is("WITH")
+            || (self.is_op("(") && {
+                let mut count = 1;
+                while self.is_op_after(count, "(") {
+                    count += 1;
+                }
+                self.is_after(count, "SELECT")
+            })
     }
 
     pub(super) fn query(&mut self) -> Result<Query> {
@@ -35,7 +51,11 @@ impl Parser<'_> {
         if self.accept("WITH") {
             loop {
                 let name = self.identifier()?;
-                let columns = if self.is_op("(") { self.identifiers()? } else { Vec::new() };
+                let columns = if self.is_op("(") {
+                    self.identifiers()?
+                } else {
+                    Vec::new()
+                };
                 self.expect("AS")?;
                 self.expect_op("(")?;
                 let query = self.query()?;
@@ -51,7 +71,13 @@ impl Parser<'_> {
 
     pub(super) fn query_body(&mut self, with: Vec<Cte>) -> Result<Query> {
         let body = self.set_body()?;
-        let mut query = Query { with, body, order: Vec::new(), offset: None, fetch: None };
+        let mut query = Query {
+            with,
+            body,
+            order: Vec::new(),
+            offset: None,
+            fetch: None,
+        };
         if self.is("ORDER") && self.is_after(1, "BY") {
             self.at += 2;
             query.order = self.order_list()?;
@@ -85,14 +111,22 @@ impl Parser<'_> {
         let mut left = self.intersect_body()?;
         loop {
             let op = if self.accept("UNION") {
-                if self.accept("ALL") { SetOp::UnionAll } else { SetOp::Union }
+                if self.accept("ALL") {
+                    SetOp::UnionAll
+                } else {
+                    SetOp::Union
+                }
             } else if self.accept("EXCEPT") {
                 SetOp::Except
             } else {
                 return Ok(left);
             };
             let right = self.intersect_body()?;
-            left = Body::Set { op, left: Box::new(left), right: Box::new(right) };
+            left = Body::Set {
+                op,
+                left: Box::new(left),
+                right: Box::new(right),
+            };
         }
     }
 
@@ -100,7 +134,11 @@ impl Parser<'_> {
         let mut left = self.body_primary()?;
         while self.accept("INTERSECT") {
             let right = self.body_primary()?;
-            left = Body::Set { op: SetOp::Intersect, left: Box::new(left), right: Box::new(right) };
+            left = Body::Set {
+                op: SetOp::Intersect,
+                left: Box::new(left),
+                right: Box::new(right),
+            };
         }
         Ok(left)
     }
@@ -169,7 +207,11 @@ impl Parser<'_> {
         }
         let top = self.top()?;
         let items = self.items()?;
-        let into = if self.accept("INTO") { Some(self.table_name()?) } else { None };
+        let into = if self.accept("INTO") {
+            Some(self.table_name()?)
+        } else {
+            None
+        };
         let from = if self.accept("FROM") { self.from()? } else { Vec::new() };
         let filter = if self.accept("WHERE") { Some(self.expr()?) } else { None };
         let mut group = Vec::new();
@@ -182,8 +224,22 @@ impl Parser<'_> {
             }
             group = self.expr_list()?;
         }
-        let having = if self.accept("HAVING") { Some(self.expr()?) } else { None };
-        Ok(Select { distinct, top, items, into, from, filter, group, having, line })
+        let having = if self.accept("HAVING") {
+            Some(self.expr()?)
+        } else {
+            None
+        };
+        Ok(Select {
+            distinct,
+            top,
+            items,
+            into,
+            from,
+            filter,
+            group,
+            having,
+            line,
+        })
     }
 
     pub(super) fn items(&mut self) -> Result<Vec<Item>> {
@@ -217,11 +273,17 @@ impl Parser<'_> {
             if parts.len() == 1 && self.is_op("=") {
                 self.at += 1;
                 let expr = self.expr()?;
-                return Ok(Item::Expr { expr, alias: parts.pop() });
+                return Ok(Item::Expr {
+                    expr,
+                    alias: parts.pop(),
+                });
             }
             self.at = start;
         }
-        if self.token().is_some_and(|token| token.kind == Kind::Variable && !token.text.starts_with("@@")) {
+        if self
+            .token()
+            .is_some_and(|token| token.kind == Kind::Variable && !token.text.starts_with("@@"))
+        {
             for (operator, op) in super::statement::ASSIGNMENTS {
                 if self.is_op_after(1, operator) {
                     let variable = self.variable()?;
@@ -296,14 +358,23 @@ impl Parser<'_> {
             } else {
                 return Ok(left);
             };
-            let right = self.nested(if kind == JoinKind::Cross { Self::table_ref } else { Self::table_ref })?;
+            let right = self.nested(if kind == JoinKind::Cross {
+                Self::table_ref
+            } else {
+                Self::table_ref
+            })?;
             let on = if kind == JoinKind::Cross {
                 None
             } else {
                 self.expect("ON")?;
                 Some(self.expr()?)
             };
-            left = TableRef::Join { kind, left: Box::new(left), right: Box::new(right), on };
+            left = TableRef::Join {
+                kind,
+                left: Box::new(left),
+                right: Box::new(right),
+                on,
+            };
         }
     }
 
@@ -314,8 +385,13 @@ impl Parser<'_> {
                 self.at += 1;
                 let rows = self.values()?;
                 self.expect_op(")")?;
-                let query =
-                    Query { with: Vec::new(), body: Body::Values(rows), order: Vec::new(), offset: None, fetch: None };
+                let query = Query {
+                    with: Vec::new(),
+                    body: Body::Values(rows),
+                    order: Vec::new(),
+                    offset: None,
+                    fetch: None,
+                };
                 return self.derived(query);
             }
             if self.starts_query() {
@@ -346,8 +422,16 @@ impl Parser<'_> {
     fn derived(&mut self, query: Query) -> Result<TableRef> {
         self.accept("AS");
         let alias = self.identifier()?;
-        let columns = if self.is_op("(") { self.identifiers()? } else { Vec::new() };
-        Ok(TableRef::Derived { query: Box::new(query), alias, columns })
+        let columns = if self.is_op("(") {
+            self.identifiers()?
+        } else {
+            Vec::new()
+        };
+        Ok(TableRef::Derived {
+            query: Box::new(query),
+            alias,
+            columns,
+        })
     }
 
     /// Words that begin a statement without being reserved.
@@ -357,7 +441,9 @@ impl Parser<'_> {
 
     fn hints_follow(&self, count: usize) -> bool {
         self.is_op_after(count, "(")
-            && self.token_after(count + 1).is_some_and(|token| HINTS.contains(&token.text.to_ascii_uppercase().as_str()))
+            && self
+                .token_after(count + 1)
+                .is_some_and(|token| HINTS.contains(&token.text.to_ascii_uppercase().as_str()))
     }
 
     /// `WITH (NOLOCK, ROWLOCK)`, or without WITH.
@@ -368,7 +454,9 @@ impl Parser<'_> {
         }
         self.at += 1 + usize::from(with);
         loop {
-            let Some(token) = self.token() else { return Err(self.unexpected()) };
+            let Some(token) = self.token() else {
+                return Err(self.unexpected());
+            };
             let hint = token.text.to_ascii_uppercase();
             if !HINTS.contains(&hint.as_str()) {
                 return Err(SqlError::unsupported(format!("the table hint {hint}")).at(token.line));

@@ -87,7 +87,12 @@ impl Parser<'_> {
             };
             self.expect("MEMBER")?;
             let member = self.identifier()?;
-            return Ok(Kind::RoleMember { role, member, add, server });
+            return Ok(Kind::RoleMember {
+                role,
+                member,
+                add,
+                server,
+            });
         }
         Err(SqlError::unsupported("ALTER USER").at(line))
     }
@@ -135,6 +140,12 @@ impl Parser<'_> {
         if self.is("WITH") || self.is("AS") {
             return Err(SqlError::unsupported("WITH GRANT OPTION").at(line));
         }
-        Ok(Kind::Grant { deny: word == "DENY", revoke: word == "REVOKE", permissions, on, to })
+        Ok(Kind::Grant {
+            deny: word == "DENY",
+            revoke: word == "REVOKE",
+            permissions,
+            on,
+            to,
+        })
     }
 }

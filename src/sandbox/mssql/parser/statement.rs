@@ -24,7 +24,10 @@ pub fn assigned(variable: &str, op: Option<Op>, value: Expr, line: u32) -> Expr 
         None => value,
         Some(op) => Expr::Binary {
             op,
-            left: Box::new(Expr::Variable { name: variable.to_owned(), line }),
+            left: Box::new(Expr::Variable {
+                name: variable.to_owned(),
+                line,
+            }),
             right: Box::new(value),
         },
     }
@@ -32,8 +35,24 @@ pub fn assigned(variable: &str, op: Option<Op>, value: Expr, line: u32) -> Expr 
 
 /// Statements that SQL Server has and this server refuses by name.
 const REFUSED: &[&str] = &[
-    "MERGE", "BACKUP", "RESTORE", "DBCC", "BULK", "KILL", "SHUTDOWN", "CHECKPOINT", "GOTO", "OPEN", "FETCH", "CLOSE",
-    "DEALLOCATE", "RECONFIGURE", "REVERT", "SETUSER", "ENABLE", "DISABLE",
+    "MERGE",
+    "BACKUP",
+    "RESTORE",
+    "DBCC",
+    "BULK",
+    "KILL",
+    "SHUTDOWN",
+    "CHECKPOINT",
+    "GOTO",
+    "OPEN",
+    "FETCH",
+    "CLOSE",
+    "DEALLOCATE",
+    "RECONFIGURE",
+    "REVERT",
+    "SETUSER",
+    "ENABLE",
+    "DISABLE",
 ];
 
 impl Parser<'_> {
@@ -47,7 +66,11 @@ impl Parser<'_> {
             // A batch may begin with the name of a procedure.
             let bare = statements.is_empty() && self.is_identifier() && !self.starts_statement();
             let line = self.line();
-            let kind = if bare { self.exec_call()? } else { self.statement()?.kind };
+            let kind = if bare {
+                self.exec_call()?
+            } else {
+                self.statement()?.kind
+            };
             statements.push(Statement { line, kind });
         }
     }
@@ -76,7 +99,9 @@ impl Parser<'_> {
     }
 
     fn kind(&mut self) -> Result<Kind> {
-        let Some(token) = self.token().cloned() else { return Err(self.unexpected()) };
+        let Some(token) = self.token().cloned() else {
+            return Err(self.unexpected());
+        };
         if token.kind == TokenKind::Operator && token.text == "(" && self.starts_query() {
             return Ok(Kind::Select(self.query()?));
         }
@@ -113,13 +138,24 @@ impl Parser<'_> {
                 self.at += 1;
                 let condition = self.expr()?;
                 let then = Box::new(self.statement()?);
-                let otherwise = if self.accept("ELSE") { Some(Box::new(self.statement()?)) } else { None };
-                Ok(Kind::If { condition, then, otherwise })
+                let otherwise = if self.accept("ELSE") {
+                    Some(Box::new(self.statement()?))
+                } else {
+                    None
+                };
+                Ok(Kind::If {
+                    condition,
+                    then,
+                    otherwise,
+                })
             }
             "WHILE" => {
                 self.at += 1;
                 let condition = self.expr()?;
-                Ok(Kind::While { condition, body: Box::new(self.statement()?) })
+                Ok(Kind::While {
+                    condition,
+                    body: Box::new(self.statement()?),
+                })
             }
             "BEGIN" => self.begin(),
             "COMMIT" => {
@@ -277,14 +313,26 @@ impl Parser<'_> {
             Source::Defaults
         } else if self.accept("VALUES") {
             let rows = self.values()?;
-            Source::Query(Query { with: Vec::new(), body: Body::Values(rows), order: Vec::new(), offset: None, fetch: None })
+            Source::Query(Query {
+                with: Vec::new(),
+                body: Body::Values(rows),
+                order: Vec::new(),
+                offset: None,
+                fetch: None,
+            })
         } else if self.is("EXEC") || self.is("EXECUTE") {
             self.at += 1;
             Source::Exec(Box::new(self.exec()?))
         } else {
             Source::Query(self.query()?)
         };
-        Ok(Kind::Insert { with, table, columns, source, output })
+        Ok(Kind::Insert {
+            with,
+            table,
+            columns,
+            source,
+            output,
+        })
     }
 
     fn output(&mut self) -> Result<Option<Output>> {
@@ -294,7 +342,11 @@ impl Parser<'_> {
         let items: Vec<Item> = self.items()?;
         let into = if self.accept("INTO") {
             let table = self.table_name()?;
-            let columns = if self.is_op("(") && !self.starts_query() { self.identifiers()? } else { Vec::new() };
+            let columns = if self.is_op("(") && !self.starts_query() {
+                self.identifiers()?
+            } else {
+                Vec::new()
+            };
             Some((table, columns))
         } else {
             None
@@ -325,7 +377,10 @@ impl Parser<'_> {
                 (Target::Variable(name), op) => assigned(name, *op, value, line),
                 (Target::Column(name, line), Some(op)) => Expr::Binary {
                     op: *op,
-                    left: Box::new(Expr::Column { name: name.clone(), line: *line }),
+                    left: Box::new(Expr::Column {
+                        name: name.clone(),
+                        line: *line,
+                    }),
                     right: Box::new(value),
                 },
             };
@@ -337,7 +392,15 @@ impl Parser<'_> {
         let output = self.output()?;
         let from = if self.accept("FROM") { self.from()? } else { Vec::new() };
         let filter = self.dml_filter()?;
-        Ok(Kind::Update { with, top, table, sets, output, from, filter })
+        Ok(Kind::Update {
+            with,
+            top,
+            table,
+            sets,
+            output,
+            from,
+            filter,
+        })
     }
 
     fn delete(&mut self, with: Vec<crate::sandbox::mssql::ast::Cte>) -> Result<Kind> {
@@ -349,7 +412,14 @@ impl Parser<'_> {
         let output = self.output()?;
         let from = if self.accept("FROM") { self.from()? } else { Vec::new() };
         let filter = self.dml_filter()?;
-        Ok(Kind::Delete { with, top, table, output, from, filter })
+        Ok(Kind::Delete {
+            with,
+            top,
+            table,
+            output,
+            from,
+            filter,
+        })
     }
 
     fn dml_filter(&mut self) -> Result<Option<Expr>> {
@@ -413,14 +483,25 @@ impl Parser<'_> {
             self.expect("LEVEL")?;
             let mut value = Vec::new();
             while self.token().is_some_and(|token| {
-                ["READ", "COMMITTED", "UNCOMMITTED", "REPEATABLE", "SERIALIZABLE", "SNAPSHOT"]
-                    .contains(&token.text.to_ascii_uppercase().as_str())
+                [
+                    "READ",
+                    "COMMITTED",
+                    "UNCOMMITTED",
+                    "REPEATABLE",
+                    "SERIALIZABLE",
+                    "SNAPSHOT",
+                ]
+                .contains(&token.text.to_ascii_uppercase().as_str())
             }) {
                 value.extend(self.token().map(|token| token.text.to_ascii_uppercase()));
                 self.at += 1;
             }
             let value = value.join(" ");
-            return Ok(Kind::SetOption { option: "TRANSACTION ISOLATION LEVEL".to_owned(), on: true, value });
+            return Ok(Kind::SetOption {
+                option: "TRANSACTION ISOLATION LEVEL".to_owned(),
+                on: true,
+                value,
+            });
         }
         let Some(token) = self.token().filter(|token| token.kind == TokenKind::Word) else {
             return Err(self.unexpected());
@@ -437,15 +518,27 @@ impl Parser<'_> {
         }
         if ["LOCK_TIMEOUT", "ROWCOUNT", "TEXTSIZE", "DATEFIRST"].contains(&option.as_str()) {
             let value = self.integer()?;
-            return Ok(Kind::SetOption { option, on: true, value: value.to_string() });
+            return Ok(Kind::SetOption {
+                option,
+                on: true,
+                value: value.to_string(),
+            });
         }
         if option == "LANGUAGE" || option == "DATEFORMAT" || option == "DEADLOCK_PRIORITY" || option == "CONTEXT_INFO" {
             let value = self.token().map(|token| token.value.clone()).unwrap_or_default();
             self.at += 1;
-            return Ok(Kind::SetOption { option, on: true, value });
+            return Ok(Kind::SetOption {
+                option,
+                on: true,
+                value,
+            });
         }
         let on = self.on_or_off()?;
-        Ok(Kind::SetOption { option, on, value: String::new() })
+        Ok(Kind::SetOption {
+            option,
+            on,
+            value: String::new(),
+        })
     }
 
     fn on_or_off(&mut self) -> Result<bool> {
@@ -479,7 +572,13 @@ impl Parser<'_> {
         if self.is("WITH") && (self.is_after(1, "LOG") || self.is_after(1, "SETERROR")) {
             return Err(SqlError::unsupported("RAISERROR WITH LOG or SETERROR").at(self.line()));
         }
-        Ok(Kind::RaisError { message, severity, state, arguments, nowait })
+        Ok(Kind::RaisError {
+            message,
+            severity,
+            state,
+            arguments,
+            nowait,
+        })
     }
 
     fn exec(&mut self) -> Result<Kind> {
@@ -508,7 +607,8 @@ impl Parser<'_> {
         let mut arguments = Vec::new();
         if self.argument_follows() {
             loop {
-                let named = self.token().is_some_and(|token| token.kind == TokenKind::Variable) && self.is_op_after(1, "=");
+                let named =
+                    self.token().is_some_and(|token| token.kind == TokenKind::Variable) && self.is_op_after(1, "=");
                 let name = if named { Some(self.variable()?) } else { None };
                 self.at += usize::from(named);
                 // A word alone is text here: `EXEC sp_x dbo`.
@@ -518,10 +618,16 @@ impl Parser<'_> {
                             && !token.text.eq_ignore_ascii_case("NULL")
                             && !token.text.eq_ignore_ascii_case("DEFAULT") =>
                     {
-                        Expr::Text { text: self.identifier()?, wide: true }
+                        Expr::Text {
+                            text: self.identifier()?,
+                            wide: true,
+                        }
                     }
                     Some(token) if token.kind == TokenKind::Bracketed || token.kind == TokenKind::Quoted => {
-                        Expr::Text { text: self.identifier()?, wide: true }
+                        Expr::Text {
+                            text: self.identifier()?,
+                            wide: true,
+                        }
                     }
                     _ => self.expr()?,
                 };
@@ -532,13 +638,21 @@ impl Parser<'_> {
                 }
             }
         }
-        Ok(Kind::Exec { procedure, arguments, result })
+        Ok(Kind::Exec {
+            procedure,
+            arguments,
+            result,
+        })
     }
 
     fn argument_follows(&self) -> bool {
         match self.token() {
             Some(token) => match token.kind {
-                TokenKind::Text | TokenKind::Number | TokenKind::Variable | TokenKind::Binary | TokenKind::Bracketed => true,
+                TokenKind::Text
+                | TokenKind::Number
+                | TokenKind::Variable
+                | TokenKind::Binary
+                | TokenKind::Bracketed => true,
                 TokenKind::Quoted => true,
                 TokenKind::Operator => token.text == "-",
                 TokenKind::Word => {

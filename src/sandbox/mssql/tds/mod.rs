@@ -42,7 +42,9 @@ impl<'a> Reader<'a> {
 
     pub fn bytes(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         let end = self.at.checked_add(count).filter(|end| *end <= self.bytes.len());
-        let Some(end) = end else { return Err(Malformed::new("the message ends too early")) };
+        let Some(end) = end else {
+            return Err(Malformed::new("the message ends too early"));
+        };
         let bytes = &self.bytes[self.at..end];
         self.at = end;
         Ok(bytes)
@@ -84,13 +86,18 @@ impl<'a> Reader<'a> {
     /// ALL_HEADERS ([MS-TDS] 2.2.5.3), of which the server needs nothing: it has one transaction for each connection.
     pub fn skip_headers(&mut self) -> Result<(), Malformed> {
         let total = self.u32()? as usize;
-        let Some(rest) = total.checked_sub(4) else { return Err(Malformed::new("headers shorter than their length")) };
+        let Some(rest) = total.checked_sub(4) else {
+            return Err(Malformed::new("headers shorter than their length"));
+        };
         self.bytes(rest).map(|_| ())
     }
 }
 
 /// Little-endian UTF-16; what is no valid text becomes U+FFFD.
 pub fn utf16(bytes: &[u8]) -> String {
-    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let units: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+        .collect();
     String::from_utf16_lossy(&units)
 }

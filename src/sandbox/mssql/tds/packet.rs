@@ -43,11 +43,17 @@ pub async fn read<R: AsyncRead + Unpin>(reader: &mut R) -> io::Result<Option<Mes
         let [kind, status, high, low, ..] = header;
         let length = usize::from(u16::from_be_bytes([high, low]));
         let Some(length) = length.checked_sub(HEADER) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a packet shorter than its header"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a packet shorter than its header",
+            ));
         };
         let start = body.len();
         if start + length > LARGEST {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a message of more than 256 MB"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a message of more than 256 MB",
+            ));
         }
         body.resize(start + length, 0);
         if let Some(rest) = body.get_mut(start..) {
@@ -73,7 +79,11 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(size: usize) -> Self {
-        Self { size: size.clamp(512, 32_767), number: 1, held: Vec::new() }
+        Self {
+            size: size.clamp(512, 32_767),
+            number: 1,
+            held: Vec::new(),
+        }
     }
 
     pub fn set_size(&mut self, size: usize) {
@@ -103,7 +113,9 @@ impl Writer {
     async fn packet<W: AsyncWrite + Unpin>(&mut self, writer: &mut W, body: &[u8], last: bool) -> io::Result<()> {
         let length = (body.len() + HEADER) as u16;
         let [high, low] = length.to_be_bytes();
-        writer.write_all(&[RESPONSE, u8::from(last), high, low, 0, 0, self.number, 0]).await?;
+        writer
+            .write_all(&[RESPONSE, u8::from(last), high, low, 0, 0, self.number, 0])
+            .await?;
         writer.write_all(body).await?;
         self.number = self.number.wrapping_add(1);
         Ok(())

@@ -28,8 +28,13 @@ pub fn check(body: &[u8]) -> Result<(), Malformed> {
 
 /// What the server answers.
 pub fn answer() -> Vec<u8> {
-    let options: [(u8, &[u8]); 5] =
-        [(VERSION, &SERVER_VERSION), (ENCRYPTION, &[NOT_SUPPORTED]), (INSTANCE, &[0]), (THREAD, &[]), (MARS, &[0])];
+    let options: [(u8, &[u8]); 5] = [
+        (VERSION, &SERVER_VERSION),
+        (ENCRYPTION, &[NOT_SUPPORTED]),
+        (INSTANCE, &[0]),
+        (THREAD, &[]),
+        (MARS, &[0]),
+    ];
     let mut table = Vec::new();
     let mut data = Vec::new();
     let start = options.len() * 5 + 1;

@@ -60,7 +60,12 @@ pub fn parse(body: &[u8]) -> Result<Call, Malformed> {
         let name = reader.text(units.into())?;
         let flags = reader.u8()?;
         let (sql_type, value) = read_parameter(&mut reader)?;
-        parameters.push(Parameter { name, output: flags & 1 != 0, sql_type, value });
+        parameters.push(Parameter {
+            name,
+            output: flags & 1 != 0,
+            sql_type,
+            value,
+        });
     }
     Ok(Call { procedure, parameters })
 }
@@ -89,11 +94,16 @@ pub fn parse_transaction(body: &[u8]) -> Result<TransactionRequest, Malformed> {
         }
         7 => {
             name(&mut reader)?;
-            Ok(TransactionRequest::Commit { begin: reader.u8().unwrap_or_default() & 1 != 0 })
+            Ok(TransactionRequest::Commit {
+                begin: reader.u8().unwrap_or_default() & 1 != 0,
+            })
         }
         8 => {
             let name = name(&mut reader)?;
-            Ok(TransactionRequest::Rollback { name, begin: reader.u8().unwrap_or_default() & 1 != 0 })
+            Ok(TransactionRequest::Rollback {
+                name,
+                begin: reader.u8().unwrap_or_default() & 1 != 0,
+            })
         }
         9 => Ok(TransactionRequest::Save(name(&mut reader)?)),
         other => Err(Malformed::new(format!("transaction manager request {other}"))),

@@ -93,7 +93,10 @@ pub fn write_value(
             out.extend_from_slice(&bytes);
         }
     };
-    let max = matches!(sql_type, SqlType::NVarChar(None) | SqlType::VarChar(None) | SqlType::VarBinary(None));
+    let max = matches!(
+        sql_type,
+        SqlType::NVarChar(None) | SqlType::VarChar(None) | SqlType::VarBinary(None)
+    );
     let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     let narrow = |text: &str| text.chars().map(|c| to_1252(c).unwrap_or(b'?')).collect::<Vec<u8>>();
     let value = match (sql_type, value) {
@@ -103,7 +106,11 @@ pub fn write_value(
         }
         (SqlType::BigInt, Value::Int(_)) => value.clone(),
         (other, Value::Text(_)) if other.is_text() => {
-            if max { value.clone() } else { cast(value, sql_type, sql_type)? }
+            if max {
+                value.clone()
+            } else {
+                cast(value, sql_type, sql_type)?
+            }
         }
         (other, value) if other.is_text() => cast(value, SqlType::VarBinary(None), sql_type)?,
         (_, value) => cast(value, sql_type, sql_type)?,
@@ -260,7 +267,9 @@ pub fn read_parameter(reader: &mut Reader<'_>) -> Result<(SqlType, Value), Malfo
                 _ => return Err(Malformed::new(format!("type 0x{token:02X} of {size} bytes"))),
             };
             if length != 0 && length != size {
-                return Err(Malformed::new(format!("a value of {length} bytes under a type of {size}")));
+                return Err(Malformed::new(format!(
+                    "a value of {length} bytes under a type of {size}"
+                )));
             }
             let value = match (token, bytes) {
                 (_, []) => Value::Null,
@@ -298,7 +307,14 @@ pub fn read_parameter(reader: &mut Reader<'_>) -> Result<(SqlType, Value), Malfo
         DATEN => {
             let value = match reader.u8()? {
                 0 => Value::Null,
-                3 => Value::Text(Moment { days: days(reader.bytes(3)?)?, ticks: 0, offset: None }.date_text()),
+                3 => Value::Text(
+                    Moment {
+                        days: days(reader.bytes(3)?)?,
+                        ticks: 0,
+                        offset: None,
+                    }
+                    .date_text(),
+                ),
                 _ => return Err(Malformed::new("a date's length")),
             };
             Ok((SqlType::Date, value))
@@ -334,11 +350,25 @@ pub fn read_parameter(reader: &mut Reader<'_>) -> Result<(SqlType, Value), Malfo
                 return Err(Malformed::new("a time of more than a day"));
             }
             let value = match token {
-                TIMEN => Moment { days: 0, ticks, offset: None }.time_text(7),
-                DATETIME2N => Moment { days: days(&bytes[width..])?, ticks, offset: None }.stored(),
+                TIMEN => Moment {
+                    days: 0,
+                    ticks,
+                    offset: None,
+                }
+                .time_text(7),
+                DATETIME2N => Moment {
+                    days: days(&bytes[width..])?,
+                    ticks,
+                    offset: None,
+                }
+                .stored(),
                 _ => {
                     let offset = i16::from_le_bytes([bytes[width + 3], bytes[width + 4]]);
-                    let utc = Moment { days: days(&bytes[width..width + 3])?, ticks, offset: None };
+                    let utc = Moment {
+                        days: days(&bytes[width..width + 3])?,
+                        ticks,
+                        offset: None,
+                    };
                     let local = utc.shift(i64::from(offset) * 60 * datetime::SECOND, Some(offset));
                     format!("{} {}", local.stored(), local.offset_text())
                 }
@@ -351,13 +381,20 @@ pub fn read_parameter(reader: &mut Reader<'_>) -> Result<(SqlType, Value), Malfo
             if textual {
                 reader.bytes(COLLATION.len())?;
             }
-            let bytes = if size == MAX { read_plp(reader)? } else { read_bounded(reader)? };
+            let bytes = if size == MAX {
+                read_plp(reader)?
+            } else {
+                read_bounded(reader)?
+            };
             let length = (size != MAX).then_some(size);
             let units = length.map(|length| (length / 2).clamp(1, 4000));
             let length = length.map(|length| length.clamp(1, 8000));
             let (sql_type, value) = match token {
                 NVARCHAR => (SqlType::NVarChar(units), bytes.map(|bytes| Value::Text(utf16(&bytes)))),
-                NCHAR => (SqlType::NChar(units.unwrap_or(4000)), bytes.map(|bytes| Value::Text(utf16(&bytes)))),
+                NCHAR => (
+                    SqlType::NChar(units.unwrap_or(4000)),
+                    bytes.map(|bytes| Value::Text(utf16(&bytes))),
+                ),
                 BIGVARCHAR | BIGCHAR => (
                     SqlType::VarChar(length),
                     bytes.map(|bytes| Value::Text(bytes.iter().map(|byte| from_1252(*byte)).collect())),
@@ -426,16 +463,26 @@ fn money(bytes: &[u8]) -> Value {
 
 fn old_datetime(bytes: &[u8]) -> Value {
     let (days, ticks) = match bytes {
-        &[a, b, c, d] => {
-            (i32::from(u16::from_le_bytes([a, b])), i64::from(u16::from_le_bytes([c, d])) * 60 * datetime::SECOND)
-        }
+        &[a, b, c, d] => (
+            i32::from(u16::from_le_bytes([a, b])),
+            i64::from(u16::from_le_bytes([c, d])) * 60 * datetime::SECOND,
+        ),
         &[a, b, c, d, e, f, g, h] => {
             let units = i64::from(u32::from_le_bytes([e, f, g, h]));
-            (i32::from_le_bytes([a, b, c, d]), (units / 300 * 1000 + (units % 300 * 10 + 1) / 3) * 10_000)
+            (
+                i32::from_le_bytes([a, b, c, d]),
+                (units / 300 * 1000 + (units % 300 * 10 + 1) / 3) * 10_000,
+            )
         }
         _ => return Value::Null,
     };
-    let moment = Moment { days: datetime::BASE_1900, ticks: 0, offset: None };
+    // 1753 to 9999: what a `datetime` can be.
+    let days = days.clamp(-53_690, 2_958_463);
+    let moment = Moment {
+        days: datetime::BASE_1900,
+        ticks: 0,
+        offset: None,
+    };
     Value::Text(moment.shift(i64::from(days) * datetime::DAY + ticks, None).stored())
 }
 
@@ -443,7 +490,11 @@ fn days(bytes: &[u8]) -> Result<i32, Malformed> {
     match bytes {
         &[a, b, c] => {
             let days = i32::from_le_bytes([a, b, c, 0]);
-            if days <= datetime::LAST_DAY { Ok(days) } else { Err(Malformed::new("a date after the year 9999")) }
+            if days <= datetime::LAST_DAY {
+                Ok(days)
+            } else {
+                Err(Malformed::new("a date after the year 9999"))
+            }
         }
         _ => Err(Malformed::new("a date's length")),
     }
