@@ -204,8 +204,12 @@ impl Catalog {
             let body: String = row.get(1)?;
             let damaged = |error: serde_json::Error| SqlError::internal(format!("the catalog: {error}"));
             match kind.as_str() {
-                "U" => catalog.tables.push(Arc::new(serde_json::from_str(&body).map_err(damaged)?)),
-                "V" => catalog.views.push(Arc::new(serde_json::from_str(&body).map_err(damaged)?)),
+                "U" => catalog
+                    .tables
+                    .push(Arc::new(serde_json::from_str(&body).map_err(damaged)?)),
+                "V" => catalog
+                    .views
+                    .push(Arc::new(serde_json::from_str(&body).map_err(damaged)?)),
                 _ => catalog.security = serde_json::from_str(&body).map_err(damaged)?,
             }
         }
@@ -213,7 +217,9 @@ impl Catalog {
     }
 
     pub fn table(&self, schema: &str, name: &str) -> Option<&Arc<Table>> {
-        self.tables.iter().find(|table| same(&table.name, name) && same(&table.schema, schema))
+        self.tables
+            .iter()
+            .find(|table| same(&table.name, name) && same(&table.schema, schema))
     }
 
     pub fn table_by_id(&self, id: i64) -> Option<&Arc<Table>> {
@@ -221,7 +227,9 @@ impl Catalog {
     }
 
     pub fn view(&self, schema: &str, name: &str) -> Option<&Arc<View>> {
-        self.views.iter().find(|view| same(&view.name, name) && same(&view.schema, schema))
+        self.views
+            .iter()
+            .find(|view| same(&view.name, name) && same(&view.schema, schema))
     }
 
     pub fn schema(&self, name: &str) -> Option<&str> {
@@ -233,7 +241,10 @@ impl Catalog {
     }
 
     pub fn principal(&self, name: &str) -> Option<&Principal> {
-        self.security.principals.iter().find(|principal| same(&principal.name, name))
+        self.security
+            .principals
+            .iter()
+            .find(|principal| same(&principal.name, name))
     }
 
     /// All schema-bound objects: id, schema, name, type as in `sys.objects`, the parent's id, and the moment of creation.
@@ -257,8 +268,18 @@ impl Catalog {
                     IndexKind::Index => {}
                 }
             }
-            all.extend(table.foreign_keys.iter().map(|key| object(key.id, &key.name, "F", table.id)));
-            all.extend(table.checks.iter().map(|check| object(check.id, &check.name, "C", table.id)));
+            all.extend(
+                table
+                    .foreign_keys
+                    .iter()
+                    .map(|key| object(key.id, &key.name, "F", table.id)),
+            );
+            all.extend(
+                table
+                    .checks
+                    .iter()
+                    .map(|check| object(check.id, &check.name, "C", table.id)),
+            );
             let defaults = table.columns.iter().filter_map(|column| column.default.as_ref());
             all.extend(defaults.map(|default| object(default.id, &default.name, "D", table.id)));
         }
@@ -276,12 +297,19 @@ impl Catalog {
 
     /// A schema-bound object by its name.
     pub fn object(&self, schema: &str, name: &str) -> Option<Object<'_>> {
-        self.objects().into_iter().find(|object| same(&object.name, name) && same(object.schema, schema))
+        self.objects()
+            .into_iter()
+            .find(|object| same(&object.name, name) && same(object.schema, schema))
     }
 
     /// An id that is not used yet.
     pub fn next_id(&self) -> i64 {
-        let taken = self.objects().iter().map(|object| object.id).max().unwrap_or(245_575_800);
+        let taken = self
+            .objects()
+            .iter()
+            .map(|object| object.id)
+            .max()
+            .unwrap_or(245_575_800);
         let taken = taken.max(self.security.schemas.iter().map(|(id, _)| *id).max().unwrap_or(0));
         // The ids of SQL Server grow by such steps, and a step leaves room for what a table brings with it.
         taken.max(245_575_800) + 16
@@ -302,7 +330,9 @@ pub struct Object<'a> {
 fn put<T: Serialize>(connection: &Connection, alias: &str, id: i64, kind: &str, body: &T) -> Result<()> {
     let body = serde_json::to_string(body).map_err(SqlError::internal)?;
     connection
-        .prepare_cached(&format!("INSERT OR REPLACE INTO {alias}.\"$objects\" (id, kind, body) VALUES (?1, ?2, ?3)"))?
+        .prepare_cached(&format!(
+            "INSERT OR REPLACE INTO {alias}.\"$objects\" (id, kind, body) VALUES (?1, ?2, ?3)"
+        ))?
         .execute(params![id, kind, body])?;
     Ok(())
 }

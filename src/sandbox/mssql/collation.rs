@@ -17,7 +17,9 @@ pub fn compare(one: &str, other: &str) -> Ordering {
             lower(one).cmp(&lower(other))
         };
     }
-    one.chars().flat_map(char::to_lowercase).cmp(other.chars().flat_map(char::to_lowercase))
+    one.chars()
+        .flat_map(char::to_lowercase)
+        .cmp(other.chars().flat_map(char::to_lowercase))
 }
 
 #[cfg(test)]

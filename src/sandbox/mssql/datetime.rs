@@ -109,7 +109,7 @@ impl Moment {
 
     /// Moved by ticks; the offset is set to what is given.
     pub fn shift(self, ticks: i64, offset: Option<i16>) -> Self {
-        let total = i64::from(self.days) * DAY + self.ticks + ticks;
+        let total = (i64::from(self.days) * DAY + self.ticks).saturating_add(ticks);
         let total = total.clamp(0, (i64::from(LAST_DAY) + 1) * DAY - 1);
         Self {
             days: (total / DAY) as i32,

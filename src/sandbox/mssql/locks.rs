@@ -117,7 +117,13 @@ pub struct Locks {
 
 impl Locks {
     pub fn new(dir: &Path, session: u64, cancelled: Arc<AtomicBool>) -> Self {
-        Self { dir: dir.to_owned(), session, cancelled, turn: None, apps: HashMap::new() }
+        Self {
+            dir: dir.to_owned(),
+            session,
+            cancelled,
+            turn: None,
+            apps: HashMap::new(),
+        }
     }
 
     fn acquire(&self, path: PathBuf, mode: Mode, timeout: Option<Duration>) -> Result<Result<(Held, bool), Refusal>> {
@@ -168,7 +174,16 @@ impl Locks {
                 graph.holders.entry(path.clone()).or_default().push(self.session);
             }
         });
-        Ok(outcome.map(|()| (Held { file, path, session: self.session }, waited)))
+        Ok(outcome.map(|()| {
+            (
+                Held {
+                    file,
+                    path,
+                    session: self.session,
+                },
+                waited,
+            )
+        }))
     }
 
     /// Waits for the turn to write. `timeout` is `SET LOCK_TIMEOUT`.
@@ -230,7 +245,14 @@ impl Locks {
                 Ok(got) => got,
                 Err(refusal) => {
                     if let Ok((held, _)) = self.acquire(self.app_path(resource), Mode::Shared, None)? {
-                        self.apps.insert(resource.to_owned(), AppLock { held, mode: Mode::Shared, owners });
+                        self.apps.insert(
+                            resource.to_owned(),
+                            AppLock {
+                                held,
+                                mode: Mode::Shared,
+                                owners,
+                            },
+                        );
                     }
                     return Ok(code(refusal));
                 }
@@ -242,7 +264,14 @@ impl Locks {
         }
         match self.acquire(self.app_path(resource), mode, timeout)? {
             Ok((held, waited)) => {
-                self.apps.insert(resource.to_owned(), AppLock { held, mode, owners: vec![(owner, mode)] });
+                self.apps.insert(
+                    resource.to_owned(),
+                    AppLock {
+                        held,
+                        mode,
+                        owners: vec![(owner, mode)],
+                    },
+                );
                 Ok(i64::from(waited))
             }
             Err(refusal) => Ok(code(refusal)),
@@ -251,8 +280,12 @@ impl Locks {
 
     /// `sp_releaseapplock`: whether it was held by that owner.
     pub fn release_app(&mut self, resource: &str, owner: Owner) -> bool {
-        let Some(lock) = self.apps.get_mut(resource) else { return false };
-        let Some(at) = lock.owners.iter().rposition(|(held_by, _)| *held_by == owner) else { return false };
+        let Some(lock) = self.apps.get_mut(resource) else {
+            return false;
+        };
+        let Some(at) = lock.owners.iter().rposition(|(held_by, _)| *held_by == owner) else {
+            return false;
+        };
         lock.owners.remove(at);
         if lock.owners.is_empty() {
             self.apps.remove(resource);
@@ -271,7 +304,11 @@ impl Locks {
     /// `APPLOCK_MODE`.
     pub fn app_mode(&self, resource: &str, owner: Owner) -> &'static str {
         let owned = self.apps.get(resource).map(|lock| {
-            lock.owners.iter().filter(|(held_by, _)| *held_by == owner).map(|(_, mode)| *mode).collect::<Vec<_>>()
+            lock.owners
+                .iter()
+                .filter(|(held_by, _)| *held_by == owner)
+                .map(|(_, mode)| *mode)
+                .collect::<Vec<_>>()
         });
         match owned {
             Some(modes) if modes.contains(&Mode::Exclusive) => "Exclusive",
@@ -287,7 +324,10 @@ impl Locks {
 
     /// The files that are locked, for messages.
     pub fn held(&self) -> usize {
-        self.apps.values().filter(|lock| lock.held.session == self.session).count()
+        self.apps
+            .values()
+            .filter(|lock| lock.held.session == self.session)
+            .count()
     }
 }
 
@@ -323,9 +363,14 @@ mod tests {
         assert_eq!(two.get_app("a", Mode::Exclusive, Owner::Session, None).unwrap(), 0);
         let waiter = std::thread::spawn(move || {
             let result = two.take_turn(None);
+            if result.is_err() {
+                two.release_app("a", Owner::Session);
+            }
             (two, result)
         });
-        let code = one.get_app("a", Mode::Exclusive, Owner::Session, Some(Duration::from_secs(20))).unwrap();
+        let code = one
+            .get_app("a", Mode::Exclusive, Owner::Session, Some(Duration::from_secs(20)))
+            .unwrap();
         drop(one);
         let (two, result) = waiter.join().unwrap();
         // Either of the two was the victim, and the other got what it waited for.

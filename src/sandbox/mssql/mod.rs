@@ -57,8 +57,11 @@ impl SqlServer {
     /// Opens the folder, and makes it and `master` when they are not there.
     pub fn open(dir: &Path, login: Login) -> Result<Self> {
         let failed = |error: &dyn std::fmt::Display| {
-            Error::failed(format!("the sandbox's SQL Server cannot open {}: {error}", dir.display()))
-                .hint("is the folder writable? `iacsh sandbox reset` makes it anew")
+            Error::failed(format!(
+                "the sandbox's SQL Server cannot open {}: {error}",
+                dir.display()
+            ))
+            .hint("is the folder writable? `iacsh sandbox reset` makes it anew")
         };
         std::fs::create_dir_all(dir).map_err(|error| failed(&error))?;
         // Two processes may come at once: each statement does nothing the second time.
@@ -70,7 +73,10 @@ impl SqlServer {
             Ok(())
         };
         prepare().map_err(|error| failed(&error))?;
-        Ok(Self(Arc::new(Inner { dir: dir.to_owned(), login })))
+        Ok(Self(Arc::new(Inner {
+            dir: dir.to_owned(),
+            login,
+        })))
     }
 
     /// The client's end of a new connection. Must be called within a Tokio runtime. When the stream is dropped the
@@ -94,7 +100,13 @@ pub fn safe_file_name(name: &str, id: i64) -> String {
     let safe: String = name
         .chars()
         .take(40)
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     format!("{safe}-{id}.mdf.sqlite")
 }

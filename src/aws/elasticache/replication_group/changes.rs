@@ -83,7 +83,7 @@ pub fn between(spec: &Spec, live: &State) -> Vec<Change> {
         Replace,
     ));
     // Whether there is a token, never which. The service takes one away only in exchange for user groups.
-    let wants_token = spec.auth_token.is_some();
+    let wants_token = spec.wants_token();
     let token_class = if wants_token { InPlace } else { Replace };
     add(Change::between(
         "auth_token",
@@ -218,7 +218,7 @@ impl ReplicationGroups {
         }
 
         if is("auth_token")
-            && let Some(token) = &spec.auth_token
+            && let Some(token) = &self.token(spec).await?
         {
             // With ROTATE both no token and this one are accepted, with SET only this one. SET is refused before ROTATE.
             self.set_token(&live.id, token, AuthTokenUpdateStrategyType::Rotate)

@@ -94,6 +94,8 @@ pub struct Spec {
     /// The password of the clients, 16 to 128 characters; needs encryption in transit. The service never shows it, so
     /// another token here changes nothing: `elasticache::rotate_auth_token` does.
     pub auth_token: Option<Secret>,
+    /// The same, as the ARN or name of a secret in Secrets Manager, which is read only when the token is needed.
+    pub auth_token_secret: Option<String>,
     /// Spread over several zones; needs a replica.
     #[serde(default)]
     pub multi_az: bool,
@@ -109,6 +111,24 @@ pub struct Spec {
 }
 
 pub struct ReplicationGroups(pub Aws);
+
+impl Spec {
+    fn wants_token(&self) -> bool {
+        self.auth_token.is_some() || self.auth_token_secret.is_some()
+    }
+}
+
+impl ReplicationGroups {
+    /// The auth token that the options give or name.
+    async fn token(&self, spec: &Spec) -> Result<Option<Secret>> {
+        let Some(secret) = &spec.auth_token_secret else { return Ok(spec.auth_token.clone()) };
+        let answer = self.0.secrets.get_secret_value().secret_id(secret).send().await;
+        let value = answer.call("secretsmanager:GetSecretValue")?.secret_string;
+        let token = Secret::new(value.ok_or_else(|| Error::failed(format!("the secret {secret} holds no text")))?);
+        check_token(&token)?;
+        Ok(Some(token))
+    }
+}
 
 static ABOUT: About = About {
     kind: KIND,
@@ -166,11 +186,15 @@ impl Kind for ReplicationGroups {
             return Err(Error::failed("`security_groups` must name at least one security group")
                 .hint("without one the service takes the default group of the VPC, which lets no client in"));
         }
-        let Some(token) = &spec.auth_token else { return Ok(()) };
-        check_token(token)?;
-        match spec.encryption_in_transit {
-            true => Ok(()),
-            false => Err(Error::failed("`auth_token` needs `encryption_in_transit`")
+        if let Some(token) = &spec.auth_token {
+            check_token(token)?;
+            if spec.auth_token_secret.is_some() {
+                return Err(Error::failed("give either `auth_token` or `auth_token_secret`"));
+            }
+        }
+        match spec.wants_token() && !spec.encryption_in_transit {
+            false => Ok(()),
+            true => Err(Error::failed("an auth token needs `encryption_in_transit`")
                 .hint("without TLS the token would go over the network in clear")),
         }
     }
@@ -218,6 +242,7 @@ impl Kind for ReplicationGroups {
 
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
         let id = cx.scope.physical(name);
+        let token = self.token(spec).await?;
         // The name is unique, so that a call that is sent twice is refused the second time.
         let answer = self
             .0
@@ -238,7 +263,7 @@ impl Kind for ReplicationGroups {
             .port(i32::from(spec.port))
             .transit_encryption_enabled(spec.encryption_in_transit)
             .at_rest_encryption_enabled(spec.encryption_at_rest)
-            .set_auth_token(spec.auth_token.as_ref().map(|token| token.expose().to_owned()))
+            .set_auth_token(token.map(|token| token.expose().to_owned()))
             .snapshot_retention_limit(whole(spec.snapshot_retention_days))
             .set_preferred_maintenance_window(spec.maintenance_window.clone())
             .set_tags(Some(super::tag_list(&cx.tags)))

@@ -17,7 +17,7 @@ pub enum Flow {
     Next,
     Break,
     Continue,
-    Return(i64),
+    Return,
     /// The batch is over; the error has been told.
     Abort,
 }
@@ -108,7 +108,10 @@ impl Engine {
     fn statement(&mut self, statement: &Statement) -> Result<Flow> {
         self.check_cancelled()?;
         let flow = self.run(statement)?;
-        if !matches!(statement.kind, Kind::Print(_) | Kind::If { .. } | Kind::While { .. } | Kind::Block(_) | Kind::Try { .. }) {
+        if !matches!(
+            statement.kind,
+            Kind::Print(_) | Kind::If { .. } | Kind::While { .. } | Kind::Block(_) | Kind::Try { .. }
+        ) {
             self.last_error = 0;
         }
         Ok(flow)
@@ -117,7 +120,11 @@ impl Engine {
     fn run(&mut self, statement: &Statement) -> Result<Flow> {
         match &statement.kind {
             Kind::Block(statements) => return self.statements(statements),
-            Kind::If { condition, then, otherwise } => {
+            Kind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
                 let holds = self.test(condition)?;
                 return match (holds, otherwise) {
                     (true, _) => self.statements(std::slice::from_ref(then)),
@@ -138,17 +145,24 @@ impl Engine {
             Kind::Break => return Ok(Flow::Break),
             Kind::Continue => return Ok(Flow::Continue),
             Kind::Return(value) => {
-                let value = match value {
-                    Some(value) => self.evaluate(value, SqlType::Int)?.as_int().unwrap_or_default(),
-                    None => 0,
-                };
-                return Ok(Flow::Return(value));
+                if value.is_some() {
+                    return Err(SqlError::new(
+                        178,
+                        15,
+                        "A RETURN statement with a return value cannot be used in this context.",
+                    ));
+                }
+                return Ok(Flow::Return);
             }
             Kind::Try { body, catch } => return self.try_catch(body, catch),
             Kind::Throw(None) => {
                 return match self.caught.last() {
                     Some(error) => {
-                        let effect = if error.effect == Effect::Transaction { Effect::Transaction } else { Effect::Batch };
+                        let effect = if error.effect == Effect::Transaction {
+                            Effect::Transaction
+                        } else {
+                            Effect::Batch
+                        };
                         Err(error.clone().effect(effect))
                     }
                     None => Err(SqlError::new(
@@ -174,9 +188,17 @@ impl Engine {
                         ),
                     ));
                 };
-                return Err(SqlError::new(number, 16, message).state(state.clamp(0, 255) as u8).effect(Effect::Batch));
+                return Err(SqlError::new(number, 16, message)
+                    .state(state.clamp(0, 255) as u8)
+                    .effect(Effect::Batch));
             }
-            Kind::RaisError { message, severity, state, arguments, .. } => {
+            Kind::RaisError {
+                message,
+                severity,
+                state,
+                arguments,
+                ..
+            } => {
                 let severity = self.evaluate(severity, SqlType::Int)?.as_int().unwrap_or_default();
                 let state = self.evaluate(state, SqlType::Int)?.as_int().unwrap_or_default();
                 let (kind, value) = self.value(message)?;
@@ -189,7 +211,9 @@ impl Engine {
                 }
                 let message = format_message(value.as_str().unwrap_or_default(), &values);
                 let class = severity.clamp(0, 25) as u8;
-                let error = SqlError::new(50_000, class, message).state(state.clamp(1, 255) as u8).at(statement.line);
+                let error = SqlError::new(50_000, class, message)
+                    .state(state.clamp(1, 255) as u8)
+                    .at(statement.line);
                 if class <= 10 {
                     self.out.info(&error);
                 } else if class >= 20 {
@@ -210,10 +234,17 @@ impl Engine {
             Kind::WaitFor(delay) => {
                 let text = self.text(delay)?;
                 let Some(delay) = crate::sandbox::mssql::datetime::parse(&text) else {
-                    return Err(SqlError::new(148, 15, format!("Incorrect time syntax in time string '{text}' used with WAITFOR.")));
+                    return Err(SqlError::new(
+                        148,
+                        15,
+                        format!("Incorrect time syntax in time string '{text}' used with WAITFOR."),
+                    ));
                 };
                 let end = Instant::now() + Duration::from_nanos(delay.ticks as u64 * 100);
-                while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+                while let Some(left) = end
+                    .checked_duration_since(Instant::now())
+                    .filter(|left| !left.is_zero())
+                {
                     self.check_cancelled()?;
                     std::thread::sleep(left.min(Duration::from_millis(5)));
                 }
@@ -247,7 +278,11 @@ impl Engine {
             Kind::SetOption { option, on, value } => self.set_option(option, *on, value)?,
             Kind::Use(name) => self.use_database(name)?,
             Kind::Select(query) => self.select(query)?,
-            Kind::Exec { procedure, arguments, result } => {
+            Kind::Exec {
+                procedure,
+                arguments,
+                result,
+            } => {
                 let (status, flow) = self.exec(procedure, arguments)?;
                 if let Some(result) = result {
                     self.variable(result)?;
@@ -274,7 +309,9 @@ impl Engine {
         let error = match result {
             Ok(flow) => return Ok(flow),
             // Found by binding names in the same batch, or the client's wish: not for CATCH.
-            Err(error) if error.effect == Effect::Compile || error.number == 3617 || error.class >= 20 => return Err(error),
+            Err(error) if error.effect == Effect::Compile || error.number == 3617 || error.class >= 20 => {
+                return Err(error);
+            }
             Err(error) => error,
         };
         if self.tran_count > 0 && (error.effect == Effect::Transaction || self.xact_abort) {
@@ -322,7 +359,10 @@ impl Engine {
             Err(error) if error.effect == Effect::Compile && self.tries > 0 => Err(error.effect(Effect::Statement)),
             Err(error) if error.effect == Effect::Compile => {
                 self.tell(&error);
-                if self.apply(&SqlError { effect: Effect::Statement, ..error }) {
+                if self.apply(&SqlError {
+                    effect: Effect::Statement,
+                    ..error
+                }) {
                     return Ok((Flow::Abort, frame));
                 }
                 Ok((Flow::Next, frame))
@@ -361,7 +401,11 @@ impl Engine {
             return Ok((typed.sql_type, value));
         }
         let rows = self.rows_of(&format!("SELECT {}", typed.sql), 1)?;
-        let value = rows.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or(Value::Null);
+        let value = rows
+            .into_iter()
+            .next()
+            .and_then(|row| row.into_iter().next())
+            .unwrap_or(Value::Null);
         Ok((typed.sql_type, value))
     }
 
@@ -371,7 +415,11 @@ impl Engine {
     }
 
     pub(super) fn text(&mut self, expr: &Expr) -> Result<String> {
-        Ok(self.evaluate(expr, SqlType::NVarChar(None))?.as_str().unwrap_or_default().to_owned())
+        Ok(self
+            .evaluate(expr, SqlType::NVarChar(None))?
+            .as_str()
+            .unwrap_or_default()
+            .to_owned())
     }
 
     fn test(&mut self, condition: &Expr) -> Result<bool> {
@@ -442,12 +490,27 @@ impl Engine {
                 "NOCOUNT" => self.nocount = on,
                 "LOCK_TIMEOUT" => self.lock_timeout = value.parse().unwrap_or(-1),
                 // These are on here, and what depends on their being off is not to be had.
-                "ANSI_NULLS" | "ANSI_PADDING" | "ANSI_WARNINGS" | "ARITHABORT" | "CONCAT_NULL_YIELDS_NULL"
-                | "QUOTED_IDENTIFIER" | "ANSI_NULL_DFLT_ON" | "ANSI_DEFAULTS"
+                "ANSI_NULLS"
+                | "ANSI_PADDING"
+                | "ANSI_WARNINGS"
+                | "ARITHABORT"
+                | "CONCAT_NULL_YIELDS_NULL"
+                | "QUOTED_IDENTIFIER"
+                | "ANSI_NULL_DFLT_ON"
+                | "ANSI_DEFAULTS"
                     if on => {}
-                "NUMERIC_ROUNDABORT" | "IMPLICIT_TRANSACTIONS" | "FMTONLY" | "NOEXEC" | "PARSEONLY"
-                | "CURSOR_CLOSE_ON_COMMIT" | "SHOWPLAN_TEXT" | "SHOWPLAN_ALL" | "SHOWPLAN_XML" | "FORCEPLAN"
-                | "ARITHIGNORE" | "ANSI_NULL_DFLT_OFF"
+                "NUMERIC_ROUNDABORT"
+                | "IMPLICIT_TRANSACTIONS"
+                | "FMTONLY"
+                | "NOEXEC"
+                | "PARSEONLY"
+                | "CURSOR_CLOSE_ON_COMMIT"
+                | "SHOWPLAN_TEXT"
+                | "SHOWPLAN_ALL"
+                | "SHOWPLAN_XML"
+                | "FORCEPLAN"
+                | "ARITHIGNORE"
+                | "ANSI_NULL_DFLT_OFF"
                     if !on => {}
                 "TRANSACTION ISOLATION LEVEL" if matches!(value, "READ COMMITTED" | "READ UNCOMMITTED") => {}
                 "DATEFIRST" if value == "7" => {}
@@ -457,7 +520,11 @@ impl Engine {
                 "DEADLOCK_PRIORITY" => {}
                 "TEXTSIZE" if value == "-1" || value == "2147483647" => {}
                 other => {
-                    let shown = if value.is_empty() { if on { "ON" } else { "OFF" } } else { value };
+                    let shown = if value.is_empty() {
+                        if on { "ON" } else { "OFF" }
+                    } else {
+                        value
+                    };
                     return Err(SqlError::unsupported(format!("SET {other} {shown}")));
                 }
             }
@@ -474,7 +541,8 @@ impl Engine {
         let file = self.mark_in_use(&database)?;
         let old = std::mem::replace(&mut self.database, database.clone());
         self.in_use = file;
-        self.out.change(|out| token::database_changed(out, &database.name, &old.name));
+        self.out
+            .change(|out| token::database_changed(out, &database.name, &old.name));
         let mut info = SqlError::new(5701, 0, format!("Changed database context to '{}'.", database.name));
         info.state = 2;
         self.out.info(&info);

@@ -29,9 +29,21 @@ const PLAIN: &[Plain] = &[
     ("RIGHT", 2, 2, &[Some(MAX), Some(SqlType::Int)], None),
     ("REPLICATE", 2, 2, &[Some(MAX), Some(SqlType::Int)], Some(MAX)),
     ("REPLACE", 3, 3, &[Some(MAX)], Some(MAX)),
-    ("STUFF", 4, 4, &[Some(MAX), Some(SqlType::Int), Some(SqlType::Int), Some(MAX)], Some(MAX)),
+    (
+        "STUFF",
+        4,
+        4,
+        &[Some(MAX), Some(SqlType::Int), Some(SqlType::Int), Some(MAX)],
+        Some(MAX),
+    ),
     ("TRANSLATE", 3, 3, &[Some(MAX)], Some(MAX)),
-    ("CHARINDEX", 2, 3, &[Some(MAX), Some(MAX), Some(SqlType::Int)], Some(SqlType::Int)),
+    (
+        "CHARINDEX",
+        2,
+        3,
+        &[Some(MAX), Some(MAX), Some(SqlType::Int)],
+        Some(SqlType::Int),
+    ),
     ("PATINDEX", 2, 2, &[Some(MAX)], Some(SqlType::Int)),
     ("QUOTENAME", 1, 2, &[Some(MAX)], Some(SqlType::NVarChar(Some(258)))),
     ("PARSENAME", 2, 2, &[Some(MAX), Some(SqlType::Int)], Some(SYSNAME)),
@@ -48,19 +60,59 @@ const PLAIN: &[Plain] = &[
     ("ISDATE", 1, 1, &[Some(MAX)], Some(SqlType::Int)),
     ("ISNUMERIC", 1, 1, &[Some(MAX)], Some(SqlType::Int)),
     ("DATEFROMPARTS", 3, 3, &[Some(SqlType::Int)], Some(SqlType::Date)),
-    ("EOMONTH", 1, 2, &[Some(SqlType::Date), Some(SqlType::Int)], Some(SqlType::Date)),
+    (
+        "EOMONTH",
+        1,
+        2,
+        &[Some(SqlType::Date), Some(SqlType::Int)],
+        Some(SqlType::Date),
+    ),
     ("FORMATMESSAGE", 1, 21, &[None], Some(MAX)),
 ];
 
 const PARTS: [(&str, &str); 42] = [
-    ("year", "year"), ("yy", "year"), ("yyyy", "year"), ("quarter", "quarter"), ("qq", "quarter"), ("q", "quarter"),
-    ("month", "month"), ("mm", "month"), ("m", "month"), ("dayofyear", "dayofyear"), ("dy", "dayofyear"),
-    ("y", "dayofyear"), ("day", "day"), ("dd", "day"), ("d", "day"), ("week", "week"), ("wk", "week"), ("ww", "week"),
-    ("weekday", "weekday"), ("dw", "weekday"), ("w", "weekday"), ("hour", "hour"), ("hh", "hour"),
-    ("minute", "minute"), ("mi", "minute"), ("n", "minute"), ("second", "second"), ("ss", "second"), ("s", "second"),
-    ("millisecond", "millisecond"), ("ms", "millisecond"), ("microsecond", "microsecond"), ("mcs", "microsecond"),
-    ("nanosecond", "nanosecond"), ("ns", "nanosecond"), ("tzoffset", "tzoffset"), ("tz", "tzoffset"),
-    ("iso_week", "iso_week"), ("isowk", "iso_week"), ("isoww", "iso_week"), ("dow", "weekday"), ("doy", "dayofyear"),
+    ("year", "year"),
+    ("yy", "year"),
+    ("yyyy", "year"),
+    ("quarter", "quarter"),
+    ("qq", "quarter"),
+    ("q", "quarter"),
+    ("month", "month"),
+    ("mm", "month"),
+    ("m", "month"),
+    ("dayofyear", "dayofyear"),
+    ("dy", "dayofyear"),
+    ("y", "dayofyear"),
+    ("day", "day"),
+    ("dd", "day"),
+    ("d", "day"),
+    ("week", "week"),
+    ("wk", "week"),
+    ("ww", "week"),
+    ("weekday", "weekday"),
+    ("dw", "weekday"),
+    ("w", "weekday"),
+    ("hour", "hour"),
+    ("hh", "hour"),
+    ("minute", "minute"),
+    ("mi", "minute"),
+    ("n", "minute"),
+    ("second", "second"),
+    ("ss", "second"),
+    ("s", "second"),
+    ("millisecond", "millisecond"),
+    ("ms", "millisecond"),
+    ("microsecond", "microsecond"),
+    ("mcs", "microsecond"),
+    ("nanosecond", "nanosecond"),
+    ("ns", "nanosecond"),
+    ("tzoffset", "tzoffset"),
+    ("tz", "tzoffset"),
+    ("iso_week", "iso_week"),
+    ("isowk", "iso_week"),
+    ("isoww", "iso_week"),
+    ("dow", "weekday"),
+    ("doy", "dayofyear"),
 ];
 
 impl Compiler<'_> {
@@ -74,7 +126,10 @@ impl Compiler<'_> {
     ) -> Result<Typed> {
         let upper = name.last().to_ascii_uppercase();
         if name.0.len() > 1 {
-            return Err(SqlError::unsupported(format!("the user-defined function {}", name.display())));
+            return Err(SqlError::unsupported(format!(
+                "the user-defined function {}",
+                name.display()
+            )));
         }
         if is_aggregate(&upper) {
             return self.aggregate(&upper, arguments, distinct, star, over);
@@ -85,7 +140,10 @@ impl Compiler<'_> {
         if let Some(part) = self.date_part(&upper, arguments)? {
             return Ok(part);
         }
-        let typed = arguments.iter().map(|argument| self.scalar(argument)).collect::<Result<Vec<_>>>()?;
+        let typed = arguments
+            .iter()
+            .map(|argument| self.scalar(argument))
+            .collect::<Result<Vec<_>>>()?;
         if let Some((_, least, most, types, result)) = PLAIN.iter().find(|(plain, ..)| *plain == upper) {
             expect_count(&upper, typed.len(), *least, *most)?;
             let mut sql = Vec::new();
@@ -115,13 +173,15 @@ impl Compiler<'_> {
         let now = Moment::now_utc();
         let moment = |sql_type| Ok(Typed::constant(Value::Text(store_moment(now, sql_type)), sql_type));
         let text = |text: &str| Ok(Typed::constant(Value::text(text), SYSNAME));
-        let int = |number: Option<i64>| {
-            Ok(Typed::constant(number.map_or(Value::Null, Value::Int), SqlType::Int))
-        };
+        let int = |number: Option<i64>| Ok(Typed::constant(number.map_or(Value::Null, Value::Int), SqlType::Int));
         match upper {
             "ISNULL" => {
                 count(2, 2)?;
-                let sql_type = if typed[0].is_null() { typed[1].sql_type } else { typed[0].sql_type };
+                let sql_type = if typed[0].is_null() {
+                    typed[1].sql_type
+                } else {
+                    typed[0].sql_type
+                };
                 let (one, two) = (typed[0].to(sql_type)?, typed[1].to(sql_type)?);
                 if let Some(value) = &one.constant {
                     return if value.is_null() { Ok(two) } else { Ok(one) };
@@ -133,7 +193,10 @@ impl Compiler<'_> {
             "COALESCE" => {
                 count(2, 127)?;
                 let sql_type = common_of(&typed.iter().collect::<Vec<_>>());
-                let parts = typed.iter().map(|part| Ok(part.to(sql_type)?.sql)).collect::<Result<Vec<_>>>()?;
+                let parts = typed
+                    .iter()
+                    .map(|part| Ok(part.to(sql_type)?.sql))
+                    .collect::<Result<Vec<_>>>()?;
                 Ok(Typed::new(format!("coalesce({})", parts.join(",")), sql_type))
             }
             "NULLIF" => {
@@ -156,12 +219,17 @@ impl Compiler<'_> {
             }
             "CONCAT" | "CONCAT_WS" => {
                 count(2, 254)?;
-                let parts = typed.iter().map(|part| Ok(part.to(MAX)?.sql)).collect::<Result<Vec<_>>>()?;
+                let parts = typed
+                    .iter()
+                    .map(|part| Ok(part.to(MAX)?.sql))
+                    .collect::<Result<Vec<_>>>()?;
                 let lower = upper.to_ascii_lowercase();
                 let mut joined = Typed::new(format!("msd('{lower}',{})", parts.join(",")), MAX);
                 joined.nullable = false;
-                if let Some(values) =
-                    typed.iter().map(|part| part.to(MAX).ok().and_then(|part| part.constant)).collect::<Option<Vec<_>>>()
+                if let Some(values) = typed
+                    .iter()
+                    .map(|part| part.to(MAX).ok().and_then(|part| part.constant))
+                    .collect::<Option<Vec<_>>>()
                 {
                     return Ok(Typed::constant(super::functions::call(&lower, &values)?, MAX));
                 }
@@ -171,13 +239,20 @@ impl Compiler<'_> {
                 count(3, 3)?;
                 let binary = typed[0].sql_type.family() == Family::Binary;
                 let of = if binary { typed[0].clone() } else { typed[0].to(MAX)? };
-                let result = if binary || typed[0].sql_type.is_text() { typed[0].sql_type } else { MAX };
+                let result = if binary || typed[0].sql_type.is_text() {
+                    typed[0].sql_type
+                } else {
+                    MAX
+                };
                 let (from, length) = (typed[1].to(SqlType::Int)?, typed[2].to(SqlType::Int)?);
                 if let (Some(one), Some(two), Some(three)) = (&of.constant, &from.constant, &length.constant) {
                     let values = [one.clone(), two.clone(), three.clone()];
                     return Ok(Typed::constant(super::functions::call("substring", &values)?, result));
                 }
-                Ok(Typed::new(format!("msd('substring',{},{},{})", of.sql, from.sql, length.sql), result))
+                Ok(Typed::new(
+                    format!("msd('substring',{},{},{})", of.sql, from.sql, length.sql),
+                    result,
+                ))
             }
             "DATALENGTH" => {
                 count(1, 1)?;
@@ -194,7 +269,11 @@ impl Compiler<'_> {
             }
             "ABS" | "SIGN" | "ROUND" => {
                 count(1, 3)?;
-                let of = if typed[0].sql_type.is_number() { typed[0].clone() } else { typed[0].to(SqlType::Float)? };
+                let of = if typed[0].sql_type.is_number() {
+                    typed[0].clone()
+                } else {
+                    typed[0].to(SqlType::Float)?
+                };
                 let digits = match typed.get(1) {
                     Some(digits) => digits.to(SqlType::Int)?.sql,
                     None => "0".to_owned(),
@@ -204,7 +283,10 @@ impl Compiler<'_> {
                     None => "0".to_owned(),
                 };
                 let lower = upper.to_ascii_lowercase();
-                Ok(Typed::new(format!("msd('{lower}',{},{digits},{truncate})", of.sql), of.sql_type))
+                Ok(Typed::new(
+                    format!("msd('{lower}',{},{digits},{truncate})", of.sql),
+                    of.sql_type,
+                ))
             }
             "HASHBYTES" => {
                 count(2, 2)?;
@@ -222,7 +304,10 @@ impl Compiler<'_> {
             }
             "CRYPT_GEN_RANDOM" => {
                 count(1, 1)?;
-                Ok(Typed::new(format!("ms('random',{})", typed[0].to(SqlType::Int)?.sql), SqlType::VarBinary(None)))
+                Ok(Typed::new(
+                    format!("ms('random',{})", typed[0].to(SqlType::Int)?.sql),
+                    SqlType::VarBinary(None),
+                ))
             }
             "SYSUTCDATETIME" | "SYSDATETIME" => moment(SqlType::DateTime2(7)),
             "SYSDATETIMEOFFSET" => {
@@ -235,11 +320,18 @@ impl Compiler<'_> {
             "YEAR" | "MONTH" | "DAY" => {
                 count(1, 1)?;
                 let of = typed[0].to(SqlType::DateTime2(7))?;
-                Ok(Typed::new(format!("msd('datepart','{}',{})", upper.to_ascii_lowercase(), of.sql), SqlType::Int))
+                Ok(Typed::new(
+                    format!("msd('datepart','{}',{})", upper.to_ascii_lowercase(), of.sql),
+                    SqlType::Int,
+                ))
             }
             "SWITCHOFFSET" | "TODATETIMEOFFSET" => {
                 count(2, 2)?;
-                let to = if upper == "SWITCHOFFSET" { SqlType::DateTimeOffset(7) } else { SqlType::DateTime2(7) };
+                let to = if upper == "SWITCHOFFSET" {
+                    SqlType::DateTimeOffset(7)
+                } else {
+                    SqlType::DateTime2(7)
+                };
                 let sql = format!(
                     "msd('{}',{},{})",
                     upper.to_ascii_lowercase(),
@@ -253,9 +345,7 @@ impl Compiler<'_> {
                 SqlType::Decimal(38, 0),
             )),
             "ROWCOUNT_BIG" => Ok(Typed::constant(Value::Int(self.engine.row_count()), SqlType::BigInt)),
-            "XACT_STATE" => {
-                Ok(Typed::constant(Value::Int(self.engine.xact_state()), SqlType::SmallInt))
-            }
+            "XACT_STATE" => Ok(Typed::constant(Value::Int(self.engine.xact_state()), SqlType::SmallInt)),
             "ERROR_NUMBER" | "ERROR_SEVERITY" | "ERROR_STATE" | "ERROR_LINE" | "ERROR_MESSAGE" | "ERROR_PROCEDURE" => {
                 let error = self.engine.caught().cloned();
                 Ok(match (upper, error) {
@@ -301,8 +391,11 @@ impl Compiler<'_> {
                 count(3, 3)?;
                 let values = constants(upper, typed)?;
                 let (principal, resource, owner) = (show(&values[0]), show(&values[1]), show(&values[2]));
-                let owner =
-                    if owner.eq_ignore_ascii_case("session") { Owner::Session } else { Owner::Transaction };
+                let owner = if owner.eq_ignore_ascii_case("session") {
+                    Owner::Session
+                } else {
+                    Owner::Transaction
+                };
                 text(self.engine.app_lock_mode(&principal, &resource, owner))
             }
             "HAS_PERMS_BY_NAME" | "IS_SRVROLEMEMBER" | "IS_MEMBER" | "IS_ROLEMEMBER" => {
@@ -327,15 +420,19 @@ impl Compiler<'_> {
                     "productminorversion" => Some("0".to_owned()),
                     "edition" => Some("Developer Edition (64-bit)".to_owned()),
                     "engineedition" => return int(Some(3)),
-                    "servername" | "machinename" | "computernamephysicalnetbios" => {
-                        Some(super::SERVER_NAME.to_owned())
-                    }
+                    "servername" | "machinename" | "computernamephysicalnetbios" => Some(super::SERVER_NAME.to_owned()),
                     "collation" => Some(crate::sandbox::mssql::collation::DISPLAY.to_owned()),
-                    "issingleuser" | "isclustered" | "isintegratedsecurityonly" | "ishadrenabled"
+                    "issingleuser"
+                    | "isclustered"
+                    | "isintegratedsecurityonly"
+                    | "ishadrenabled"
                     | "isfulltextinstalled" => return int(Some(0)),
                     _ => None,
                 };
-                Ok(Typed::constant(value.map_or(Value::Null, Value::Text), SqlType::NVarChar(Some(128))))
+                Ok(Typed::constant(
+                    value.map_or(Value::Null, Value::Text),
+                    SqlType::NVarChar(Some(128)),
+                ))
             }
             _ => self.of_catalog(upper, typed),
         }
@@ -345,16 +442,30 @@ impl Compiler<'_> {
     /// is answered from the same state of the catalog.
     fn of_catalog(&mut self, upper: &str, typed: &[Typed]) -> Result<Typed> {
         let result = match upper {
-            "OBJECT_ID" | "SCHEMA_ID" | "DB_ID" | "TYPE_ID" | "USER_ID" | "DATABASE_PRINCIPAL_ID" | "SUSER_ID"
-            | "COLUMNPROPERTY" | "OBJECTPROPERTY" | "OBJECTPROPERTYEX" | "INDEXPROPERTY" | "INDEX_COL" => SqlType::Int,
+            "OBJECT_ID"
+            | "SCHEMA_ID"
+            | "DB_ID"
+            | "TYPE_ID"
+            | "USER_ID"
+            | "DATABASE_PRINCIPAL_ID"
+            | "SUSER_ID"
+            | "COLUMNPROPERTY"
+            | "OBJECTPROPERTY"
+            | "OBJECTPROPERTYEX"
+            | "INDEXPROPERTY"
+            | "INDEX_COL" => SqlType::Int,
             "COL_LENGTH" => SqlType::SmallInt,
-            "OBJECT_NAME" | "OBJECT_SCHEMA_NAME" | "SCHEMA_NAME" | "DB_NAME" | "TYPE_NAME" | "COL_NAME" | "USER_NAME"
-            | "SUSER_NAME" | "SUSER_SNAME" | "ORIGINAL_DB_NAME" => SYSNAME,
+            "OBJECT_NAME" | "OBJECT_SCHEMA_NAME" | "SCHEMA_NAME" | "DB_NAME" | "TYPE_NAME" | "COL_NAME"
+            | "USER_NAME" | "SUSER_NAME" | "SUSER_SNAME" | "ORIGINAL_DB_NAME" => SYSNAME,
             "OBJECT_DEFINITION" => MAX,
             "IDENT_CURRENT" | "IDENT_SEED" | "IDENT_INCR" => SqlType::Decimal(38, 0),
             "DATABASEPROPERTYEX" => SqlType::NVarChar(Some(128)),
             _ => {
-                return Err(SqlError::new(195, 15, format!("'{upper}' is not a recognized built-in function name.")));
+                return Err(SqlError::new(
+                    195,
+                    15,
+                    format!("'{upper}' is not a recognized built-in function name."),
+                ));
             }
         };
         // The other databases' catalogs are read only where a name may point there.
@@ -365,21 +476,40 @@ impl Compiler<'_> {
         }
         self.engine.share_identities(upper)?;
         let lower = upper.to_ascii_lowercase();
-        if let Some(values) = typed.iter().map(|part| part.constant.clone()).collect::<Option<Vec<_>>>() {
+        if let Some(values) = typed
+            .iter()
+            .map(|part| part.constant.clone())
+            .collect::<Option<Vec<_>>>()
+        {
             let value = super::lookup::call(&self.engine.shared(), &lower, &values)?;
             return Ok(Typed::constant(value, result));
         }
-        let parts: Vec<String> =
-            [format!("'{lower}'")].into_iter().chain(typed.iter().map(|part| part.sql.clone())).collect();
+        let parts: Vec<String> = [format!("'{lower}'")]
+            .into_iter()
+            .chain(typed.iter().map(|part| part.sql.clone()))
+            .collect();
         Ok(Typed::new(format!("ms({})", parts.join(",")), result))
     }
 
     /// DATEADD and its kin, whose first argument is a word.
     fn date_part(&mut self, upper: &str, arguments: &[Expr]) -> Result<Option<Typed>> {
-        if !["DATEADD", "DATEDIFF", "DATEDIFF_BIG", "DATEPART", "DATENAME", "DATETRUNC"].contains(&upper) {
+        if ![
+            "DATEADD",
+            "DATEDIFF",
+            "DATEDIFF_BIG",
+            "DATEPART",
+            "DATENAME",
+            "DATETRUNC",
+        ]
+        .contains(&upper)
+        {
             return Ok(None);
         }
-        let wanted = if matches!(upper, "DATEPART" | "DATENAME" | "DATETRUNC") { 2 } else { 3 };
+        let wanted = if matches!(upper, "DATEPART" | "DATENAME" | "DATETRUNC") {
+            2
+        } else {
+            3
+        };
         expect_count(upper, arguments.len(), wanted, wanted)?;
         let word = match arguments.first() {
             Some(Expr::Column { name, .. }) if name.0.len() == 1 => name.last().to_ascii_lowercase(),
@@ -387,15 +517,26 @@ impl Compiler<'_> {
             _ => String::new(),
         };
         let Some((_, part)) = PARTS.iter().find(|(short, _)| *short == word) else {
-            return Err(SqlError::new(155, 15, format!("'{word}' is not a recognized {} option.", upper.to_ascii_lowercase()))
-                .effect(Effect::Compile));
+            return Err(SqlError::new(
+                155,
+                15,
+                format!("'{word}' is not a recognized {} option.", upper.to_ascii_lowercase()),
+            )
+            .effect(Effect::Compile));
         };
-        let rest = arguments[1..].iter().map(|argument| self.scalar(argument)).collect::<Result<Vec<_>>>()?;
+        let rest = arguments[1..]
+            .iter()
+            .map(|argument| self.scalar(argument))
+            .collect::<Result<Vec<_>>>()?;
         let moment = |typed: &Typed| -> Result<(String, SqlType)> {
             let to = if typed.sql_type.family() == Family::Date {
                 typed.sql_type
             } else if typed.sql_type.is_text() {
-                if upper == "DATEADD" { SqlType::DateTime } else { SqlType::DateTimeOffset(7) }
+                if upper == "DATEADD" {
+                    SqlType::DateTime
+                } else {
+                    SqlType::DateTimeOffset(7)
+                }
             } else {
                 SqlType::DateTime
             };
@@ -406,15 +547,31 @@ impl Compiler<'_> {
             "DATEADD" => {
                 let (of, sql_type) = moment(&rest[1])?;
                 let number = rest[0].to(SqlType::Int)?.sql;
-                (format!("msd('dateadd','{part}',{number},{of},'{}')", sql_type.name()), sql_type)
+                (
+                    format!("msd('dateadd','{part}',{number},{of},'{}')", sql_type.name()),
+                    sql_type,
+                )
             }
             "DATEDIFF" | "DATEDIFF_BIG" => {
                 let ((from, _), (to, _)) = (moment(&rest[0])?, moment(&rest[1])?);
-                let result = if upper == "DATEDIFF" { SqlType::Int } else { SqlType::BigInt };
-                (format!("msd('datediff','{part}',{from},{to},'{}')", result.name()), result)
+                let result = if upper == "DATEDIFF" {
+                    SqlType::Int
+                } else {
+                    SqlType::BigInt
+                };
+                (
+                    format!("msd('datediff','{part}',{from},{to},'{}')", result.name()),
+                    result,
+                )
             }
-            "DATEPART" => (format!("msd('datepart','{part}',{})", moment(&rest[0])?.0), SqlType::Int),
-            "DATENAME" => (format!("msd('datename','{part}',{})", moment(&rest[0])?.0), SqlType::NVarChar(Some(30))),
+            "DATEPART" => (
+                format!("msd('datepart','{part}',{})", moment(&rest[0])?.0),
+                SqlType::Int,
+            ),
+            "DATENAME" => (
+                format!("msd('datename','{part}',{})", moment(&rest[0])?.0),
+                SqlType::NVarChar(Some(30)),
+            ),
             _ => return Err(SqlError::unsupported(format!("the function {lower}"))),
         };
         Ok(Some(Typed::new(sql, sql_type)))
@@ -454,7 +611,10 @@ impl Compiler<'_> {
         expect_count(upper, arguments.len(), 1, if within { 2 } else { 1 })?;
         // A window's argument follows the rules of the select list.
         self.in_aggregate = window.is_empty();
-        let typed = arguments.iter().map(|argument| self.scalar(argument)).collect::<Result<Vec<_>>>();
+        let typed = arguments
+            .iter()
+            .map(|argument| self.scalar(argument))
+            .collect::<Result<Vec<_>>>();
         let order = match over.filter(|_| within) {
             Some(over) => self.order_text(&over.order).map(|order| format!(" ORDER BY {order}")),
             None => Ok(String::new()),
@@ -467,7 +627,10 @@ impl Compiler<'_> {
             SqlError::new(
                 8117,
                 16,
-                format!("Operand data type {} is invalid for {what} operator.", of.sql_type.base_name()),
+                format!(
+                    "Operand data type {} is invalid for {what} operator.",
+                    of.sql_type.base_name()
+                ),
             )
             .effect(Effect::Compile)
         };
@@ -481,7 +644,10 @@ impl Compiler<'_> {
                 if of.sql_type == SqlType::Bit {
                     return Err(not_for(&upper.to_ascii_lowercase()));
                 }
-                Ok(Typed::new(format!("{}({}){window}", upper.to_ascii_lowercase(), of.collated()), of.sql_type))
+                Ok(Typed::new(
+                    format!("{}({}){window}", upper.to_ascii_lowercase(), of.collated()),
+                    of.sql_type,
+                ))
             }
             "SUM" | "AVG" => {
                 let result = match of.sql_type {
@@ -499,7 +665,10 @@ impl Compiler<'_> {
                 } else {
                     inner
                 };
-                Ok(Typed::new(format!("msd('cast',{sql},'{}','{}')", result.name(), result.name()), result))
+                Ok(Typed::new(
+                    format!("msd('cast',{sql},'{}','{}')", result.name(), result.name()),
+                    result,
+                ))
             }
             _ => {
                 expect_count(upper, typed.len(), 2, 2)?;
@@ -507,14 +676,20 @@ impl Compiler<'_> {
                 if distinct {
                     return Err(SqlError::syntax_keyword("DISTINCT"));
                 }
-                Ok(Typed::new(format!("group_concat({},{}{order})", of.sql, separator.sql), MAX))
+                Ok(Typed::new(
+                    format!("group_concat({},{}{order})", of.sql, separator.sql),
+                    MAX,
+                ))
             }
         }
     }
 
     fn window(&mut self, upper: &str, arguments: &[Expr], over: &Over) -> Result<Typed> {
         let window = self.window_text(over)?;
-        let typed = arguments.iter().map(|argument| self.scalar(argument)).collect::<Result<Vec<_>>>()?;
+        let typed = arguments
+            .iter()
+            .map(|argument| self.scalar(argument))
+            .collect::<Result<Vec<_>>>()?;
         let (sql, sql_type) = match upper {
             "ROW_NUMBER" | "RANK" | "DENSE_RANK" => (format!("{}()", upper.to_ascii_lowercase()), SqlType::BigInt),
             "NTILE" => {
@@ -524,17 +699,27 @@ impl Compiler<'_> {
             "LAG" | "LEAD" => {
                 expect_count(upper, typed.len(), 1, 3)?;
                 let parts: Vec<&str> = typed.iter().map(|part| part.sql.as_str()).collect();
-                (format!("{}({})", upper.to_ascii_lowercase(), parts.join(",")), typed[0].sql_type)
+                (
+                    format!("{}({})", upper.to_ascii_lowercase(), parts.join(",")),
+                    typed[0].sql_type,
+                )
             }
             "FIRST_VALUE" | "LAST_VALUE" => {
                 expect_count(upper, typed.len(), 1, 1)?;
-                (format!("{}({})", upper.to_ascii_lowercase(), typed[0].sql), typed[0].sql_type)
+                (
+                    format!("{}({})", upper.to_ascii_lowercase(), typed[0].sql),
+                    typed[0].sql_type,
+                )
             }
             _ => return Err(SqlError::unsupported(format!("the function {upper} with OVER"))),
         };
         if over.order.is_empty() {
-            return Err(SqlError::new(4112, 15, format!("The function '{upper}' must have an OVER clause with ORDER BY."))
-                .effect(Effect::Compile));
+            return Err(SqlError::new(
+                4112,
+                15,
+                format!("The function '{upper}' must have an OVER clause with ORDER BY."),
+            )
+            .effect(Effect::Compile));
         }
         Ok(Typed::new(format!("{sql} OVER ({window})"), sql_type))
     }
@@ -542,8 +727,11 @@ impl Compiler<'_> {
     fn window_text(&mut self, over: &Over) -> Result<String> {
         let mut text = String::new();
         if !over.partition.is_empty() {
-            let parts =
-                over.partition.iter().map(|part| Ok(self.scalar(part)?.collated())).collect::<Result<Vec<_>>>()?;
+            let parts = over
+                .partition
+                .iter()
+                .map(|part| Ok(self.scalar(part)?.collated()))
+                .collect::<Result<Vec<_>>>()?;
             text.push_str(&format!("PARTITION BY {}", parts.join(", ")));
         }
         if !over.order.is_empty() {
@@ -583,7 +771,10 @@ impl Compiler<'_> {
             "@@ROWCOUNT" => int(self.engine.row_count()),
             "@@TRANCOUNT" => int(self.engine.tran_count()),
             "@@ERROR" => int(self.engine.last_error()),
-            "@@SPID" => Ok(Some(Typed::constant(Value::Int(self.engine.session_id()), SqlType::SmallInt))),
+            "@@SPID" => Ok(Some(Typed::constant(
+                Value::Int(self.engine.session_id()),
+                SqlType::SmallInt,
+            ))),
             "@@IDENTITY" => Ok(Some(self.special("@@IDENTITY", &[])?)),
             "@@VERSION" => text(super::VERSION.to_owned()),
             "@@SERVERNAME" => text(super::SERVER_NAME.to_owned()),
@@ -599,7 +790,6 @@ impl Compiler<'_> {
             _ => Ok(None),
         }
     }
-
 }
 
 fn show(value: &Value) -> String {
@@ -626,7 +816,11 @@ fn expect_count(upper: &str, has: usize, least: usize, most: usize) -> Result<()
     Err(if least == most {
         SqlError::new(174, 15, format!("The {lower} function requires {least} argument(s)."))
     } else {
-        SqlError::new(189, 15, format!("The {lower} function requires {least} to {most} arguments."))
+        SqlError::new(
+            189,
+            15,
+            format!("The {lower} function requires {least} to {most} arguments."),
+        )
     }
     .effect(Effect::Compile))
 }

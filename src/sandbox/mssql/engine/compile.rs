@@ -25,11 +25,23 @@ pub struct Typed {
 
 impl Typed {
     pub fn new(sql: impl Into<String>, sql_type: SqlType) -> Self {
-        Self { sql: sql.into(), sql_type, constant: None, nullable: true, identity: false }
+        Self {
+            sql: sql.into(),
+            sql_type,
+            constant: None,
+            nullable: true,
+            identity: false,
+        }
     }
 
     pub fn constant(value: Value, sql_type: SqlType) -> Self {
-        Self { sql: literal(&value), sql_type, nullable: value.is_null(), constant: Some(value), identity: false }
+        Self {
+            sql: literal(&value),
+            sql_type,
+            nullable: value.is_null(),
+            constant: Some(value),
+            identity: false,
+        }
     }
 
     /// A NULL without a type of its own.
@@ -60,12 +72,22 @@ impl Typed {
         } else {
             format!("msd('cast',{},'{}','{}')", self.sql, self.sql_type.name(), to.name())
         };
-        Ok(Self { sql, sql_type: to, constant: None, nullable: self.nullable, identity: false })
+        Ok(Self {
+            sql,
+            sql_type: to,
+            constant: None,
+            nullable: self.nullable,
+            identity: false,
+        })
     }
 
     /// With the collation, where texts are compared.
     pub fn collated(&self) -> String {
-        if self.sql_type.is_text() { format!("({} COLLATE {})", self.sql, collation::NAME) } else { self.sql.clone() }
+        if self.sql_type.is_text() {
+            format!("({} COLLATE {})", self.sql, collation::NAME)
+        } else {
+            self.sql.clone()
+        }
     }
 }
 
@@ -78,7 +100,9 @@ pub fn literal(value: &Value) -> String {
         Value::Float(number) if number.is_finite() => format!("{number:?}"),
         Value::Float(_) => "NULL".to_owned(),
         // A text literal of SQLite ends at a zero byte.
-        Value::Text(text) if text.contains('\0') => format!("CAST({} AS TEXT)", literal(&Value::Bytes(text.clone().into_bytes()))),
+        Value::Text(text) if text.contains('\0') => {
+            format!("CAST({} AS TEXT)", literal(&Value::Bytes(text.clone().into_bytes())))
+        }
         Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
         Value::Bytes(bytes) => {
             let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
@@ -129,7 +153,14 @@ pub struct Compiler<'e> {
 
 impl<'e> Compiler<'e> {
     pub fn new(engine: &'e mut Engine) -> Self {
-        Self { engine, scopes: Vec::new(), ctes: Vec::new(), counter: 0, in_aggregate: false, depth: 0 }
+        Self {
+            engine,
+            scopes: Vec::new(),
+            ctes: Vec::new(),
+            counter: 0,
+            in_aggregate: false,
+            depth: 0,
+        }
     }
 
     pub fn fresh(&mut self) -> String {
@@ -180,7 +211,10 @@ impl<'e> Compiler<'e> {
         }
         let mut sql = format!("SELECT * FROM ({})", body.sql);
         self.tail(&mut sql, &order, query, None)?;
-        Ok(Compiled { sql, columns: body.columns })
+        Ok(Compiled {
+            sql,
+            columns: body.columns,
+        })
     }
 
     fn tail(&mut self, sql: &mut String, order: &[String], query: &Query, top: Option<&Expr>) -> Result<()> {
@@ -208,8 +242,13 @@ impl<'e> Compiler<'e> {
     fn body(&mut self, body: &Body) -> Result<Compiled> {
         match body {
             Body::Select(select) => {
-                let alone =
-                    Query { with: Vec::new(), body: Body::Values(Vec::new()), order: Vec::new(), offset: None, fetch: None };
+                let alone = Query {
+                    with: Vec::new(),
+                    body: Body::Values(Vec::new()),
+                    order: Vec::new(),
+                    offset: None,
+                    fetch: None,
+                };
                 self.select(select, &alone)
             }
             Body::Query(query) => self.query(query),
@@ -243,7 +282,10 @@ impl<'e> Compiler<'e> {
                     SetOp::Intersect => "INTERSECT",
                 };
                 let (one, two) = (recast(&left, &columns)?, recast(&right, &columns)?);
-                Ok(Compiled { sql: format!("{one} {word} {two}"), columns })
+                Ok(Compiled {
+                    sql: format!("{one} {word} {two}"),
+                    columns,
+                })
             }
         }
     }
@@ -270,7 +312,12 @@ impl<'e> Compiler<'e> {
                 }
             }
             let sql_type = sql_type.unwrap_or(SqlType::Int);
-            columns.push(Column { name: String::new(), sql_type, nullable: true, identity: false });
+            columns.push(Column {
+                name: String::new(),
+                sql_type,
+                nullable: true,
+                identity: false,
+            });
         }
         let mut parts = Vec::new();
         for row in &compiled {
@@ -282,7 +329,10 @@ impl<'e> Compiler<'e> {
                 .collect::<Result<Vec<_>>>()?;
             parts.push(format!("SELECT {}", items.join(", ")));
         }
-        Ok(Compiled { sql: parts.join(" UNION ALL "), columns })
+        Ok(Compiled {
+            sql: parts.join(" UNION ALL "),
+            columns,
+        })
     }
 
     fn select(&mut self, select: &Select, query: &Query) -> Result<Compiled> {
@@ -309,7 +359,11 @@ impl<'e> Compiler<'e> {
             group_sql.push(self.scalar(expr)?.collated());
         }
         if grouped {
-            let plain = select.group.iter().map(|expr| self.scalar(expr).map(|typed| typed.sql)).collect::<Result<_>>()?;
+            let plain = select
+                .group
+                .iter()
+                .map(|expr| self.scalar(expr).map(|typed| typed.sql))
+                .collect::<Result<_>>()?;
             if let Some(scope) = self.scopes.last_mut() {
                 scope.group = Some((plain, select.group.clone()));
             }
@@ -359,7 +413,11 @@ impl<'e> Compiler<'e> {
                         ));
                     }
                     let typed = self.scalar(&item.by)?;
-                    order.push(format!("{}{}", typed.collated(), if item.descending { " DESC" } else { "" }));
+                    order.push(format!(
+                        "{}{}",
+                        typed.collated(),
+                        if item.descending { " DESC" } else { "" }
+                    ));
                 }
             }
         }
@@ -367,11 +425,19 @@ impl<'e> Compiler<'e> {
             .iter()
             .enumerate()
             .map(|(at, (_, typed))| {
-                let sql = if select.distinct { typed.collated() } else { typed.sql.clone() };
+                let sql = if select.distinct {
+                    typed.collated()
+                } else {
+                    typed.sql.clone()
+                };
                 format!("{sql} AS o{at}")
             })
             .collect();
-        let mut sql = format!("SELECT {}{}", if select.distinct { "DISTINCT " } else { "" }, items.join(", "));
+        let mut sql = format!(
+            "SELECT {}{}",
+            if select.distinct { "DISTINCT " } else { "" },
+            items.join(", ")
+        );
         if let Some(from) = from {
             sql.push_str(&format!(" FROM {from}"));
         }
@@ -393,7 +459,9 @@ impl<'e> Compiler<'e> {
     }
 
     fn star(&mut self, qualifier: Option<&Name>) -> Result<Vec<(String, Typed)>> {
-        let Some(scope) = self.scopes.last() else { return Err(SqlError::internal("a star without a scope")) };
+        let Some(scope) = self.scopes.last() else {
+            return Err(SqlError::internal("a star without a scope"));
+        };
         let mut all = Vec::new();
         for source in &scope.sources {
             if qualifier.is_none_or(|qualifier| source_is(source, qualifier)) {
@@ -474,12 +542,21 @@ impl<'e> Compiler<'e> {
     }
 
     fn add(&mut self, source: Source) -> Result<()> {
-        let Some(scope) = self.scopes.last_mut() else { return Err(SqlError::internal("a table without a scope")) };
-        if scope.sources.iter().any(|other| same(&other.alias, &source.alias) && other.table == source.table) {
+        let Some(scope) = self.scopes.last_mut() else {
+            return Err(SqlError::internal("a table without a scope"));
+        };
+        if scope
+            .sources
+            .iter()
+            .any(|other| same(&other.alias, &source.alias) && other.table == source.table)
+        {
             return Err(SqlError::new(
                 1011,
                 16,
-                format!("The correlation name '{}' is specified multiple times in a FROM clause.", source.alias),
+                format!(
+                    "The correlation name '{}' is specified multiple times in a FROM clause.",
+                    source.alias
+                ),
             ));
         }
         scope.sources.push(source);
@@ -498,7 +575,13 @@ impl<'e> Compiler<'e> {
                 (column.name.clone(), typed)
             })
             .collect();
-        let source = Source { alias: alias.to_owned(), table: None, columns, rid: None, definition: None };
+        let source = Source {
+            alias: alias.to_owned(),
+            table: None,
+            columns,
+            rid: None,
+            definition: None,
+        };
         (format!("({}) AS {own}", compiled.sql), source)
     }
 
@@ -509,13 +592,17 @@ impl<'e> Compiler<'e> {
             && let Some((_, compiled)) = self.ctes.iter().rev().find(|(cte, _)| same(cte, name.last()))
         {
             let Some(compiled) = compiled.clone() else {
-                return Err(SqlError::unsupported(format!("the recursive common table expression '{}'", name.last())));
+                return Err(SqlError::unsupported(format!(
+                    "the recursive common table expression '{}'",
+                    name.last()
+                )));
             };
             return Ok(self.derived(&compiled, &shown));
         }
         match self.engine.resolve(name)? {
             Resolved::Table { database, table } => {
-                self.engine.check_permission("SELECT", &database, &table.schema, &table.name, table.id)?;
+                self.engine
+                    .check_permission("SELECT", &database, &table.schema, &table.name, table.id)?;
                 let own = self.fresh();
                 let columns = table
                     .columns
@@ -538,7 +625,8 @@ impl<'e> Compiler<'e> {
                 Ok((sql, source))
             }
             Resolved::View { database, view } => {
-                self.engine.check_permission("SELECT", &database, &view.schema, &view.name, view.id)?;
+                self.engine
+                    .check_permission("SELECT", &database, &view.schema, &view.name, view.id)?;
                 if self.depth >= 32 {
                     return Err(SqlError::new(
                         217,
@@ -571,13 +659,19 @@ impl<'e> Compiler<'e> {
                         .iter()
                         .map(|row| format!("({})", row.iter().map(literal).collect::<Vec<_>>().join(",")))
                         .collect();
-                    let items: Vec<String> =
-                        (0..columns.len()).map(|at| format!("column{} AS o{at}", at + 1)).collect();
+                    let items: Vec<String> = (0..columns.len())
+                        .map(|at| format!("column{} AS o{at}", at + 1))
+                        .collect();
                     format!("SELECT {} FROM (VALUES {})", items.join(", "), rows.join(","))
                 };
                 let columns = columns
                     .into_iter()
-                    .map(|(name, sql_type)| Column { name: name.to_owned(), sql_type, nullable: true, identity: false })
+                    .map(|(name, sql_type)| Column {
+                        name: name.to_owned(),
+                        sql_type,
+                        nullable: true,
+                        identity: false,
+                    })
                     .collect();
                 Ok(self.derived(&Compiled { sql, columns }, &shown))
             }
@@ -653,18 +747,27 @@ impl<'e> Compiler<'e> {
 pub fn source_is(source: &Source, qualifier: &Name) -> bool {
     match qualifier.0.as_slice() {
         [alias] => same(&source.alias, alias),
-        [.., schema, table] => {
-            source.table.as_ref().is_some_and(|(own, name)| same(name, table) && (schema.is_empty() || same(own, schema)))
-        }
+        [.., schema, table] => source
+            .table
+            .as_ref()
+            .is_some_and(|(own, name)| same(name, table) && (schema.is_empty() || same(own, schema))),
         [] => false,
     }
 }
 
 fn column_count(name: &str, wanted: usize, has: usize) -> SqlError {
     if wanted < has {
-        SqlError::new(8158, 16, format!("'{name}' has more columns than were specified in the column list."))
+        SqlError::new(
+            8158,
+            16,
+            format!("'{name}' has more columns than were specified in the column list."),
+        )
     } else {
-        SqlError::new(8159, 16, format!("'{name}' has fewer columns than were specified in the column list."))
+        SqlError::new(
+            8159,
+            16,
+            format!("'{name}' has fewer columns than were specified in the column list."),
+        )
     }
 }
 
@@ -678,7 +781,9 @@ fn output_position(by: &Expr, columns: &[Column]) -> Result<Option<usize>> {
                 None => Err(SqlError::new(
                     108,
                     16,
-                    format!("The ORDER BY position number {number} is out of range of the number of items in the select list."),
+                    format!(
+                        "The ORDER BY position number {number} is out of range of the number of items in the select list."
+                    ),
                 )),
             }
         }
@@ -692,7 +797,11 @@ fn output_position(by: &Expr, columns: &[Column]) -> Result<Option<usize>> {
 
 fn position_order(at: usize, columns: &[Column], order: &Order) -> String {
     let text = columns.get(at).is_some_and(|column| column.sql_type.is_text());
-    let collate = if text { format!(" COLLATE {}", collation::NAME) } else { String::new() };
+    let collate = if text {
+        format!(" COLLATE {}", collation::NAME)
+    } else {
+        String::new()
+    };
     format!("{}{collate}{}", at + 1, if order.descending { " DESC" } else { "" })
 }
 

@@ -21,7 +21,12 @@ fn now() -> String {
 }
 
 fn exists(name: &str) -> SqlError {
-    SqlError::new(2714, 16, format!("There is already an object named '{name}' in the database.")).state(6)
+    SqlError::new(
+        2714,
+        16,
+        format!("There is already an object named '{name}' in the database."),
+    )
+    .state(6)
 }
 
 fn cannot_drop(what: &str, name: &str) -> SqlError {
@@ -46,21 +51,40 @@ impl Engine {
             }
             Kind::CreateIndex(definition, table) => self.create_index(definition, table),
             Kind::AlterTable { table, change } => self.alter_table(table, change),
-            Kind::CreateView { name, columns, text, alter, create } => self.create_view(name, columns, text, *alter, *create),
+            Kind::CreateView {
+                name,
+                columns,
+                text,
+                alter,
+                create,
+            } => self.create_view(name, columns, text, *alter, *create),
             Kind::CreateSchema(name) => self.create_schema(name),
             Kind::CreateDatabase(name) => self.create_database(name),
-            Kind::AlterDatabase { name, option, effective } => self.alter_database(name.as_deref(), option, *effective),
+            Kind::AlterDatabase {
+                name,
+                option,
+                effective,
+            } => self.alter_database(name.as_deref(), option, *effective),
             // Everything belongs to dbo here.
             Kind::AlterAuthorization => Ok(()),
-            Kind::Drop { what, names, if_exists } => names.iter().try_for_each(|name| self.drop_one(what, name, *if_exists)),
-            Kind::DropIndex { index, table, if_exists } => self.drop_index(index, table, *if_exists),
+            Kind::Drop { what, names, if_exists } => {
+                names.iter().try_for_each(|name| self.drop_one(what, name, *if_exists))
+            }
+            Kind::DropIndex {
+                index,
+                table,
+                if_exists,
+            } => self.drop_index(index, table, *if_exists),
             Kind::IdentityInsert { table, on } => {
                 let (database, table) = self.resolve_table(table)?;
                 if !table.columns.iter().any(|column| column.identity.is_some()) {
                     return Err(SqlError::new(
                         8106,
                         16,
-                        format!("Table '{}' does not have the identity property. Cannot perform SET operation.", table.name),
+                        format!(
+                            "Table '{}' does not have the identity property. Cannot perform SET operation.",
+                            table.name
+                        ),
                     ));
                 }
                 let this = (database.alias, table.id);
@@ -94,7 +118,10 @@ impl Engine {
         let schema = schema_of(&catalog, &place.schema)?;
         if place.name.starts_with('@') && catalog.table(&schema, &place.name).is_some() {
             // A DECLARE in a loop is one variable.
-            return catalog.table(&schema, &place.name).cloned().ok_or_else(|| exists(&place.name));
+            return catalog
+                .table(&schema, &place.name)
+                .cloned()
+                .ok_or_else(|| exists(&place.name));
         }
         if catalog.object(&schema, &place.name).is_some() {
             return Err(exists(&place.name));
@@ -136,13 +163,20 @@ impl Engine {
         name: &Name,
         columns: &[crate::sandbox::mssql::tds::token::Column],
     ) -> Result<(Database, Arc<Table>)> {
-        let mut definition = TableDefinition { name: name.clone(), columns: Vec::new(), constraints: Vec::new() };
+        let mut definition = TableDefinition {
+            name: name.clone(),
+            columns: Vec::new(),
+            constraints: Vec::new(),
+        };
         for (at, column) in columns.iter().enumerate() {
             if column.name.is_empty() {
                 return Err(SqlError::new(
                     1038,
                     15,
-                    format!("An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name (column {}).", at + 1),
+                    format!(
+                        "An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name (column {}).",
+                        at + 1
+                    ),
                 ));
             }
             definition.columns.push(ColumnDefinition {
@@ -170,7 +204,10 @@ impl Engine {
         for constraint in constraints {
             next += 1;
             let generated = |prefix: &str, middle: &str| {
-                constraint.name.clone().unwrap_or_else(|| format!("{prefix}__{middle}__{:08X}", next * 2_654_435_761 & 0xFFFF_FFFF))
+                constraint
+                    .name
+                    .clone()
+                    .unwrap_or_else(|| format!("{prefix}__{middle}__{:08X}", next * 2_654_435_761 & 0xFFFF_FFFF))
             };
             if let Some(name) = &constraint.name
                 && (catalog.object(&table.schema, name).is_some() || names_of(table).iter().any(|own| same(own, name)))
@@ -178,7 +215,11 @@ impl Engine {
                 return Err(exists(name));
             }
             match &constraint.kind {
-                ConstraintKind::Key { primary, clustered, columns } => {
+                ConstraintKind::Key {
+                    primary,
+                    clustered,
+                    columns,
+                } => {
                     if *primary && table.primary_key().is_some() {
                         return Err(SqlError::new(
                             8110,
@@ -186,7 +227,10 @@ impl Engine {
                             format!("Cannot add multiple PRIMARY KEY constraints to table '{}'.", table.name),
                         ));
                     }
-                    let name = generated(if *primary { "PK" } else { "UQ" }, &table.name.chars().take(8).collect::<String>());
+                    let name = generated(
+                        if *primary { "PK" } else { "UQ" },
+                        &table.name.chars().take(8).collect::<String>(),
+                    );
                     for (column, _) in columns {
                         let Some(at) = table.columns.iter().position(|own| same(&own.name, column)) else {
                             return Err(no_column(column));
@@ -195,18 +239,34 @@ impl Engine {
                             table.columns[at].nullable = false;
                         }
                     }
-                    let kind = if *primary { IndexKind::PrimaryKey } else { IndexKind::UniqueConstraint };
+                    let kind = if *primary {
+                        IndexKind::PrimaryKey
+                    } else {
+                        IndexKind::UniqueConstraint
+                    };
                     let clustered = clustered.unwrap_or(*primary);
-                    self.add_index(database, table, next, kind, &IndexDefinition {
-                        name,
-                        unique: true,
-                        clustered,
-                        columns: columns.clone(),
-                        include: Vec::new(),
-                        filter: None,
-                    })?;
+                    self.add_index(
+                        database,
+                        table,
+                        next,
+                        kind,
+                        &IndexDefinition {
+                            name,
+                            unique: true,
+                            clustered,
+                            columns: columns.clone(),
+                            include: Vec::new(),
+                            filter: None,
+                        },
+                    )?;
                 }
-                ConstraintKind::Foreign { columns, table: parent, referenced, on_delete, on_update } => {
+                ConstraintKind::Foreign {
+                    columns,
+                    table: parent,
+                    referenced,
+                    on_delete,
+                    on_update,
+                } => {
                     if database.alias == "temp" {
                         return Err(SqlError::unsupported("foreign keys of temporary tables"));
                     }
@@ -216,7 +276,10 @@ impl Engine {
                             return Err(SqlError::new(
                                 1769,
                                 16,
-                                format!("Foreign key '{name}' references invalid column '{column}' in referencing table '{}'.", table.name),
+                                format!(
+                                    "Foreign key '{name}' references invalid column '{column}' in referencing table '{}'.",
+                                    table.name
+                                ),
                             ));
                         }
                     }
@@ -224,7 +287,9 @@ impl Engine {
                     let found = if same(&place.name, &table.name) && same(&place.schema, &table.schema) {
                         Some(table.clone())
                     } else {
-                        catalog.table(&place.schema, &place.name).map(|table| table.as_ref().clone())
+                        catalog
+                            .table(&place.schema, &place.name)
+                            .map(|table| table.as_ref().clone())
                     };
                     let Some(found) = found else {
                         return Err(SqlError::new(
@@ -234,14 +299,24 @@ impl Engine {
                         ));
                     };
                     let referenced: Vec<String> = if referenced.is_empty() {
-                        found.primary_key().map(|key| key.columns.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default()
+                        found
+                            .primary_key()
+                            .map(|key| key.columns.iter().map(|(name, _)| name.clone()).collect())
+                            .unwrap_or_default()
                     } else {
                         referenced.clone()
                     };
                     let mut matched = false;
-                    for index in found.indexes.iter().filter(|index| index.unique && index.filter.is_none()) {
+                    for index in found
+                        .indexes
+                        .iter()
+                        .filter(|index| index.unique && index.filter.is_none())
+                    {
                         matched |= index.columns.len() == referenced.len()
-                            && index.columns.iter().all(|(own, _)| referenced.iter().any(|name| same(own, name)));
+                            && index
+                                .columns
+                                .iter()
+                                .all(|(own, _)| referenced.iter().any(|name| same(own, name)));
                     }
                     if !matched || referenced.len() != columns.len() {
                         return Err(SqlError::new(
@@ -270,19 +345,43 @@ impl Engine {
                     let name = generated("CK", &table.name.chars().take(8).collect::<String>());
                     let own = Arc::new(table.clone());
                     self.filter_sql(&own, text, "")?;
-                    table.checks.push(Check { id: next, name, text: text.clone(), disabled: false, trusted: true });
+                    table.checks.push(Check {
+                        id: next,
+                        name,
+                        text: text.clone(),
+                        disabled: false,
+                        trusted: true,
+                    });
                 }
                 ConstraintKind::Default { text, column } => {
                     let wanted = column.clone().unwrap_or_default();
-                    let name = generated("DF", &format!("{}__{}", table.name.chars().take(8).collect::<String>(), wanted.chars().take(5).collect::<String>()));
+                    let name = generated(
+                        "DF",
+                        &format!(
+                            "{}__{}",
+                            table.name.chars().take(8).collect::<String>(),
+                            wanted.chars().take(5).collect::<String>()
+                        ),
+                    );
                     parser::expression(text)?;
                     let Some(own) = table.columns.iter_mut().find(|own| same(&own.name, &wanted)) else {
-                        return Err(SqlError::new(1752, 16, format!("Column '{wanted}' in table '{}' is invalid for creating a default constraint.", table.name)));
+                        return Err(SqlError::new(
+                            1752,
+                            16,
+                            format!(
+                                "Column '{wanted}' in table '{}' is invalid for creating a default constraint.",
+                                table.name
+                            ),
+                        ));
                     };
                     if own.default.is_some() {
                         return Err(SqlError::new(1781, 16, "Column already has a DEFAULT bound to it."));
                     }
-                    own.default = Some(Default { id: next, name, text: text.clone() });
+                    own.default = Some(Default {
+                        id: next,
+                        name,
+                        text: text.clone(),
+                    });
                 }
             }
         }
@@ -312,12 +411,17 @@ impl Engine {
             return Err(SqlError::new(
                 1902,
                 16,
-                format!("Cannot create more than one clustered index on table '{}'.", table.display()),
+                format!(
+                    "Cannot create more than one clustered index on table '{}'.",
+                    table.display()
+                ),
             ));
         }
         let mut bytes = 0;
         for (name, _) in &definition.columns {
-            let Some(column) = table.column(name) else { return Err(no_index_column(name)) };
+            let Some(column) = table.column(name) else {
+                return Err(no_index_column(name));
+            };
             let (_, length, ..) = column.sql_type.system();
             if length < 0 {
                 return Err(SqlError::new(
@@ -337,7 +441,11 @@ impl Engine {
             }
         }
         if bytes > if definition.clustered { 900 } else { 1700 } {
-            let (kind, most) = if definition.clustered { ("a clustered", 900) } else { ("a nonclustered", 1700) };
+            let (kind, most) = if definition.clustered {
+                ("a clustered", 900)
+            } else {
+                ("a nonclustered", 1700)
+            };
             let mut warning = SqlError::new(
                 1945,
                 0,
@@ -350,7 +458,11 @@ impl Engine {
             warning.state = 1;
             self.out.info(&warning);
         }
-        let id = if definition.clustered { 1 } else { table.indexes.iter().map(|index| index.id).max().unwrap_or(1).max(1) + 1 };
+        let id = if definition.clustered {
+            1
+        } else {
+            table.indexes.iter().map(|index| index.id).max().unwrap_or(1).max(1) + 1
+        };
         let index = Index {
             id,
             object,
@@ -377,9 +489,16 @@ impl Engine {
             .iter()
             .filter_map(|(name, descending)| table.column(name).map(|column| (column, descending)))
             .map(|(column, descending)| {
-                let collate =
-                    if column.sql_type.is_text() { format!(" COLLATE {}", collation::NAME) } else { String::new() };
-                format!("{}{collate}{}", physical_column(column.id), if *descending { " DESC" } else { "" })
+                let collate = if column.sql_type.is_text() {
+                    format!(" COLLATE {}", collation::NAME)
+                } else {
+                    String::new()
+                };
+                format!(
+                    "{}{collate}{}",
+                    physical_column(column.id),
+                    if *descending { " DESC" } else { "" }
+                )
             })
             .collect();
         if let Some(filter) = &index.filter {
@@ -412,7 +531,10 @@ impl Engine {
             SqlError::new(
                 1088,
                 16,
-                format!("Cannot find the object \"{}\" because it does not exist or you do not have permissions.", name.display()),
+                format!(
+                    "Cannot find the object \"{}\" because it does not exist or you do not have permissions.",
+                    name.display()
+                ),
             )
         })?;
         self.check_ddl(&database)?;
@@ -426,12 +548,21 @@ impl Engine {
     fn drop_index(&mut self, index: &str, name: &Name, if_exists: bool) -> Result<()> {
         let found = self.resolve_table(name);
         let found = match found {
-            Ok((database, table)) => table.indexes.iter().find(|own| same(&own.name, index)).cloned().map(|own| (database, table, own)),
+            Ok((database, table)) => table
+                .indexes
+                .iter()
+                .find(|own| same(&own.name, index))
+                .cloned()
+                .map(|own| (database, table, own)),
             Err(error) if error.number == 208 => None,
             Err(error) => return Err(error),
         };
         let Some((database, table, own)) = found else {
-            return if if_exists { Ok(()) } else { Err(cannot_drop("index", &format!("{}.{index}", name.display()))) };
+            return if if_exists {
+                Ok(())
+            } else {
+                Err(cannot_drop("index", &format!("{}.{index}", name.display())))
+            };
         };
         self.check_ddl(&database)?;
         if own.kind != IndexKind::Index {
@@ -442,7 +573,11 @@ impl Engine {
                     "An explicit DROP INDEX is not allowed on index '{}.{}'. It is being used for {} constraint enforcement.",
                     name.display(),
                     own.name,
-                    if own.kind == IndexKind::PrimaryKey { "PRIMARY KEY" } else { "UNIQUE KEY" }
+                    if own.kind == IndexKind::PrimaryKey {
+                        "PRIMARY KEY"
+                    } else {
+                        "UNIQUE KEY"
+                    }
                 ),
             ));
         }
@@ -462,7 +597,10 @@ impl Engine {
             SqlError::new(
                 4902,
                 16,
-                format!("Cannot find the object \"{}\" because it does not exist or you do not have permissions.", name.display()),
+                format!(
+                    "Cannot find the object \"{}\" because it does not exist or you do not have permissions.",
+                    name.display()
+                ),
             )
             .effect(Effect::Batch)
         })?;
@@ -471,9 +609,17 @@ impl Engine {
             let mut table = table.as_ref().clone();
             table.modified = now();
             match change {
-                Change::Add { columns, constraints, check } => engine.add_to_table(&database, &mut table, columns, constraints, *check)?,
+                Change::Add {
+                    columns,
+                    constraints,
+                    check,
+                } => engine.add_to_table(&database, &mut table, columns, constraints, *check)?,
                 Change::AlterColumn(column) => engine.alter_column(&database, &mut table, column)?,
-                Change::Drop { columns, constraints, if_exists } => {
+                Change::Drop {
+                    columns,
+                    constraints,
+                    if_exists,
+                } => {
                     for constraint in constraints {
                         engine.drop_constraint(&database, &mut table, constraint, *if_exists)?;
                     }
@@ -490,7 +636,11 @@ impl Engine {
                         (check.disabled, check.trusted, found) = (!on, false, true);
                     }
                     if !found {
-                        return Err(SqlError::new(4917, 16, format!("Constraint '{constraint}' does not exist.")));
+                        return Err(SqlError::new(
+                            4917,
+                            16,
+                            format!("Constraint '{constraint}' does not exist."),
+                        ));
                     }
                 }
             }
@@ -524,8 +674,9 @@ impl Engine {
         }
         let before = (table.foreign_keys.len(), table.checks.len());
         // Keys are unique only once the new columns are filled, so defaults come first.
-        let (defaults, others): (Vec<Constraint>, Vec<Constraint>) =
-            all.into_iter().partition(|constraint| matches!(constraint.kind, ConstraintKind::Default { .. }));
+        let (defaults, others): (Vec<Constraint>, Vec<Constraint>) = all
+            .into_iter()
+            .partition(|constraint| matches!(constraint.kind, ConstraintKind::Default { .. }));
         self.add_constraints(database, table, &defaults)?;
         self.fill_new_columns(database, table, known)?;
         self.add_constraints(database, table, &others)?;
@@ -549,20 +700,36 @@ impl Engine {
     /// The rows that are there get the default of a column that may not be NULL, and numbers for an identity.
     fn fill_new_columns(&mut self, database: &Database, table: &Table, known: usize) -> Result<()> {
         let own = Arc::new(table.clone());
-        let rows = self.rows_of(&format!("SELECT rid FROM {}.{} ORDER BY rid", database.alias, table.physical()), 1)?;
+        let rows = self.rows_of(
+            &format!("SELECT rid FROM {}.{} ORDER BY rid", database.alias, table.physical()),
+            1,
+        )?;
         for column in &table.columns[known..] {
             if let Some((seed, increment)) = column.identity {
                 let name = physical_column(column.id);
                 let mut next = seed;
                 for rid in rows.iter().filter_map(|row| row.first().and_then(Value::as_int)) {
                     self.connection
-                        .execute(&format!("UPDATE {}.{} SET {name} = ?1 WHERE rid = ?2", database.alias, table.physical()), [next, rid])
+                        .execute(
+                            &format!(
+                                "UPDATE {}.{} SET {name} = ?1 WHERE rid = ?2",
+                                database.alias,
+                                table.physical()
+                            ),
+                            [next, rid],
+                        )
                         .map_err(|error| self.sqlite(error))?;
                     next += increment;
                 }
                 if !rows.is_empty() {
                     self.connection
-                        .execute(&format!("INSERT OR REPLACE INTO {}.\"$identity\" (id, last) VALUES (?1, ?2)", database.alias), [table.id, next - increment])
+                        .execute(
+                            &format!(
+                                "INSERT OR REPLACE INTO {}.\"$identity\" (id, last) VALUES (?1, ?2)",
+                                database.alias
+                            ),
+                            [table.id, next - increment],
+                        )
                         .map_err(|error| self.sqlite(error))?;
                 }
                 continue;
@@ -586,7 +753,12 @@ impl Engine {
             let value = self.default_of(database, &own, column)?;
             self.connection
                 .execute(
-                    &format!("UPDATE {}.{} SET {} = ?1", database.alias, table.physical(), physical_column(column.id)),
+                    &format!(
+                        "UPDATE {}.{} SET {} = ?1",
+                        database.alias,
+                        table.physical(),
+                        physical_column(column.id)
+                    ),
                     [value],
                 )
                 .map_err(|error| self.sqlite(error))?;
@@ -599,7 +771,10 @@ impl Engine {
             return Err(SqlError::new(
                 4924,
                 16,
-                format!("ALTER TABLE ALTER COLUMN failed because column '{}' does not exist in table '{}'.", definition.name, table.name),
+                format!(
+                    "ALTER TABLE ALTER COLUMN failed because column '{}' does not exist in table '{}'.",
+                    definition.name, table.name
+                ),
             ));
         };
         let old = table.columns[at].clone();
@@ -614,7 +789,10 @@ impl Engine {
             return Err(depends(&used, &old.name, "ALTER COLUMN"));
         }
         let name = physical_column(old.id);
-        let rows = self.rows_of(&format!("SELECT rid, {name} FROM {}.{}", database.alias, table.physical()), 2)?;
+        let rows = self.rows_of(
+            &format!("SELECT rid, {name} FROM {}.{}", database.alias, table.physical()),
+            2,
+        )?;
         for row in rows {
             let [rid, value] = row.as_slice() else { continue };
             if value.is_null() && !new.nullable {
@@ -624,7 +802,11 @@ impl Engine {
             if converted != *value {
                 self.connection
                     .execute(
-                        &format!("UPDATE {}.{} SET {name} = ?1 WHERE rid = ?2", database.alias, table.physical()),
+                        &format!(
+                            "UPDATE {}.{} SET {name} = ?1 WHERE rid = ?2",
+                            database.alias,
+                            table.physical()
+                        ),
                         rusqlite::params![converted, rid],
                     )
                     .map_err(|error| self.sqlite(error))?;
@@ -642,7 +824,10 @@ impl Engine {
             return Err(SqlError::new(
                 4924,
                 16,
-                format!("ALTER TABLE DROP COLUMN failed because column '{name}' does not exist in table '{}'.", table.name),
+                format!(
+                    "ALTER TABLE DROP COLUMN failed because column '{name}' does not exist in table '{}'.",
+                    table.name
+                ),
             ));
         };
         let mut used = dependents(table, &column.name, false);
@@ -661,7 +846,10 @@ impl Engine {
             return Err(SqlError::new(
                 4923,
                 16,
-                format!("ALTER TABLE DROP COLUMN failed because '{name}' is the only data column in table '{}'.", table.name),
+                format!(
+                    "ALTER TABLE DROP COLUMN failed because '{name}' is the only data column in table '{}'.",
+                    table.name
+                ),
             ));
         }
         self.connection
@@ -677,11 +865,20 @@ impl Engine {
     }
 
     fn drop_constraint(&mut self, database: &Database, table: &mut Table, name: &str, if_exists: bool) -> Result<()> {
-        if let Some(index) = table.indexes.iter().find(|index| index.kind != IndexKind::Index && same(&index.name, name)).cloned() {
+        if let Some(index) = table
+            .indexes
+            .iter()
+            .find(|index| index.kind != IndexKind::Index && same(&index.name, name))
+            .cloned()
+        {
             let catalog = self.catalog(database)?;
             for child in &catalog.tables {
                 for key in child.foreign_keys.iter().filter(|key| key.table == table.id) {
-                    if key.referenced.iter().all(|other| index.columns.iter().any(|(own, _)| same(own, other))) {
+                    if key
+                        .referenced
+                        .iter()
+                        .all(|other| index.columns.iter().any(|(own, _)| same(own, other)))
+                    {
                         return Err(SqlError::new(
                             3725,
                             16,
@@ -732,7 +929,10 @@ impl Engine {
                 return Err(SqlError::new(
                     4511,
                     16,
-                    format!("Create View or Function failed because no column name was specified for column {}.", at + 1),
+                    format!(
+                        "Create View or Function failed because no column name was specified for column {}.",
+                        at + 1
+                    ),
                 ));
             }
         }
@@ -776,7 +976,11 @@ impl Engine {
                     catalog.view(&place.schema, &place.name).map(|view| view.id)
                 };
                 let Some(id) = id else {
-                    return if if_exists { Ok(()) } else { Err(cannot_drop(what, &name.display())) };
+                    return if if_exists {
+                        Ok(())
+                    } else {
+                        Err(cannot_drop(what, &name.display()))
+                    };
                 };
                 if what == "table" {
                     for child in catalog.tables.iter().filter(|child| child.id != id) {
@@ -784,7 +988,10 @@ impl Engine {
                             return Err(SqlError::new(
                                 3726,
                                 16,
-                                format!("Could not drop object '{}' because it is referenced by a FOREIGN KEY constraint.", name.display()),
+                                format!(
+                                    "Could not drop object '{}' because it is referenced by a FOREIGN KEY constraint.",
+                                    name.display()
+                                ),
                             ));
                         }
                     }
@@ -809,13 +1016,28 @@ impl Engine {
                 let before = security.schemas.len();
                 security.schemas.retain(|(_, schema)| !same(schema, name.last()));
                 if before == security.schemas.len() {
-                    return if if_exists { Ok(()) } else { Err(SqlError::new(15151, 16, format!("Cannot drop the schema '{}', because it does not exist or you do not have permission.", name.last()))) };
+                    return if if_exists {
+                        Ok(())
+                    } else {
+                        Err(SqlError::new(
+                            15151,
+                            16,
+                            format!(
+                                "Cannot drop the schema '{}', because it does not exist or you do not have permission.",
+                                name.last()
+                            ),
+                        ))
+                    };
                 }
                 if let Some(object) = catalog.objects().iter().find(|object| same(object.schema, name.last())) {
                     return Err(SqlError::new(
                         3729,
                         16,
-                        format!("Cannot drop schema '{}' because it is being referenced by object '{}'.", name.last(), object.name),
+                        format!(
+                            "Cannot drop schema '{}' because it is being referenced by object '{}'.",
+                            name.last(),
+                            object.name
+                        ),
                     ));
                 }
                 self.save_security(&database, &security)
@@ -854,11 +1076,19 @@ impl Engine {
                 format!("Either the parameter @objname is ambiguous or the claimed @objtype ({kind}) is wrong."),
             )
         };
-        let Some(name) = parser::name(old) else { return Err(wrong()) };
+        let Some(name) = parser::name(old) else {
+            return Err(wrong());
+        };
         if kind.eq_ignore_ascii_case("OBJECT") || kind.is_empty() {
             let (database, table) = self.resolve_table(&name).map_err(|_| wrong())?;
             if self.catalog(&database)?.object(&table.schema, new).is_some() {
-                return Err(SqlError::new(15335, 11, format!("Error: The new name '{new}' is already in use as a object name and would cause a duplicate that is not permitted.")));
+                return Err(SqlError::new(
+                    15335,
+                    11,
+                    format!(
+                        "Error: The new name '{new}' is already in use as a object name and would cause a duplicate that is not permitted."
+                    ),
+                ));
             }
             self.check_ddl(&database)?;
             return self.write(|engine| {
@@ -868,14 +1098,22 @@ impl Engine {
             });
         }
         let mut parts = name.0;
-        let (Some(part), false) = (parts.pop(), parts.is_empty()) else { return Err(wrong()) };
+        let (Some(part), false) = (parts.pop(), parts.is_empty()) else {
+            return Err(wrong());
+        };
         let (database, table) = self.resolve_table(&Name(parts)).map_err(|_| wrong())?;
         self.check_ddl(&database)?;
         let mut table = table.as_ref().clone();
         if kind.eq_ignore_ascii_case("COLUMN") {
             let old = table.column(&part).ok_or_else(wrong)?.name.clone();
             if table.column(new).is_some() {
-                return Err(SqlError::new(15335, 11, format!("Error: The new name '{new}' is already in use as a COLUMN name and would cause a duplicate that is not permitted.")));
+                return Err(SqlError::new(
+                    15335,
+                    11,
+                    format!(
+                        "Error: The new name '{new}' is already in use as a COLUMN name and would cause a duplicate that is not permitted."
+                    ),
+                ));
             }
             let fix = |name: &mut String| {
                 if same(name, &old) {
@@ -883,20 +1121,31 @@ impl Engine {
                 }
             };
             if !table.checks.is_empty() || table.indexes.iter().any(|index| index.filter.is_some()) {
-                return Err(SqlError::unsupported("sp_rename of a column in a table with checks or filtered indexes"));
+                return Err(SqlError::unsupported(
+                    "sp_rename of a column in a table with checks or filtered indexes",
+                ));
             }
             table.columns.iter_mut().for_each(|column| fix(&mut column.name));
             for index in &mut table.indexes {
                 index.columns.iter_mut().for_each(|(name, _)| fix(name));
                 index.include.iter_mut().for_each(fix);
             }
-            table.foreign_keys.iter_mut().for_each(|key| key.columns.iter_mut().for_each(fix));
+            table
+                .foreign_keys
+                .iter_mut()
+                .for_each(|key| key.columns.iter_mut().for_each(fix));
             let children: Vec<Table> = self
                 .catalog(&database)?
                 .tables
                 .iter()
                 .filter(|child| child.foreign_keys.iter().any(|key| key.table == table.id))
-                .map(|child| if child.id == table.id { table.clone() } else { child.as_ref().clone() })
+                .map(|child| {
+                    if child.id == table.id {
+                        table.clone()
+                    } else {
+                        child.as_ref().clone()
+                    }
+                })
                 .collect();
             return self.write(|engine| {
                 engine.save(&database, &table)?;
@@ -910,7 +1159,9 @@ impl Engine {
             });
         }
         if kind.eq_ignore_ascii_case("INDEX") {
-            let Some(index) = table.indexes.iter_mut().find(|index| same(&index.name, &part)) else { return Err(wrong()) };
+            let Some(index) = table.indexes.iter_mut().find(|index| same(&index.name, &part)) else {
+                return Err(wrong());
+            };
             index.name = new.to_owned();
             return self.write(|engine| engine.save(&database, &table));
         }
@@ -923,7 +1174,9 @@ fn schema_of(catalog: &Catalog, schema: &str) -> Result<String> {
         SqlError::new(
             2760,
             16,
-            format!("The specified schema name \"{schema}\" either does not exist or you do not have permission to use it."),
+            format!(
+                "The specified schema name \"{schema}\" either does not exist or you do not have permission to use it."
+            ),
         )
         .effect(Effect::Batch)
     })
@@ -948,11 +1201,26 @@ fn add_column(table: &mut Table, definition: &ColumnDefinition, constraints: &mu
             return Err(SqlError::new(
                 2744,
                 16,
-                format!("Multiple identity columns specified for table '{}'. Only one identity column per table is allowed.", table.name),
+                format!(
+                    "Multiple identity columns specified for table '{}'. Only one identity column per table is allowed.",
+                    table.name
+                ),
             ));
         }
-        let integer = matches!(definition.sql_type, SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt);
-        if !integer || convert(&Value::Int(seed), SqlType::BigInt, definition.sql_type, None, TooLong::Cut).is_err() {
+        let integer = matches!(
+            definition.sql_type,
+            SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt
+        );
+        if !integer
+            || convert(
+                &Value::Int(seed),
+                SqlType::BigInt,
+                definition.sql_type,
+                None,
+                TooLong::Cut,
+            )
+            .is_err()
+        {
             return Err(SqlError::new(
                 2749,
                 16,
@@ -978,11 +1246,20 @@ fn add_column(table: &mut Table, definition: &ColumnDefinition, constraints: &mu
 }
 
 fn names_of(table: &Table) -> Vec<String> {
-    let indexes = table.indexes.iter().filter(|index| index.kind != IndexKind::Index).map(|index| index.name.clone());
+    let indexes = table
+        .indexes
+        .iter()
+        .filter(|index| index.kind != IndexKind::Index)
+        .map(|index| index.name.clone());
     indexes
         .chain(table.foreign_keys.iter().map(|key| key.name.clone()))
         .chain(table.checks.iter().map(|check| check.name.clone()))
-        .chain(table.columns.iter().filter_map(|column| column.default.as_ref().map(|default| default.name.clone())))
+        .chain(
+            table
+                .columns
+                .iter()
+                .filter_map(|column| column.default.as_ref().map(|default| default.name.clone())),
+        )
         .collect()
 }
 
@@ -990,7 +1267,9 @@ fn names_of(table: &Table) -> Vec<String> {
 fn dependents(table: &Table, column: &str, altering: bool) -> Vec<String> {
     let mut used = Vec::new();
     for index in &table.indexes {
-        if index.columns.iter().any(|(name, _)| same(name, column)) || index.include.iter().any(|name| same(name, column)) {
+        if index.columns.iter().any(|(name, _)| same(name, column))
+            || index.include.iter().any(|name| same(name, column))
+        {
             used.push(index.name.clone());
         }
     }
@@ -1004,9 +1283,7 @@ fn dependents(table: &Table, column: &str, altering: bool) -> Vec<String> {
             used.push(check.name.clone());
         }
     }
-    if !altering
-        && let Some(default) = table.column(column).and_then(|column| column.default.as_ref())
-    {
+    if !altering && let Some(default) = table.column(column).and_then(|column| column.default.as_ref()) {
         used.push(default.name.clone());
     }
     used
@@ -1025,7 +1302,11 @@ fn depends(used: &[String], column: &str, action: &str) -> SqlError {
 }
 
 fn no_column(name: &str) -> SqlError {
-    SqlError::new(1911, 16, format!("Column name '{name}' does not exist in the target table or view."))
+    SqlError::new(
+        1911,
+        16,
+        format!("Column name '{name}' does not exist in the target table or view."),
+    )
 }
 
 fn no_index_column(name: &str) -> SqlError {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::calls::known;
 use super::compile::{Compiler, Scope, Source};
 use super::{Database, Engine};
-use crate::sandbox::mssql::ast::{Body, Cte, Expr, Item, Kind, Name, Output, Query, Source as InsertSource, TableRef, Target};
+use crate::sandbox::mssql::ast::{
+    Body, Cte, Expr, Item, Kind, Name, Output, Query, Source as InsertSource, TableRef, Target,
+};
 use crate::sandbox::mssql::catalog::{Column as TableColumn, Table, physical_column, same};
 use crate::sandbox::mssql::errors::{Effect, Result, SqlError};
 use crate::sandbox::mssql::parser;
@@ -26,15 +28,30 @@ pub struct Changed {
 impl Engine {
     pub(super) fn dml(&mut self, kind: &Kind) -> Result<()> {
         let count = match kind {
-            Kind::Insert { with, table, columns, source, output } => {
-                self.insert(with, table, columns, source, output.as_ref())?
-            }
-            Kind::Update { with, top, table, sets, output, from, filter } => {
-                self.update(with, top.as_ref(), table, sets, output.as_ref(), from, filter.as_ref())?
-            }
-            Kind::Delete { with, top, table, output, from, filter } => {
-                self.delete(with, top.as_ref(), table, output.as_ref(), from, filter.as_ref())?
-            }
+            Kind::Insert {
+                with,
+                table,
+                columns,
+                source,
+                output,
+            } => self.insert(with, table, columns, source, output.as_ref())?,
+            Kind::Update {
+                with,
+                top,
+                table,
+                sets,
+                output,
+                from,
+                filter,
+            } => self.update(with, top.as_ref(), table, sets, output.as_ref(), from, filter.as_ref())?,
+            Kind::Delete {
+                with,
+                top,
+                table,
+                output,
+                from,
+                filter,
+            } => self.delete(with, top.as_ref(), table, output.as_ref(), from, filter.as_ref())?,
             Kind::Truncate(name) => {
                 self.truncate(name)?;
                 return Ok(());
@@ -74,7 +91,9 @@ impl Engine {
         }
         if columns.is_empty() && !matches!(source, InsertSource::Defaults) {
             targets = (0..table.columns.len())
-                .filter(|at| table.columns[*at].identity.is_none() && table.columns[*at].sql_type != SqlType::RowVersion)
+                .filter(|at| {
+                    table.columns[*at].identity.is_none() && table.columns[*at].sql_type != SqlType::RowVersion
+                })
                 .collect();
         }
         let names_identity = targets.iter().any(|at| table.columns[*at].identity.is_some());
@@ -82,14 +101,20 @@ impl Engine {
             return Err(SqlError::new(
                 544,
                 16,
-                format!("Cannot insert explicit value for identity column in table '{}' when IDENTITY_INSERT is set to OFF.", table.name),
+                format!(
+                    "Cannot insert explicit value for identity column in table '{}' when IDENTITY_INSERT is set to OFF.",
+                    table.name
+                ),
             ));
         }
         if identity_on && !names_identity {
             return Err(SqlError::new(
                 545,
                 16,
-                format!("Explicit value must be specified for identity column in table '{}' either when IDENTITY_INSERT is set to ON or when a replication user is inserting into a NOT FOR REPLICATION identity column.", table.name),
+                format!(
+                    "Explicit value must be specified for identity column in table '{}' either when IDENTITY_INSERT is set to ON or when a replication user is inserting into a NOT FOR REPLICATION identity column.",
+                    table.name
+                ),
             ));
         }
         self.write(|engine| {
@@ -99,7 +124,10 @@ impl Engine {
             for given in given {
                 let row = engine.new_row(&database, &table, &targets, given)?;
                 rids.push(engine.insert_row(&database, &table, &row)?);
-                changed.push(Changed { old: None, new: Some(row) });
+                changed.push(Changed {
+                    old: None,
+                    new: Some(row),
+                });
             }
             engine.check_written(&database, &table, &rids, "INSERT", None)?;
             engine.output(&table, output, &changed)?;
@@ -118,7 +146,11 @@ impl Engine {
             if has == width {
                 return Ok(());
             }
-            let which = if has < width { (109, "more", "fewer") } else { (110, "fewer", "more") };
+            let which = if has < width {
+                (109, "more", "fewer")
+            } else {
+                (110, "fewer", "more")
+            };
             Err(SqlError::new(
                 which.0,
                 15,
@@ -133,7 +165,10 @@ impl Engine {
         match source {
             InsertSource::Defaults => Ok(vec![Vec::new()]),
             InsertSource::Exec(_) => Err(SqlError::unsupported("INSERT ... EXEC")),
-            InsertSource::Query(Query { body: Body::Values(rows), .. }) => {
+            InsertSource::Query(Query {
+                body: Body::Values(rows),
+                ..
+            }) => {
                 let mut all = Vec::with_capacity(rows.len());
                 for row in rows {
                     check(row.len())?;
@@ -153,7 +188,11 @@ impl Engine {
                 query.with = with.iter().cloned().chain(query.with).collect();
                 let compiled = self.compile(&query)?;
                 if compiled.columns.len() != width {
-                    let (number, word) = if compiled.columns.len() < width { (120, "fewer") } else { (121, "more") };
+                    let (number, word) = if compiled.columns.len() < width {
+                        (120, "fewer")
+                    } else {
+                        (121, "more")
+                    };
                     return Err(SqlError::new(
                         number,
                         15,
@@ -168,7 +207,12 @@ impl Engine {
                 let types: Vec<SqlType> = compiled.columns.iter().map(|column| column.sql_type).collect();
                 Ok(rows
                     .into_iter()
-                    .map(|row| row.into_iter().zip(&types).map(|(value, sql_type)| Some((*sql_type, value))).collect())
+                    .map(|row| {
+                        row.into_iter()
+                            .zip(&types)
+                            .map(|(value, sql_type)| Some((*sql_type, value)))
+                            .collect()
+                    })
                     .collect())
             }
         }
@@ -212,7 +256,12 @@ impl Engine {
         Err(SqlError::unsupported("writing to a table with a rowversion column"))
     }
 
-    pub(super) fn default_of(&mut self, database: &Database, table: &Arc<Table>, column: &TableColumn) -> Result<Value> {
+    pub(super) fn default_of(
+        &mut self,
+        database: &Database,
+        table: &Arc<Table>,
+        column: &TableColumn,
+    ) -> Result<Value> {
         match &column.default {
             Some(default) => {
                 let expr = parser::expression(&default.text)?;
@@ -293,7 +342,11 @@ impl Engine {
         let last: Option<i64> = {
             use rusqlite::OptionalExtension;
             self.connection
-                .query_row(&format!("SELECT last FROM {}.\"$identity\" WHERE id = ?1", database.alias), [table.id], |row| row.get(0))
+                .query_row(
+                    &format!("SELECT last FROM {}.\"$identity\" WHERE id = ?1", database.alias),
+                    [table.id],
+                    |row| row.get(0),
+                )
                 .optional()
                 .map_err(|error| self.sqlite(error))?
         };
@@ -301,12 +354,16 @@ impl Engine {
             None => Some(seed),
             Some(last) => last.checked_add(increment),
         };
-        let fits = next.and_then(|next| convert(&Value::Int(next), SqlType::BigInt, column.sql_type, None, TooLong::Cut).ok());
+        let fits =
+            next.and_then(|next| convert(&Value::Int(next), SqlType::BigInt, column.sql_type, None, TooLong::Cut).ok());
         let Some(next) = fits.and_then(|value| value.as_int()) else {
             return Err(SqlError::new(
                 8115,
                 16,
-                format!("Arithmetic overflow error converting IDENTITY to data type {}.", column.sql_type.base_name()),
+                format!(
+                    "Arithmetic overflow error converting IDENTITY to data type {}.",
+                    column.sql_type.base_name()
+                ),
             ));
         };
         self.note_identity(database, table, next, false)?;
@@ -315,7 +372,11 @@ impl Engine {
 
     /// Keeps the last identity. An explicit one counts only when it is beyond the last.
     fn note_identity(&mut self, database: &Database, table: &Table, number: i64, explicit: bool) -> Result<()> {
-        let update = if explicit { "max(last, excluded.last)" } else { "excluded.last" };
+        let update = if explicit {
+            "max(last, excluded.last)"
+        } else {
+            "excluded.last"
+        };
         self.connection
             .prepare_cached(&format!(
                 "INSERT INTO {}.\"$identity\" (id, last) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET last = {update}",
@@ -345,7 +406,12 @@ impl Engine {
 
     pub(super) fn read_row(&mut self, database: &Database, table: &Table, rid: i64) -> Result<Option<Row>> {
         let names: Vec<String> = table.columns.iter().map(|column| physical_column(column.id)).collect();
-        let sql = format!("SELECT {} FROM {}.{} WHERE rid = {rid}", names.join(", "), database.alias, table.physical());
+        let sql = format!(
+            "SELECT {} FROM {}.{} WHERE rid = {rid}",
+            names.join(", "),
+            database.alias,
+            table.physical()
+        );
         Ok(self.rows_of(&sql, names.len())?.pop())
     }
 
@@ -356,7 +422,12 @@ impl Engine {
             .enumerate()
             .map(|(at, column)| format!("{} = ?{}", physical_column(column.id), at + 1))
             .collect();
-        let sql = format!("UPDATE {}.{} SET {} WHERE rid = {rid}", database.alias, table.physical(), sets.join(", "));
+        let sql = format!(
+            "UPDATE {}.{} SET {} WHERE rid = {rid}",
+            database.alias,
+            table.physical(),
+            sets.join(", ")
+        );
         self.connection
             .prepare_cached(&sql)
             .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(row)))
@@ -368,9 +439,11 @@ impl Engine {
     fn target(&mut self, name: &Name, from: &[TableRef]) -> Result<(Database, Arc<Table>, Vec<TableRef>, Name)> {
         fn find(table: &TableRef, wanted: &Name) -> Option<Name> {
             match table {
-                TableRef::Table { name, alias: Some(alias), .. } => {
-                    (wanted.0.len() == 1 && same(alias, wanted.last())).then(|| name.clone())
-                }
+                TableRef::Table {
+                    name,
+                    alias: Some(alias),
+                    ..
+                } => (wanted.0.len() == 1 && same(alias, wanted.last())).then(|| name.clone()),
                 TableRef::Table { .. } | TableRef::Derived { .. } => None,
                 TableRef::Join { left, right, .. } => find(left, wanted).or_else(|| find(right, wanted)),
             }
@@ -389,7 +462,14 @@ impl Engine {
         let (database, table) = self.resolve_table(name)?;
         let mut all = from.to_vec();
         if !from.iter().any(|table| has(table, name)) {
-            all.insert(0, TableRef::Table { name: name.clone(), alias: None, line: 0 });
+            all.insert(
+                0,
+                TableRef::Table {
+                    name: name.clone(),
+                    alias: None,
+                    line: 0,
+                },
+            );
         }
         Ok((database, table, all, name.clone()))
     }
@@ -416,8 +496,12 @@ impl Engine {
                 return Err(SqlError::invalid_column(name.last()).at(*line));
             };
             if table.columns[at].identity.is_some() {
-                return Err(SqlError::new(8102, 16, format!("Cannot update identity column '{}'.", table.columns[at].name))
-                    .effect(Effect::Compile));
+                return Err(SqlError::new(
+                    8102,
+                    16,
+                    format!("Cannot update identity column '{}'.", table.columns[at].name),
+                )
+                .effect(Effect::Compile));
             }
             if columns.contains(&at) {
                 return Err(SqlError::new(264, 16, format!("The column name '{}' is specified more than once in the SET clause or column list of an INSERT. A column cannot be assigned more than one value in the same clause.", name.last())).effect(Effect::Compile));
@@ -425,16 +509,14 @@ impl Engine {
             columns.push(at);
         }
         self.write(|engine| {
-            let exprs: Vec<Expr> = sets
-                .iter()
-                .zip(&columns)
-                .map(|((_, expr), _)| expr.clone())
-                .collect();
+            let exprs: Vec<Expr> = sets.iter().zip(&columns).map(|((_, expr), _)| expr.clone()).collect();
             let found = engine.find_rows(with, top, &table, &target, &from, filter, &exprs)?;
             let mut changed = Vec::new();
             let mut rids = Vec::new();
             for (rid, values) in found {
-                let Some(old) = engine.read_row(&database, &table, rid)? else { continue };
+                let Some(old) = engine.read_row(&database, &table, rid)? else {
+                    continue;
+                };
                 let mut new = old.clone();
                 for (at, value) in columns.iter().zip(values) {
                     let column = &table.columns[*at];
@@ -447,7 +529,10 @@ impl Engine {
                 }
                 engine.update_row(&database, &table, rid, &new)?;
                 rids.push(rid);
-                changed.push(Changed { old: Some(old), new: Some(new) });
+                changed.push(Changed {
+                    old: Some(old),
+                    new: Some(new),
+                });
             }
             engine.check_written(&database, &table, &rids, "UPDATE", Some(&columns))?;
             engine.after_key_change(&database, &table, &changed, &columns)?;
@@ -472,9 +557,14 @@ impl Engine {
             let mut changed = Vec::new();
             let mut gone = Vec::new();
             for (rid, _) in found {
-                let Some(old) = engine.read_row(&database, &table, rid)? else { continue };
+                let Some(old) = engine.read_row(&database, &table, rid)? else {
+                    continue;
+                };
                 gone.push((rid, old.clone()));
-                changed.push(Changed { old: Some(old), new: None });
+                changed.push(Changed {
+                    old: Some(old),
+                    new: None,
+                });
             }
             engine.delete_rows(&database, &table, gone, 0)?;
             engine.output(&table, output, &changed)?;
@@ -517,7 +607,9 @@ impl Engine {
                 })
                 .and_then(|source| source.rid.clone())
         });
-        let Some(rid) = rid else { return Err(SqlError::invalid_object(&target.display())) };
+        let Some(rid) = rid else {
+            return Err(SqlError::invalid_object(&target.display()));
+        };
         let mut types = Vec::new();
         let mut sql = format!("SELECT {rid}");
         for expr in exprs {
@@ -544,9 +636,15 @@ impl Engine {
         for mut row in rows {
             let values = row.split_off(1);
             // An outer join gives rows without the target.
-            let Some(rid) = row.first().and_then(Value::as_int) else { continue };
+            let Some(rid) = row.first().and_then(Value::as_int) else {
+                continue;
+            };
             if seen.insert(rid) {
-                let values = values.into_iter().zip(&types).map(|(value, own)| own.map(|own| (own, value))).collect();
+                let values = values
+                    .into_iter()
+                    .zip(&types)
+                    .map(|(value, own)| own.map(|own| (own, value)))
+                    .collect();
                 found.push((rid, values));
             }
         }
@@ -577,10 +675,17 @@ impl Engine {
         let mut columns: Vec<Column> = Vec::new();
         let mut rows = Vec::new();
         // Without rows the columns are still told.
-        let all: Vec<&Changed> = if changed.is_empty() { vec![&nothing] } else { changed.iter().collect() };
+        let all: Vec<&Changed> = if changed.is_empty() {
+            vec![&nothing]
+        } else {
+            changed.iter().collect()
+        };
         for one in all {
             let mut compiler = Compiler::new(self);
-            let sources = vec![source("inserted", one.new.as_ref()), source("deleted", one.old.as_ref())];
+            let sources = vec![
+                source("inserted", one.new.as_ref()),
+                source("deleted", one.old.as_ref()),
+            ];
             compiler.scopes.push(Scope { sources, group: None });
             let mut typed = Vec::new();
             for item in &output.items {
@@ -594,10 +699,21 @@ impl Engine {
                     }
                     Item::Star(Some(name)) => {
                         let own = compiler.scopes.last().and_then(|scope| {
-                            scope.sources.iter().find(|source| same(&source.alias, name.last())).cloned()
+                            scope
+                                .sources
+                                .iter()
+                                .find(|source| same(&source.alias, name.last()))
+                                .cloned()
                         });
                         let Some(own) = own else {
-                            return Err(SqlError::new(107, 15, format!("The column prefix '{}' does not match with a table name or alias name used in the query.", name.display())));
+                            return Err(SqlError::new(
+                                107,
+                                15,
+                                format!(
+                                    "The column prefix '{}' does not match with a table name or alias name used in the query.",
+                                    name.display()
+                                ),
+                            ));
                         };
                         typed.extend(own.columns);
                     }
@@ -606,13 +722,23 @@ impl Engine {
             }
             columns = typed
                 .iter()
-                .map(|(name, typed)| Column { name: name.clone(), sql_type: typed.sql_type, nullable: true, identity: false })
+                .map(|(name, typed)| Column {
+                    name: name.clone(),
+                    sql_type: typed.sql_type,
+                    nullable: true,
+                    identity: false,
+                })
                 .collect();
             if changed.is_empty() {
                 break;
             }
             if typed.iter().all(|(_, typed)| typed.constant.is_some()) {
-                rows.push(typed.into_iter().filter_map(|(_, typed)| typed.constant).collect::<Vec<_>>());
+                rows.push(
+                    typed
+                        .into_iter()
+                        .filter_map(|(_, typed)| typed.constant)
+                        .collect::<Vec<_>>(),
+                );
             } else {
                 let items: Vec<String> = typed.iter().map(|(_, typed)| typed.sql.clone()).collect();
                 rows.extend(self.rows_of(&format!("SELECT {}", items.join(", ")), items.len())?);
@@ -628,14 +754,25 @@ impl Engine {
                 }
             }
             if names.is_empty() {
-                targets = (0..table.columns.len()).filter(|at| table.columns[*at].identity.is_none()).collect();
+                targets = (0..table.columns.len())
+                    .filter(|at| table.columns[*at].identity.is_none())
+                    .collect();
             }
             if targets.len() != columns.len() {
-                return Err(SqlError::new(213, 16, "Column name or number of supplied values does not match table definition.").effect(Effect::Compile));
+                return Err(SqlError::new(
+                    213,
+                    16,
+                    "Column name or number of supplied values does not match table definition.",
+                )
+                .effect(Effect::Compile));
             }
             let mut rids = Vec::new();
             for row in rows {
-                let given = row.into_iter().zip(&columns).map(|(value, column)| Some((column.sql_type, value))).collect();
+                let given = row
+                    .into_iter()
+                    .zip(&columns)
+                    .map(|(value, column)| Some((column.sql_type, value)))
+                    .collect();
                 let row = self.new_row(&database, &table, &targets, given)?;
                 rids.push(self.insert_row(&database, &table, &row)?);
             }
@@ -652,13 +789,18 @@ impl Engine {
         let (database, table) = self.resolve_table(name)?;
         self.check_permission("ALTER", &database, &table.schema, &table.name, table.id)?;
         let catalog = self.catalog(&database)?;
-        let referenced =
-            catalog.tables.iter().any(|other| other.id != table.id && other.foreign_keys.iter().any(|key| key.table == table.id));
+        let referenced = catalog
+            .tables
+            .iter()
+            .any(|other| other.id != table.id && other.foreign_keys.iter().any(|key| key.table == table.id));
         if referenced {
             return Err(SqlError::new(
                 4712,
                 16,
-                format!("Cannot truncate table '{}' because it is being referenced by a FOREIGN KEY constraint.", table.name),
+                format!(
+                    "Cannot truncate table '{}' because it is being referenced by a FOREIGN KEY constraint.",
+                    table.name
+                ),
             ));
         }
         self.write(|engine| {

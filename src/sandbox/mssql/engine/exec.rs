@@ -22,7 +22,12 @@ struct Given {
 }
 
 fn missing(name: &Name) -> SqlError {
-    SqlError::new(2812, 16, format!("Could not find stored procedure '{}'.", name.display())).state(62)
+    SqlError::new(
+        2812,
+        16,
+        format!("Could not find stored procedure '{}'.", name.display()),
+    )
+    .state(62)
 }
 
 impl Engine {
@@ -66,8 +71,16 @@ impl Engine {
             return self.procedure(&name, given).map(|(status, _)| status as i32);
         }
         let mut parameters = call.parameters.iter();
-        let text = parameters.next().and_then(|parameter| parameter.value.as_str()).unwrap_or_default().to_owned();
-        let declared = parameters.next().and_then(|parameter| parameter.value.as_str()).unwrap_or_default().to_owned();
+        let text = parameters
+            .next()
+            .and_then(|parameter| parameter.value.as_str())
+            .unwrap_or_default()
+            .to_owned();
+        let declared = parameters
+            .next()
+            .and_then(|parameter| parameter.value.as_str())
+            .unwrap_or_default()
+            .to_owned();
         let given: Vec<Given> = parameters
             .map(|parameter| Given {
                 name: (!parameter.name.is_empty()).then(|| parameter.name.clone()),
@@ -119,7 +132,12 @@ impl Engine {
                 Expr::Variable { name, .. } if argument.output => Some(name.clone()),
                 _ => None,
             };
-            given.push(Given { name: argument.name.clone(), sql_type, value, variable });
+            given.push(Given {
+                name: argument.name.clone(),
+                sql_type,
+                value,
+                variable,
+            });
         }
         self.procedure(procedure, given)
     }
@@ -137,13 +155,19 @@ impl Engine {
                         "Procedure or function 'sp_executesql' expects parameter '@statement', which was not supplied.",
                     ));
                 };
-                let declared = given.next().and_then(|given| given.value.as_str().map(str::to_owned)).unwrap_or_default();
+                let declared = given
+                    .next()
+                    .and_then(|given| given.value.as_str().map(str::to_owned))
+                    .unwrap_or_default();
                 let given: Vec<Given> = given.collect();
                 let frame = bind(&declared, &given)?;
                 let names = parser::parameters(&declared)?;
                 let (flow, frame) = self.run_text(text.value.as_str().unwrap_or_default(), frame)?;
                 for (at, given) in given.iter().enumerate() {
-                    let inner = given.name.clone().or_else(|| names.get(at).map(|(name, ..)| name.clone()));
+                    let inner = given
+                        .name
+                        .clone()
+                        .or_else(|| names.get(at).map(|(name, ..)| name.clone()));
                     if let (Some(outer), Some(inner)) = (&given.variable, inner)
                         && let Some((from, value)) = frame.get(&inner.to_lowercase())
                     {
@@ -157,13 +181,23 @@ impl Engine {
             "sp_getapplock" => done(self.get_app_lock(&given)?),
             "sp_releaseapplock" => done(self.release_app_lock(&given)?),
             "sp_rename" => {
-                let text = |at, name| argument(&given, at, name).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let text = |at, name| {
+                    argument(&given, at, name)
+                        .and_then(Value::as_str)
+                        .unwrap_or_default()
+                        .to_owned()
+                };
                 self.rename(&text(0, "objname"), &text(1, "newname"), &text(2, "objtype"))?;
                 done(0)
             }
             // Older names for what ALTER ROLE does.
             "sp_addrolemember" | "sp_droprolemember" => {
-                let text = |at, name| argument(&given, at, name).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let text = |at, name| {
+                    argument(&given, at, name)
+                        .and_then(Value::as_str)
+                        .unwrap_or_default()
+                        .to_owned()
+                };
                 self.principals(&crate::sandbox::mssql::ast::Kind::RoleMember {
                     role: text(0, "rolename"),
                     member: text(1, "membername"),
@@ -181,22 +215,36 @@ impl Engine {
     }
 
     fn get_app_lock(&mut self, given: &[Given]) -> Result<i64> {
-        let text = |at, name| argument(given, at, name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |at, name| {
+            argument(given, at, name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         let resource = text(0, "resource");
         let mode = match text(1, "lockmode").to_lowercase().as_str() {
             "exclusive" => Mode::Exclusive,
             "shared" => Mode::Shared,
             other @ ("update" | "intentshared" | "intentexclusive") => {
-                return Err(SqlError::unsupported(format!("the lock mode {other} of sp_getapplock")).effect(Effect::Statement));
+                return Err(
+                    SqlError::unsupported(format!("the lock mode {other} of sp_getapplock")).effect(Effect::Statement)
+                );
             }
             _ => return Ok(-999),
         };
-        let Some(owner) = owner(&text(2, "lockowner")) else { return Ok(-999) };
+        let Some(owner) = owner(&text(2, "lockowner")) else {
+            return Ok(-999);
+        };
         if resource.is_empty() || resource.encode_utf16().count() > 255 {
             return Ok(-999);
         }
-        let timeout = argument(given, 3, "locktimeout").and_then(Value::as_int).unwrap_or(self.lock_timeout);
-        let principal = argument(given, 4, "dbprincipal").and_then(Value::as_str).unwrap_or("public").to_owned();
+        let timeout = argument(given, 3, "locktimeout")
+            .and_then(Value::as_int)
+            .unwrap_or(self.lock_timeout);
+        let principal = argument(given, 4, "dbprincipal")
+            .and_then(Value::as_str)
+            .unwrap_or("public")
+            .to_owned();
         self.need_transaction(owner)?;
         let name = self.lock_name(&principal, &resource);
         let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
@@ -204,10 +252,20 @@ impl Engine {
     }
 
     fn release_app_lock(&mut self, given: &[Given]) -> Result<i64> {
-        let text = |at, name| argument(given, at, name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |at, name| {
+            argument(given, at, name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         let resource = text(0, "resource");
-        let Some(owner) = owner(&text(1, "lockowner")) else { return Ok(-999) };
-        let principal = argument(given, 2, "dbprincipal").and_then(Value::as_str).unwrap_or("public").to_owned();
+        let Some(owner) = owner(&text(1, "lockowner")) else {
+            return Ok(-999);
+        };
+        let principal = argument(given, 2, "dbprincipal")
+            .and_then(Value::as_str)
+            .unwrap_or("public")
+            .to_owned();
         self.need_transaction(owner)?;
         let name = self.lock_name(&principal, &resource);
         if self.locks.release_app(&name, owner) {
@@ -275,7 +333,12 @@ fn owner(text: &str) -> Option<Owner> {
 fn argument<'a>(given: &'a [Given], at: usize, name: &str) -> Option<&'a Value> {
     given
         .iter()
-        .find(|given| given.name.as_ref().is_some_and(|own| own.trim_start_matches('@').eq_ignore_ascii_case(name)))
+        .find(|given| {
+            given
+                .name
+                .as_ref()
+                .is_some_and(|own| own.trim_start_matches('@').eq_ignore_ascii_case(name))
+        })
         .or_else(|| given.get(at).filter(|given| given.name.is_none()))
         .map(|given| &given.value)
         .filter(|value| !value.is_null())
@@ -288,16 +351,26 @@ fn bind(declared: &str, given: &[Given]) -> Result<HashMap<String, (SqlType, Val
         let bare = name.trim_start_matches('@');
         let found = given
             .iter()
-            .find(|given| given.name.as_ref().is_some_and(|own| own.trim_start_matches('@').eq_ignore_ascii_case(bare)))
+            .find(|given| {
+                given
+                    .name
+                    .as_ref()
+                    .is_some_and(|own| own.trim_start_matches('@').eq_ignore_ascii_case(bare))
+            })
             .or_else(|| given.get(at).filter(|given| given.name.is_none()));
         let Some(found) = found else {
             return Err(SqlError::new(
                 8178,
                 16,
-                format!("The parameterized query '({declared})' expects the parameter '{name}', which was not supplied."),
+                format!(
+                    "The parameterized query '({declared})' expects the parameter '{name}', which was not supplied."
+                ),
             ));
         };
-        frame.insert(name.to_lowercase(), (sql_type, cast(&found.value, found.sql_type, sql_type)?));
+        frame.insert(
+            name.to_lowercase(),
+            (sql_type, cast(&found.value, found.sql_type, sql_type)?),
+        );
     }
     Ok(frame)
 }

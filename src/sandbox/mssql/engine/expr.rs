@@ -4,7 +4,7 @@ use super::compile::{Compiler, Typed};
 use crate::sandbox::mssql::ast::{Expr, Op};
 use crate::sandbox::mssql::collation;
 use crate::sandbox::mssql::errors::{Effect, Result, SqlError};
-use crate::sandbox::mssql::value::{Family, SqlType, Value, cast, convert, TooLong};
+use crate::sandbox::mssql::value::{Family, SqlType, TooLong, Value, cast, convert};
 
 const AGGREGATES: [&str; 7] = ["COUNT", "COUNT_BIG", "SUM", "AVG", "MIN", "MAX", "STRING_AGG"];
 
@@ -15,7 +15,9 @@ pub fn is_aggregate(name: &str) -> bool {
 /// Whether an aggregate stands in the expression, outside of subqueries and windows.
 pub fn has_aggregate(expr: &Expr) -> bool {
     match expr {
-        Expr::Call { name, arguments, over, .. } => {
+        Expr::Call {
+            name, arguments, over, ..
+        } => {
             let window = over.is_some() && !name.last().eq_ignore_ascii_case("STRING_AGG");
             (name.0.len() == 1 && is_aggregate(name.last()) && !window) || arguments.iter().any(has_aggregate)
         }
@@ -27,10 +29,16 @@ pub fn has_aggregate(expr: &Expr) -> bool {
         Expr::In { of, list, .. } => has_aggregate(of) || list.iter().any(has_aggregate),
         Expr::Between { of, low, high, .. } => has_aggregate(of) || has_aggregate(low) || has_aggregate(high),
         Expr::Like { of, pattern, .. } => has_aggregate(of) || has_aggregate(pattern),
-        Expr::Case { operand, whens, otherwise } => {
+        Expr::Case {
+            operand,
+            whens,
+            otherwise,
+        } => {
             operand.as_deref().is_some_and(has_aggregate)
                 || otherwise.as_deref().is_some_and(has_aggregate)
-                || whens.iter().any(|(when, then)| has_aggregate(when) || has_aggregate(then))
+                || whens
+                    .iter()
+                    .any(|(when, then)| has_aggregate(when) || has_aggregate(then))
         }
         _ => false,
     }
@@ -58,7 +66,11 @@ impl Compiler<'_> {
     pub fn condition(&mut self, expr: &Expr) -> Result<String> {
         match expr {
             Expr::Not(of) => Ok(format!("(NOT {})", self.condition(of)?)),
-            Expr::Binary { op: op @ (Op::And | Op::Or), left, right } => {
+            Expr::Binary {
+                op: op @ (Op::And | Op::Or),
+                left,
+                right,
+            } => {
                 let word = if *op == Op::And { "AND" } else { "OR" };
                 Ok(format!("({} {word} {})", self.condition(left)?, self.condition(right)?))
             }
@@ -83,9 +95,16 @@ impl Compiler<'_> {
                 let list = list.iter().map(|item| self.scalar(item)).collect::<Result<Vec<_>>>()?;
                 let all: Vec<&Typed> = list.iter().chain([&of]).collect();
                 let common = common_of(&all);
-                let collate = if common.is_text() { format!(" COLLATE {}", collation::NAME) } else { String::new() };
-                let items =
-                    list.iter().map(|item| comparable(&item.to(common)?)).collect::<Result<Vec<_>>>()?.join(", ");
+                let collate = if common.is_text() {
+                    format!(" COLLATE {}", collation::NAME)
+                } else {
+                    String::new()
+                };
+                let items = list
+                    .iter()
+                    .map(|item| comparable(&item.to(common)?))
+                    .collect::<Result<Vec<_>>>()?
+                    .join(", ");
                 let word = if *negated { "NOT IN" } else { "IN" };
                 Ok(format!("({}{collate} {word} ({items}))", comparable(&of.to(common)?)?))
             }
@@ -104,16 +123,32 @@ impl Compiler<'_> {
                 let common = common(&of, &Typed::new("", column.sql_type));
                 let left = comparable(&of.to(common)?)?;
                 let right = comparable(&Typed::new("o0", column.sql_type).to(common)?)?;
-                let collate = if common.is_text() { format!(" COLLATE {}", collation::NAME) } else { String::new() };
+                let collate = if common.is_text() {
+                    format!(" COLLATE {}", collation::NAME)
+                } else {
+                    String::new()
+                };
                 let word = if *negated { "NOT IN" } else { "IN" };
-                Ok(format!("(({left}){collate} {word} (SELECT {right} FROM ({})))", compiled.sql))
+                Ok(format!(
+                    "(({left}){collate} {word} (SELECT {right} FROM ({})))",
+                    compiled.sql
+                ))
             }
             Expr::Between { of, low, high, negated } => {
                 let (of, low, high) = (self.scalar(of)?, self.scalar(low)?, self.scalar(high)?);
-                let both = format!("({} AND {})", self.compare(&of, ">=", &low)?, self.compare(&of, "<=", &high)?);
+                let both = format!(
+                    "({} AND {})",
+                    self.compare(&of, ">=", &low)?,
+                    self.compare(&of, "<=", &high)?
+                );
                 Ok(if *negated { format!("(NOT {both})") } else { both })
             }
-            Expr::Like { of, pattern, escape, negated } => {
+            Expr::Like {
+                of,
+                pattern,
+                escape,
+                negated,
+            } => {
                 let text = |typed: Typed| typed.to(SqlType::NVarChar(None));
                 let of = text(self.scalar(of)?)?;
                 let pattern = text(self.scalar(pattern)?)?;
@@ -142,7 +177,11 @@ impl Compiler<'_> {
     pub fn compare(&mut self, left: &Typed, word: &str, right: &Typed) -> Result<String> {
         let common = common(left, right);
         let (one, two) = (left.to(common)?, right.to(common)?);
-        let collate = if common.is_text() { format!(" COLLATE {}", collation::NAME) } else { String::new() };
+        let collate = if common.is_text() {
+            format!(" COLLATE {}", collation::NAME)
+        } else {
+            String::new()
+        };
         Ok(format!("({}{collate} {word} {})", comparable(&one)?, comparable(&two)?))
     }
 
@@ -168,7 +207,10 @@ impl Compiler<'_> {
             Expr::Null => Ok(Typed::constant(Value::Null, SqlType::Int)),
             Expr::Int(number) => {
                 let fits = i32::try_from(*number).is_ok();
-                Ok(Typed::constant(Value::Int(*number), if fits { SqlType::Int } else { SqlType::BigInt }))
+                Ok(Typed::constant(
+                    Value::Int(*number),
+                    if fits { SqlType::Int } else { SqlType::BigInt },
+                ))
             }
             Expr::Decimal(text) => decimal_literal(text),
             Expr::Float(number) => Ok(Typed::constant(Value::Float(*number), SqlType::Float)),
@@ -179,7 +221,11 @@ impl Compiler<'_> {
                 } else {
                     SqlType::VarChar((length <= 8000).then_some(length as u16))
                 };
-                let text = if *wide { text.clone() } else { crate::sandbox::mssql::value::narrow(text) };
+                let text = if *wide {
+                    text.clone()
+                } else {
+                    crate::sandbox::mssql::value::narrow(text)
+                };
                 Ok(Typed::constant(Value::Text(text), sql_type))
             }
             Expr::Bytes(bytes) => {
@@ -213,7 +259,11 @@ impl Compiler<'_> {
                 let (left, right) = (self.scalar(left)?, self.scalar(right)?);
                 self.arithmetic(*op, &left, &right)
             }
-            Expr::Case { operand, whens, otherwise } => self.case(operand.as_deref(), whens, otherwise.as_deref()),
+            Expr::Case {
+                operand,
+                whens,
+                otherwise,
+            } => self.case(operand.as_deref(), whens, otherwise.as_deref()),
             Expr::Cast { of, to, style, attempt } => {
                 let of = self.scalar(of)?;
                 let style = match style {
@@ -222,7 +272,14 @@ impl Compiler<'_> {
                 };
                 self.cast(&of, *to, style, *attempt)
             }
-            Expr::Call { name, arguments, distinct, star, over, line } => self
+            Expr::Call {
+                name,
+                arguments,
+                distinct,
+                star,
+                over,
+                line,
+            } => self
                 .call(name, arguments, *distinct, *star, over.as_ref())
                 .map_err(|error| error.at(*line)),
             Expr::Subquery(query) => {
@@ -249,7 +306,9 @@ impl Compiler<'_> {
                 if upper.contains("_CI_") || upper == "DATABASE_DEFAULT" {
                     return Ok(of);
                 }
-                Err(SqlError::unsupported(format!("the collation {collation}: comparisons ignore case")))
+                Err(SqlError::unsupported(format!(
+                    "the collation {collation}: comparisons ignore case"
+                )))
             }
             condition => {
                 let near = match condition {
@@ -265,10 +324,15 @@ impl Compiler<'_> {
 
     pub fn cast(&mut self, of: &Typed, to: SqlType, style: Option<Typed>, attempt: bool) -> Result<Typed> {
         if let (Some(value), None | Some(Typed { constant: Some(_), .. })) = (&of.constant, &style) {
-            let style = style.as_ref().and_then(|style| style.constant.as_ref()).and_then(Value::as_int);
+            let style = style
+                .as_ref()
+                .and_then(|style| style.constant.as_ref())
+                .and_then(Value::as_int);
             return match convert(value, of.sql_type, to, style, TooLong::Cut) {
                 Ok(value) => Ok(Typed::constant(value, to)),
-                Err(error) if attempt && error.number != 529 && error.number != 206 => Ok(Typed::constant(Value::Null, to)),
+                Err(error) if attempt && error.number != 529 && error.number != 206 => {
+                    Ok(Typed::constant(Value::Null, to))
+                }
                 // The server finds it when the statement runs, not when it is bound.
                 Err(error) => Err(error),
             };
@@ -320,7 +384,11 @@ impl Compiler<'_> {
             let common = one.common(two);
             let length = match (one.length(), two.length()) {
                 (Some(one), Some(two)) => {
-                    let most = if matches!(common, SqlType::NVarChar(_)) { 4000 } else { 8000 };
+                    let most = if matches!(common, SqlType::NVarChar(_)) {
+                        4000
+                    } else {
+                        8000
+                    };
                     Some(one.saturating_add(two).min(most))
                 }
                 _ => None,
@@ -336,7 +404,10 @@ impl Compiler<'_> {
             return Ok(Typed::new(format!("({} || {})", left.sql, right.sql), sql_type));
         }
         if op == Op::Add && one.family() == Family::Binary && two.family() == Family::Binary {
-            return Ok(Typed::new(format!("msd('join',{},{})", left.sql, right.sql), SqlType::VarBinary(None)));
+            return Ok(Typed::new(
+                format!("msd('join',{},{})", left.sql, right.sql),
+                SqlType::VarBinary(None),
+            ));
         }
         let common = common(left, right);
         let shown = match op {
@@ -352,10 +423,17 @@ impl Compiler<'_> {
         if common.family() == Family::Date {
             // Only the old types take numbers of days.
             if matches!(common, SqlType::DateTime | SqlType::SmallDateTime) && matches!(op, Op::Add | Op::Subtract) {
-                let (date, days, sign) =
-                    if one.family() == Family::Date { (left, right, op == Op::Subtract) } else { (right, left, false) };
+                let (date, days, sign) = if one.family() == Family::Date {
+                    (left, right, op == Op::Subtract)
+                } else {
+                    (right, left, false)
+                };
                 if days.sql_type.is_number() {
-                    let days = if sign { format!("(-({}))", days.sql) } else { days.sql.clone() };
+                    let days = if sign {
+                        format!("(-({}))", days.sql)
+                    } else {
+                        days.sql.clone()
+                    };
                     return Ok(Typed::new(
                         format!("msd('adddays',{},{days},'{}')", date.sql, common.name()),
                         common,
@@ -365,7 +443,10 @@ impl Compiler<'_> {
             return Err(SqlError::new(
                 8117,
                 16,
-                format!("Operand data type {} is invalid for {shown} operator.", common.base_name()),
+                format!(
+                    "Operand data type {} is invalid for {shown} operator.",
+                    common.base_name()
+                ),
             )
             .effect(Effect::Compile));
         }
@@ -384,7 +465,10 @@ impl Compiler<'_> {
                 SqlError::new(
                     8117,
                     16,
-                    format!("Operand data type {} is invalid for {shown} operator.", common.base_name()),
+                    format!(
+                        "Operand data type {} is invalid for {shown} operator.",
+                        common.base_name()
+                    ),
                 )
                 .effect(Effect::Compile)
             });
@@ -408,7 +492,10 @@ impl Compiler<'_> {
             Op::BitOr => "|",
             _ => "^",
         };
-        let mut typed = Typed::new(format!("msd('arith','{symbol}',{one},{two},'{}')", result.name()), result);
+        let mut typed = Typed::new(
+            format!("msd('arith','{symbol}',{one},{two},'{}')", result.name()),
+            result,
+        );
         if let (Some(one), Some(two)) = (&left.constant, &right.constant)
             && let (Ok(one), Ok(two)) = (cast(one, left.sql_type, common), cast(two, right.sql_type, common))
             && let Ok(value) = super::functions::arithmetic(symbol, &one, &two, result)
@@ -422,7 +509,11 @@ impl Compiler<'_> {
 
 /// A number of any type as SQLite's own.
 fn numeric(typed: &Typed) -> Result<String> {
-    if typed.sql_type.is_number() { Ok(typed.sql.clone()) } else { Ok(typed.to(SqlType::Float)?.sql) }
+    if typed.sql_type.is_number() {
+        Ok(typed.sql.clone())
+    } else {
+        Ok(typed.to(SqlType::Float)?.sql)
+    }
 }
 
 /// "Precision, scale, and length" of the results of operators.
@@ -431,7 +522,11 @@ fn exact_result(op: Op, one: SqlType, two: SqlType) -> SqlType {
         SqlType::Decimal(precision, scale) => (i32::from(precision), i32::from(scale)),
         other => {
             let (_, _, precision, scale) = other.system();
-            if other.is_number() { (precision as i32, scale as i32) } else { (18, 0) }
+            if other.is_number() {
+                (precision as i32, scale as i32)
+            } else {
+                (18, 0)
+            }
         }
     };
     if !matches!(one, SqlType::Decimal(..)) && !matches!(two, SqlType::Decimal(..)) {
@@ -449,7 +544,11 @@ fn exact_result(op: Op, one: SqlType, two: SqlType) -> SqlType {
             ((p1 - s1).max(p2 - s2) + scale + 1, scale)
         }
     };
-    let scale = if precision > 38 { (scale - (precision - 38)).max(scale.min(6)) } else { scale };
+    let scale = if precision > 38 {
+        (scale - (precision - 38)).max(scale.min(6))
+    } else {
+        scale
+    };
     SqlType::Decimal(precision.clamp(1, 38) as u8, scale.clamp(0, 38) as u8)
 }
 
@@ -485,12 +584,23 @@ fn decimal_literal(text: &str) -> Result<Typed> {
     let precision = (whole.len() + fraction.len()).max(1);
     let number: f64 = format!("0{whole}.{fraction}0").parse().unwrap_or_default();
     let (Ok(precision), Ok(scale)) = (u8::try_from(precision), u8::try_from(fraction.len())) else {
-        return Err(SqlError::new(1007, 15, format!("The number '{text}' is out of the range for numeric representation (maximum precision 38).")));
+        return Err(SqlError::new(
+            1007,
+            15,
+            format!("The number '{text}' is out of the range for numeric representation (maximum precision 38)."),
+        ));
     };
     if precision > 38 {
-        return Err(SqlError::new(1007, 15, format!("The number '{text}' is out of the range for numeric representation (maximum precision 38).")));
+        return Err(SqlError::new(
+            1007,
+            15,
+            format!("The number '{text}' is out of the range for numeric representation (maximum precision 38)."),
+        ));
     }
     let sql_type = SqlType::Decimal(precision.max(scale).max(1), scale);
     let number = if negative { -number } else { number };
-    Ok(Typed::constant(crate::sandbox::mssql::value::decimal(number, precision, scale, "decimal")?, sql_type))
+    Ok(Typed::constant(
+        crate::sandbox::mssql::value::decimal(number, precision, scale, "decimal")?,
+        sql_type,
+    ))
 }

@@ -1,9 +1,6 @@
 //! What the built-in functions compute. They are called by SQLite for each row (`msd`, and `ms` for those that differ from
 //! call to call), and at once where all arguments are known.
 
-use std::cmp::Ordering;
-
-use crate::sandbox::mssql::collation;
 use crate::sandbox::mssql::datetime::{self, DAY, Moment, SECOND};
 use crate::sandbox::mssql::errors::{Result, SqlError};
 use crate::sandbox::mssql::value::{SqlType, TooLong, Value, cast, convert, decimal, store_moment};
@@ -12,7 +9,10 @@ use crate::sandbox::mssql::value::{SqlType, TooLong, Value, cast, convert, decim
 pub fn call(name: &str, arguments: &[Value]) -> Result<Value> {
     let at = |index: usize| arguments.get(index).unwrap_or(&Value::Null);
     let sql_type = |index: usize| {
-        at(index).as_str().and_then(SqlType::parse).ok_or_else(|| SqlError::internal(format!("a type for {name}")))
+        at(index)
+            .as_str()
+            .and_then(SqlType::parse)
+            .ok_or_else(|| SqlError::internal(format!("a type for {name}")))
     };
     match name {
         "cast" => return cast(at(0), sql_type(1)?, sql_type(2)?),
@@ -24,7 +24,9 @@ pub fn call(name: &str, arguments: &[Value]) -> Result<Value> {
             };
         }
         "arith" => {
-            let Some(symbol) = at(0).as_str() else { return Err(SqlError::internal("an operator")) };
+            let Some(symbol) = at(0).as_str() else {
+                return Err(SqlError::internal("an operator"));
+            };
             return arithmetic(symbol, at(1), at(2), sql_type(3)?);
         }
         "concat" => return Ok(Value::Text(arguments.iter().filter_map(Value::as_str).collect())),
@@ -40,11 +42,18 @@ pub fn call(name: &str, arguments: &[Value]) -> Result<Value> {
                  or when the subquery is used as an expression.",
             ));
         }
-        "newid" => return Ok(Value::Text(uuid::Uuid::new_v4().hyphenated().to_string().to_uppercase())),
+        "newid" => {
+            return Ok(Value::Text(
+                uuid::Uuid::new_v4().hyphenated().to_string().to_uppercase(),
+            ));
+        }
         "rand" => return Ok(Value::Float(rand::random::<f64>())),
         "isdate" => return Ok(Value::Int(at(0).as_str().and_then(datetime::parse).is_some().into())),
         "isnumeric" => {
-            let number = at(0).as_str().map(str::trim).is_some_and(|text| text.parse::<f64>().is_ok_and(f64::is_finite));
+            let number = at(0)
+                .as_str()
+                .map(str::trim)
+                .is_some_and(|text| text.parse::<f64>().is_ok_and(f64::is_finite));
             return Ok(Value::Int(number.into()));
         }
         "quotename" => {}
@@ -74,13 +83,24 @@ pub fn call(name: &str, arguments: &[Value]) -> Result<Value> {
         "left" | "right" => {
             let all = units(text(0));
             let count = positive("left", int(1))?.min(all.len());
-            Value::Text(if name == "left" { wide(&all[..count]) } else { wide(&all[all.len() - count..]) })
+            Value::Text(if name == "left" {
+                wide(&all[..count])
+            } else {
+                wide(&all[all.len() - count..])
+            })
         }
         "substring" => {
             if int(2) < 0 {
-                return Err(SqlError::new(537, 16, "Invalid length parameter passed to the LEFT or SUBSTRING function."));
+                return Err(SqlError::new(
+                    537,
+                    16,
+                    "Invalid length parameter passed to the LEFT or SUBSTRING function.",
+                ));
             }
-            let (from, to) = (int(1).saturating_sub(1), int(1).saturating_sub(1).saturating_add(int(2)));
+            let (from, to) = (
+                int(1).saturating_sub(1),
+                int(1).saturating_sub(1).saturating_add(int(2)),
+            );
             let range = |length: usize| {
                 let from = from.clamp(0, length as i64) as usize;
                 from..(to.clamp(0, length as i64) as usize).max(from)
@@ -94,7 +114,11 @@ pub fn call(name: &str, arguments: &[Value]) -> Result<Value> {
             }
         }
         "replicate" | "space" => {
-            let (of, count) = if name == "space" { (" ", int(0)) } else { (text(0), int(1)) };
+            let (of, count) = if name == "space" {
+                (" ", int(0))
+            } else {
+                (text(0), int(1))
+            };
             if count < 0 {
                 return Ok(Value::Null);
             }
@@ -128,7 +152,11 @@ pub fn call(name: &str, arguments: &[Value]) -> Result<Value> {
             Value::Text(text(0).chars().map(change).collect())
         }
         "charindex" => {
-            let start = if arguments.len() > 2 { int(2).max(1) as usize - 1 } else { 0 };
+            let start = if arguments.len() > 2 {
+                int(2).max(1) as usize - 1
+            } else {
+                0
+            };
             Value::Int(find(text(1), text(0), start).map_or(0, |index| index as i64 + 1))
         }
         "patindex" => Value::Int(pattern_index(text(0), text(1))),
@@ -146,20 +174,35 @@ pub fn call(name: &str, arguments: &[Value]) -> Result<Value> {
             Value::Text(format!("{open}{}{close}", text(0).replace(close, &close.repeat(2))))
         }
         "parsename" => {
-            let Some(name) = crate::sandbox::mssql::parser::name(text(0)) else { return Ok(Value::Null) };
-            let index = usize::try_from(int(1)).ok().and_then(|part| name.0.len().checked_sub(part));
-            index.and_then(|index| name.0.get(index)).filter(|part| !part.is_empty()).map_or(Value::Null, Value::text)
+            let Some(name) = crate::sandbox::mssql::parser::name(text(0)) else {
+                return Ok(Value::Null);
+            };
+            let index = usize::try_from(int(1))
+                .ok()
+                .and_then(|part| name.0.len().checked_sub(part));
+            index
+                .and_then(|index| name.0.get(index))
+                .filter(|part| !part.is_empty())
+                .map_or(Value::Null, Value::text)
         }
         "ascii" => text(0).chars().next().map_or(Value::Null, |c| {
             Value::Int(crate::sandbox::mssql::value::to_1252(c).unwrap_or(b'?').into())
         }),
-        "unicode" => units(text(0)).first().map_or(Value::Null, |unit| Value::Int(i64::from(*unit))),
-        "char" => u8::try_from(int(0))
-            .map_or(Value::Null, |byte| Value::Text(crate::sandbox::mssql::value::from_1252(byte).to_string())),
-        "nchar" => u32::try_from(int(0)).ok().and_then(char::from_u32).map_or(Value::Null, Value::text),
+        "unicode" => units(text(0))
+            .first()
+            .map_or(Value::Null, |unit| Value::Int(i64::from(*unit))),
+        "char" => u8::try_from(int(0)).map_or(Value::Null, |byte| {
+            Value::Text(crate::sandbox::mssql::value::from_1252(byte).to_string())
+        }),
+        "nchar" => u32::try_from(int(0))
+            .ok()
+            .and_then(char::from_u32)
+            .map_or(Value::Null, Value::text),
         "floor" => Value::Float(float(0).floor()),
         "ceiling" => Value::Float(float(0).ceil()),
-        "sqrt" if float(0) < 0.0 => return Err(SqlError::new(3623, 16, "An invalid floating point operation occurred.")),
+        "sqrt" if float(0) < 0.0 => {
+            return Err(SqlError::new(3623, 16, "An invalid floating point operation occurred."));
+        }
         "sqrt" => Value::Float(float(0).sqrt()),
         "exp" => finite(float(0).exp())?,
         "power" => finite(float(0).powf(float(1)))?,
@@ -196,7 +239,14 @@ pub fn call(name: &str, arguments: &[Value]) -> Result<Value> {
             u32::try_from(int(1)).unwrap_or_default(),
             u32::try_from(int(2)).unwrap_or_default(),
         ) {
-            Some(days) => Value::Text(Moment { days, ticks: 0, offset: None }.date_text()),
+            Some(days) => Value::Text(
+                Moment {
+                    days,
+                    ticks: 0,
+                    offset: None,
+                }
+                .date_text(),
+            ),
             None => {
                 return Err(SqlError::new(
                     289,
@@ -209,7 +259,14 @@ pub fn call(name: &str, arguments: &[Value]) -> Result<Value> {
             let added = add("month", int(1), moment(0)?)?;
             let (year, month, _) = datetime::to_civil(added.days);
             let days = datetime::from_civil(year, month, datetime::days_in_month(year, month)).unwrap_or(added.days);
-            Value::Text(Moment { days, ticks: 0, offset: None }.date_text())
+            Value::Text(
+                Moment {
+                    days,
+                    ticks: 0,
+                    offset: None,
+                }
+                .date_text(),
+            )
         }
         "dateadd" => Value::Text(store_moment(add(text(0), int(1), moment(2)?)?, sql_type(3)?)),
         "adddays" => {
@@ -233,10 +290,28 @@ pub fn call(name: &str, arguments: &[Value]) -> Result<Value> {
             let of = moment(1)?;
             let number = part(text(0), of)?;
             const MONTHS: [&str; 12] = [
-                "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-                "November", "December",
+                "January",
+                "February",
+                "March",
+                "April",
+                "May",
+                "June",
+                "July",
+                "August",
+                "September",
+                "October",
+                "November",
+                "December",
             ];
-            const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+            const DAYS: [&str; 7] = [
+                "Sunday",
+                "Monday",
+                "Tuesday",
+                "Wednesday",
+                "Thursday",
+                "Friday",
+                "Saturday",
+            ];
             let named = match text(0) {
                 "month" => MONTHS.get(number as usize - 1).copied(),
                 "weekday" => DAYS.get(number as usize - 1).copied(),
@@ -246,13 +321,20 @@ pub fn call(name: &str, arguments: &[Value]) -> Result<Value> {
         }
         "switchoffset" | "todatetimeoffset" => {
             let Some(offset) = datetime::parse(&format!("1900-01-01 00:00 {}", text(1))).and_then(|m| m.offset) else {
-                return Err(SqlError::new(9812, 16, "The timezone provided to builtin function switchoffset is invalid."));
+                return Err(SqlError::new(
+                    9812,
+                    16,
+                    "The timezone provided to builtin function switchoffset is invalid.",
+                ));
             };
             let of = moment(0)?;
             let moved = if name == "switchoffset" {
                 of.utc().shift(i64::from(offset) * 60 * SECOND, Some(offset))
             } else {
-                Moment { offset: Some(offset), ..of }
+                Moment {
+                    offset: Some(offset),
+                    ..of
+                }
             };
             Value::Text(store_moment(moved, SqlType::DateTimeOffset(7)))
         }
@@ -267,12 +349,20 @@ fn trimmed(c: char, characters: Option<&Value>) -> bool {
 
 fn positive(_: &str, count: i64) -> Result<usize> {
     usize::try_from(count).map_err(|_| {
-        SqlError::new(537, 16, "Invalid length parameter passed to the LEFT or SUBSTRING function.")
+        SqlError::new(
+            537,
+            16,
+            "Invalid length parameter passed to the LEFT or SUBSTRING function.",
+        )
     })
 }
 
 fn finite(number: f64) -> Result<Value> {
-    if number.is_finite() { Ok(Value::Float(number)) } else { Err(SqlError::overflow("float")) }
+    if number.is_finite() {
+        Ok(Value::Float(number))
+    } else {
+        Err(SqlError::overflow("float"))
+    }
 }
 
 fn units(text: &str) -> Vec<u16> {
@@ -288,7 +378,10 @@ pub fn arithmetic(symbol: &str, one: &Value, two: &Value, result: SqlType) -> Re
         return Ok(Value::Null);
     }
     if let (Value::Int(one), Value::Int(two)) = (one, two)
-        && !matches!(result, SqlType::Float | SqlType::Real | SqlType::Decimal(..) | SqlType::Money | SqlType::SmallMoney)
+        && !matches!(
+            result,
+            SqlType::Float | SqlType::Real | SqlType::Decimal(..) | SqlType::Money | SqlType::SmallMoney
+        )
     {
         let number = match symbol {
             "/" | "%" if *two == 0 => return Err(SqlError::divide_by_zero()),
@@ -320,14 +413,21 @@ pub fn arithmetic(symbol: &str, one: &Value, two: &Value, result: SqlType) -> Re
             return Err(SqlError::new(
                 402,
                 16,
-                format!("The data types {0} and {0} are incompatible in the '{symbol}' operator.", result.base_name()),
+                format!(
+                    "The data types {0} and {0} are incompatible in the '{symbol}' operator.",
+                    result.base_name()
+                ),
             ));
         }
     };
     match result {
         SqlType::Decimal(precision, scale) => {
             // Digits behind the fifteenth are not kept, so a result has as many behind its point as fit.
-            let whole = if number.abs() < 1.0 { 1 } else { number.abs().log10().floor() as i32 + 1 };
+            let whole = if number.abs() < 1.0 {
+                1
+            } else {
+                number.abs().log10().floor() as i32 + 1
+            };
             let kept = i32::from(scale).min((15 - whole).max(0)) as u8;
             decimal(number, precision, kept, "decimal")
         }
@@ -419,7 +519,14 @@ fn like(text: &str, pattern: &str, escape: &str) -> Result<bool> {
     let mut escapes = escape.chars();
     let escape = escapes.next();
     if escapes.next().is_some() {
-        return Err(SqlError::new(506, 16, format!("The invalid escape character \"{}\" was specified in a LIKE predicate.", escapes.as_str())));
+        return Err(SqlError::new(
+            506,
+            16,
+            format!(
+                "The invalid escape character \"{}\" was specified in a LIKE predicate.",
+                escapes.as_str()
+            ),
+        ));
     }
     let pieces = pieces(pattern, escape);
     let text: Vec<char> = text.chars().collect();
@@ -468,7 +575,9 @@ fn fits(c: char, piece: &Piece) -> bool {
         Piece::Set(ranges, negated) => {
             let lower = c.to_lowercase().next().unwrap_or(c);
             let upper = c.to_uppercase().next().unwrap_or(c);
-            let inside = ranges.iter().any(|(from, to)| [c, lower, upper].iter().any(|c| from <= c && c <= to));
+            let inside = ranges
+                .iter()
+                .any(|(from, to)| [c, lower, upper].iter().any(|c| from <= c && c <= to));
             inside != *negated
         }
     }
@@ -491,21 +600,23 @@ fn pattern_index(pattern: &str, text: &str) -> i64 {
 
 fn hash(algorithm: &str, input: &Value) -> Result<Value> {
     use sha2::Digest;
-    let Value::Bytes(bytes) = input else { return Ok(Value::Null) };
+    let Value::Bytes(bytes) = input else {
+        return Ok(Value::Null);
+    };
     Ok(Value::Bytes(match algorithm.to_ascii_uppercase().as_str() {
         "SHA2_256" => sha2::Sha256::digest(bytes).to_vec(),
         "SHA2_512" => sha2::Sha512::digest(bytes).to_vec(),
         other @ ("MD2" | "MD4" | "MD5" | "SHA" | "SHA1") => {
-            return Err(SqlError::unsupported(format!("HASHBYTES with {other}, which SQL Server deprecates")));
+            return Err(SqlError::unsupported(format!(
+                "HASHBYTES with {other}, which SQL Server deprecates"
+            )));
         }
         _ => return Ok(Value::Null),
     }))
 }
 
 fn add(part: &str, number: i64, to: Moment) -> Result<Moment> {
-    let overflow = || {
-        SqlError::new(517, 16, "Adding a value to a 'datetime' column caused an overflow.")
-    };
+    let overflow = || SqlError::new(517, 16, "Adding a value to a 'datetime' column caused an overflow.");
     let months = match part {
         "year" => Some(12),
         "quarter" => Some(3),
@@ -514,9 +625,14 @@ fn add(part: &str, number: i64, to: Moment) -> Result<Moment> {
     };
     if let Some(months) = months {
         let (year, month, day) = datetime::to_civil(to.days);
-        let total = number.checked_mul(months).and_then(|n| n.checked_add(i64::from(year) * 12 + i64::from(month) - 1));
+        let total = number
+            .checked_mul(months)
+            .and_then(|n| n.checked_add(i64::from(year) * 12 + i64::from(month) - 1));
         let total = total.ok_or_else(overflow)?;
-        let (year, month) = (i32::try_from(total.div_euclid(12)).map_err(|_| overflow())?, total.rem_euclid(12) as u32 + 1);
+        let (year, month) = (
+            i32::try_from(total.div_euclid(12)).map_err(|_| overflow())?,
+            total.rem_euclid(12) as u32 + 1,
+        );
         let day = day.min(datetime::days_in_month(year, month));
         let days = datetime::from_civil(year, month, day).ok_or_else(overflow)?;
         return Ok(Moment { days, ..to });
@@ -531,13 +647,23 @@ fn add(part: &str, number: i64, to: Moment) -> Result<Moment> {
         "microsecond" => 10,
         "nanosecond" => return add("microsecond", number / 1000, to),
         other => {
-            return Err(SqlError::new(9810, 16, format!("The datepart {other} is not supported by date function dateadd.")));
+            return Err(SqlError::new(
+                9810,
+                16,
+                format!("The datepart {other} is not supported by date function dateadd."),
+            ));
         }
     };
-    let moved = number.checked_mul(ticks).and_then(|n| n.checked_add(i64::from(to.days) * DAY + to.ticks));
+    let moved = number
+        .checked_mul(ticks)
+        .and_then(|n| n.checked_add(i64::from(to.days) * DAY + to.ticks));
     let moved = moved.filter(|moved| (0..(i64::from(datetime::LAST_DAY) + 1) * DAY).contains(moved));
     let moved = moved.ok_or_else(overflow)?;
-    Ok(Moment { days: (moved / DAY) as i32, ticks: moved % DAY, offset: to.offset })
+    Ok(Moment {
+        days: (moved / DAY) as i32,
+        ticks: moved % DAY,
+        offset: to.offset,
+    })
 }
 
 /// The boundaries of a part that are crossed from one moment to another.
@@ -649,11 +775,6 @@ pub fn format_message(format: &str, arguments: &[Value]) -> String {
     result
 }
 
-/// The order of two texts, for SQLite.
-pub fn collate(one: &str, two: &str) -> Ordering {
-    collation::compare(one, two)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -679,12 +800,18 @@ mod tests {
     fn parts_of_dates() {
         let of = datetime::parse("2024-12-30 13:14:15").unwrap();
         let get = |name| part(name, of).unwrap();
-        assert_eq!((get("iso_week"), get("week"), get("weekday"), get("dayofyear")), (1, 53, 2, 365));
+        assert_eq!(
+            (get("iso_week"), get("week"), get("weekday"), get("dayofyear")),
+            (1, 53, 2, 365)
+        );
         assert_eq!(add("month", 2, of).unwrap().date_text(), "2025-02-28");
     }
 
     #[test]
     fn messages_are_formatted() {
-        assert_eq!(format_message("%s has %5d of 100%%", &[Value::text("a"), Value::Int(7)]), "a has     7 of 100%");
+        assert_eq!(
+            format_message("%s has %5d of 100%%", &[Value::text("a"), Value::Int(7)]),
+            "a has     7 of 100%"
+        );
     }
 }

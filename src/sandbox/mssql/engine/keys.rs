@@ -27,9 +27,8 @@ impl Engine {
         if rids.is_empty() {
             return Ok(());
         }
-        let touched = |name: &str| {
-            columns.is_none_or(|columns| columns.iter().any(|at| same(&table.columns[*at].name, name)))
-        };
+        let touched =
+            |name: &str| columns.is_none_or(|columns| columns.iter().any(|at| same(&table.columns[*at].name, name)));
         for index in table.indexes.iter().filter(|index| index.unique) {
             // A filter may name any column.
             if index.filter.is_some() || index.columns.iter().any(|(name, _)| touched(name)) {
@@ -39,10 +38,15 @@ impl Engine {
         for check in table.checks.iter().filter(|check| !check.disabled) {
             let expr = parser::expression(&check.text)?;
             for rid in rids {
-                let Some(row) = self.read_row(database, table, *rid)? else { continue };
+                let Some(row) = self.read_row(database, table, *rid)? else {
+                    continue;
+                };
                 let source = constant_source(table, &row);
                 let mut compiler = Compiler::new(self);
-                compiler.scopes.push(Scope { sources: vec![source], group: None });
+                compiler.scopes.push(Scope {
+                    sources: vec![source],
+                    group: None,
+                });
                 let condition = compiler.condition(&expr)?;
                 let broken = self.rows_of(&format!("SELECT 1 WHERE NOT {condition}"), 1)?;
                 if !broken.is_empty() {
@@ -55,16 +59,27 @@ impl Engine {
             if !key.columns.iter().any(|name| touched(name)) {
                 continue;
             }
-            let Some(parent) = catalog.table_by_id(key.table).cloned() else { continue };
+            let Some(parent) = catalog.table_by_id(key.table).cloned() else {
+                continue;
+            };
             for rid in rids {
-                let Some(row) = self.read_row(database, table, *rid)? else { continue };
+                let Some(row) = self.read_row(database, table, *rid)? else {
+                    continue;
+                };
                 let values = key_values(table, &key.columns, &row);
                 if values.iter().any(Value::is_null) {
                     continue;
                 }
-                if self.find_by(database, &parent, &key.referenced, &values, true)?.is_empty() {
+                if self
+                    .find_by(database, &parent, &key.referenced, &values, true)?
+                    .is_empty()
+                {
                     let column = (key.referenced.len() == 1).then(|| key.referenced[0].clone());
-                    let kind = if key.table == table.id { "FOREIGN KEY SAME TABLE" } else { "FOREIGN KEY" };
+                    let kind = if key.table == table.id {
+                        "FOREIGN KEY SAME TABLE"
+                    } else {
+                        "FOREIGN KEY"
+                    };
                     return Err(self.conflict(word, kind, &key.name, database, &parent, column.as_deref()));
                 }
             }
@@ -103,13 +118,20 @@ impl Engine {
         index: &Index,
         rids: Option<&[i64]>,
     ) -> Result<()> {
-        let keys: Vec<_> = index.columns.iter().filter_map(|(name, _)| table.column(name)).collect();
+        let keys: Vec<_> = index
+            .columns
+            .iter()
+            .filter_map(|(name, _)| table.column(name))
+            .collect();
         let equal: Vec<String> = keys
             .iter()
             .map(|column| {
                 let name = physical_column(column.id);
-                let collate =
-                    if column.sql_type.is_text() { format!(" COLLATE {}", collation::NAME) } else { String::new() };
+                let collate = if column.sql_type.is_text() {
+                    format!(" COLLATE {}", collation::NAME)
+                } else {
+                    String::new()
+                };
                 format!("b.{name}{collate} IS a.{name}")
             })
             .collect();
@@ -129,7 +151,10 @@ impl Engine {
                 .collect(),
             None => vec![String::new()],
         };
-        let names: Vec<String> = keys.iter().map(|column| format!("a.{}", physical_column(column.id))).collect();
+        let names: Vec<String> = keys
+            .iter()
+            .map(|column| format!("a.{}", physical_column(column.id)))
+            .collect();
         for chunk in chunks {
             let sql = format!(
                 "SELECT {} FROM {db}.{t} AS a JOIN {db}.{t} AS b ON {} AND b.rid <> a.rid WHERE 1{filters}{chunk} LIMIT 1",
@@ -142,7 +167,13 @@ impl Engine {
                 let shown: Vec<String> = row
                     .iter()
                     .zip(&keys)
-                    .map(|(value, column)| if value.is_null() { "<NULL>".to_owned() } else { show(value, column.sql_type) })
+                    .map(|(value, column)| {
+                        if value.is_null() {
+                            "<NULL>".to_owned()
+                        } else {
+                            show(value, column.sql_type)
+                        }
+                    })
                     .collect();
                 let shown = shown.join(", ");
                 if rids.is_none() {
@@ -174,7 +205,11 @@ impl Engine {
                         format!(
                             "Violation of {} constraint '{}'. Cannot insert duplicate key in object '{object}'. The \
                              duplicate key value is ({shown}).",
-                            if *kind == IndexKind::PrimaryKey { "PRIMARY KEY" } else { "UNIQUE KEY" },
+                            if *kind == IndexKind::PrimaryKey {
+                                "PRIMARY KEY"
+                            } else {
+                                "UNIQUE KEY"
+                            },
                             index.name
                         ),
                     ),
@@ -187,17 +222,33 @@ impl Engine {
     /// A filter of an index over a table that SQLite's query calls `own` (empty: by its columns alone).
     pub(super) fn filter_sql(&mut self, table: &Arc<Table>, filter: &str, own: &str) -> Result<String> {
         let expr = parser::expression(filter)?;
-        let prefix = if own.is_empty() { String::new() } else { format!("{own}.") };
+        let prefix = if own.is_empty() {
+            String::new()
+        } else {
+            format!("{own}.")
+        };
         let columns = table
             .columns
             .iter()
             .map(|column| {
-                (column.name.clone(), Typed::new(format!("{prefix}{}", physical_column(column.id)), column.sql_type))
+                (
+                    column.name.clone(),
+                    Typed::new(format!("{prefix}{}", physical_column(column.id)), column.sql_type),
+                )
             })
             .collect();
-        let source = Source { alias: table.name.clone(), table: None, columns, rid: None, definition: None };
+        let source = Source {
+            alias: table.name.clone(),
+            table: None,
+            columns,
+            rid: None,
+            definition: None,
+        };
         let mut compiler = Compiler::new(self);
-        compiler.scopes.push(Scope { sources: vec![source], group: None });
+        compiler.scopes.push(Scope {
+            sources: vec![source],
+            group: None,
+        });
         compiler.condition(&expr)
     }
 
@@ -215,8 +266,11 @@ impl Engine {
             let Some(column) = table.column(name) else {
                 return Err(SqlError::internal(format!("the column '{name}' of a key")));
             };
-            let collate =
-                if column.sql_type.is_text() { format!(" COLLATE {}", collation::NAME) } else { String::new() };
+            let collate = if column.sql_type.is_text() {
+                format!(" COLLATE {}", collation::NAME)
+            } else {
+                String::new()
+            };
             parts.push(format!("{}{collate} = {}", physical_column(column.id), literal(value)));
         }
         let sql = format!(
@@ -226,7 +280,11 @@ impl Engine {
             parts.join(" AND "),
             if any { " LIMIT 1" } else { "" }
         );
-        Ok(self.rows_of(&sql, 1)?.iter().filter_map(|row| row.first().and_then(Value::as_int)).collect())
+        Ok(self
+            .rows_of(&sql, 1)?
+            .iter()
+            .filter_map(|row| row.first().and_then(Value::as_int))
+            .collect())
     }
 
     /// Deletes rows, and what hangs on them.
@@ -245,7 +303,12 @@ impl Engine {
             let list: Vec<String> = chunk.iter().map(|(rid, _)| rid.to_string()).collect();
             self.connection
                 .execute(
-                    &format!("DELETE FROM {}.{} WHERE rid IN ({})", database.alias, table.physical(), list.join(",")),
+                    &format!(
+                        "DELETE FROM {}.{} WHERE rid IN ({})",
+                        database.alias,
+                        table.physical(),
+                        list.join(",")
+                    ),
                     [],
                 )
                 .map_err(|error| self.sqlite(error))?;
@@ -265,7 +328,10 @@ impl Engine {
         let catalog = self.catalog(database)?;
         let pointed = catalog.tables.iter().flat_map(|child| &child.foreign_keys).any(|key| {
             key.table == table.id
-                && key.referenced.iter().any(|name| columns.iter().any(|at| same(&table.columns[*at].name, name)))
+                && key
+                    .referenced
+                    .iter()
+                    .any(|name| columns.iter().any(|at| same(&table.columns[*at].name, name)))
         });
         if !pointed {
             return Ok(());
@@ -289,7 +355,11 @@ impl Engine {
     ) -> Result<()> {
         let catalog = self.catalog(database)?;
         for child in &catalog.tables {
-            for key in child.foreign_keys.iter().filter(|key| key.table == table.id && !key.disabled) {
+            for key in child
+                .foreign_keys
+                .iter()
+                .filter(|key| key.table == table.id && !key.disabled)
+            {
                 for row in old {
                     let values = key_values(table, &key.referenced, row);
                     let renewed = new.map(|new| key_values(table, &key.referenced, new));
@@ -297,7 +367,10 @@ impl Engine {
                         continue;
                     }
                     // Another row may have the key still: updated by the same statement.
-                    if !self.find_by(database, table, &key.referenced, &values, true)?.is_empty() {
+                    if !self
+                        .find_by(database, table, &key.referenced, &values, true)?
+                        .is_empty()
+                    {
                         continue;
                     }
                     let rids = self.find_by(database, child, &key.columns, &values, false)?;
@@ -308,7 +381,11 @@ impl Engine {
                     if action == Action::NoAction {
                         let column = (key.columns.len() == 1).then(|| key.columns[0].clone());
                         let word = if new.is_some() { "UPDATE" } else { "DELETE" };
-                        let kind = if child.id == table.id { "SAME TABLE REFERENCE" } else { "REFERENCE" };
+                        let kind = if child.id == table.id {
+                            "SAME TABLE REFERENCE"
+                        } else {
+                            "REFERENCE"
+                        };
                         return Err(self.conflict(word, kind, &key.name, database, child, column.as_deref()));
                     }
                     let mut found = Vec::new();
@@ -324,7 +401,9 @@ impl Engine {
                     let mut touched = Vec::new();
                     for (rid, mut row) in found {
                         for (at, name) in key.columns.iter().enumerate() {
-                            let Some(position) = child.columns.iter().position(|own| same(&own.name, name)) else { continue };
+                            let Some(position) = child.columns.iter().position(|own| same(&own.name, name)) else {
+                                continue;
+                            };
                             let column = &child.columns[position];
                             let value = match (action, &renewed) {
                                 (Action::Cascade, Some(renewed)) => renewed.get(at).cloned().unwrap_or(Value::Null),
@@ -347,7 +426,10 @@ impl Engine {
     /// That the rows which are there keep a new foreign key or check.
     pub(super) fn check_existing(&mut self, database: &Database, table: &Arc<Table>) -> Result<()> {
         let rows = self.rows_of(&format!("SELECT rid FROM {}.{}", database.alias, table.physical()), 1)?;
-        let rids: Vec<i64> = rows.iter().filter_map(|row| row.first().and_then(Value::as_int)).collect();
+        let rids: Vec<i64> = rows
+            .iter()
+            .filter_map(|row| row.first().and_then(Value::as_int))
+            .collect();
         self.check_written(database, table, &rids, "ALTER TABLE", None)
     }
 }
@@ -370,5 +452,11 @@ fn constant_source(table: &Arc<Table>, row: &Row) -> Source {
         .zip(row)
         .map(|(column, value)| (column.name.clone(), known(value, column.sql_type)))
         .collect();
-    Source { alias: table.name.clone(), table: None, columns, rid: None, definition: None }
+    Source {
+        alias: table.name.clone(),
+        table: None,
+        columns,
+        rid: None,
+        definition: None,
+    }
 }

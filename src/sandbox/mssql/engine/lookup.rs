@@ -9,10 +9,33 @@ use crate::sandbox::mssql::errors::{Result, SqlError};
 use crate::sandbox::mssql::value::{SqlType, Value};
 
 const NAMES: [&str; 28] = [
-    "object_id", "object_name", "object_schema_name", "object_definition", "objectproperty", "objectpropertyex",
-    "schema_id", "schema_name", "db_id", "db_name", "type_id", "type_name", "col_length", "col_name",
-    "columnproperty", "indexproperty", "index_col", "user_id", "user_name", "database_principal_id", "suser_id",
-    "suser_name", "suser_sname", "original_db_name", "ident_current", "ident_seed", "ident_incr",
+    "object_id",
+    "object_name",
+    "object_schema_name",
+    "object_definition",
+    "objectproperty",
+    "objectpropertyex",
+    "schema_id",
+    "schema_name",
+    "db_id",
+    "db_name",
+    "type_id",
+    "type_name",
+    "col_length",
+    "col_name",
+    "columnproperty",
+    "indexproperty",
+    "index_col",
+    "user_id",
+    "user_name",
+    "database_principal_id",
+    "suser_id",
+    "suser_name",
+    "suser_sname",
+    "original_db_name",
+    "ident_current",
+    "ident_seed",
+    "ident_incr",
     "databasepropertyex",
 ];
 
@@ -39,7 +62,11 @@ fn place(shared: &Shared, text: &str) -> Option<(Arc<Catalog>, String, String)> 
 pub fn call(shared: &Shared, name: &str, arguments: &[Value]) -> Result<Value> {
     let at = |index: usize| arguments.get(index).unwrap_or(&Value::Null);
     let text = |index: usize| at(index).as_str().unwrap_or_default();
-    let current = shared.catalogs.get(&shared.current.to_lowercase()).cloned().unwrap_or_default();
+    let current = shared
+        .catalogs
+        .get(&shared.current.to_lowercase())
+        .cloned()
+        .unwrap_or_default();
     if arguments.iter().any(Value::is_null) {
         return Ok(Value::Null);
     }
@@ -57,7 +84,9 @@ pub fn call(shared: &Shared, name: &str, arguments: &[Value]) -> Result<Value> {
     Ok(match name {
         "object_id" => {
             let wanted = at(1).as_str().map(str::trim);
-            let Some((catalog, schema, last)) = place(shared, text(0)) else { return Ok(Value::Null) };
+            let Some((catalog, schema, last)) = place(shared, text(0)) else {
+                return Ok(Value::Null);
+            };
             int(catalog
                 .object(&schema, &last)
                 .filter(|object| wanted.is_none_or(|wanted| same(wanted, object.kind)))
@@ -75,15 +104,21 @@ pub fn call(shared: &Shared, name: &str, arguments: &[Value]) -> Result<Value> {
         }
         "object_definition" => {
             let id = at(0).as_int().unwrap_or_default();
-            name_of(current.views.iter().find(|view| view.id == id).map(|view| {
-                format!("CREATE VIEW [{}].[{}] AS {}", view.schema, view.name, view.text)
-            }))
+            name_of(
+                current
+                    .views
+                    .iter()
+                    .find(|view| view.id == id)
+                    .map(|view| format!("CREATE VIEW [{}].[{}] AS {}", view.schema, view.name, view.text)),
+            )
         }
         "objectproperty" | "objectpropertyex" => {
             let id = at(0).as_int().unwrap_or_default();
             let catalog = having(id);
             let objects = catalog.objects();
-            let Some(object) = objects.iter().find(|object| object.id == id) else { return Ok(Value::Null) };
+            let Some(object) = objects.iter().find(|object| object.id == id) else {
+                return Ok(Value::Null);
+            };
             let table = catalog.table_by_id(id);
             let flag = match text(1).to_ascii_lowercase().as_str() {
                 "istable" | "isusertable" => object.kind == "U",
@@ -100,23 +135,43 @@ pub fn call(shared: &Shared, name: &str, arguments: &[Value]) -> Result<Value> {
             };
             Value::Int(flag.into())
         }
-        "schema_id" => int(schemas(&current).into_iter().find(|(_, schema)| same(schema, text(0))).map(|(id, _)| id)),
+        "schema_id" => int(schemas(&current)
+            .into_iter()
+            .find(|(_, schema)| same(schema, text(0)))
+            .map(|(id, _)| id)),
         "schema_name" => {
             let id = at(0).as_int().unwrap_or_default();
-            name_of(schemas(&current).into_iter().find(|(other, _)| *other == id).map(|(_, schema)| schema))
+            name_of(
+                schemas(&current)
+                    .into_iter()
+                    .find(|(other, _)| *other == id)
+                    .map(|(_, schema)| schema),
+            )
         }
         "db_id" if same(text(0), "tempdb") => Value::Int(2),
-        "db_id" => int(shared.databases.iter().find(|row| same(&row.name, text(0))).map(|row| row.id)),
+        "db_id" => int(shared
+            .databases
+            .iter()
+            .find(|row| same(&row.name, text(0)))
+            .map(|row| row.id)),
         "db_name" => {
             let id = at(0).as_int().unwrap_or_default();
-            name_of(shared.databases.iter().find(|row| row.id == id).map(|row| row.name.clone()))
+            name_of(
+                shared
+                    .databases
+                    .iter()
+                    .find(|row| row.id == id)
+                    .map(|row| row.name.clone()),
+            )
         }
         "original_db_name" => Value::Text(shared.current.clone()),
         "type_id" => int(SqlType::by_name(text(0), &[]).map(|sql_type| sql_type.system().0)),
         "type_name" => {
             let id = at(0).as_int().unwrap_or_default();
             name_of(super::views::TYPES.iter().find_map(|name| {
-                SqlType::by_name(name, &[]).filter(|known| known.system().0 == id).map(|_| (*name).to_owned())
+                SqlType::by_name(name, &[])
+                    .filter(|known| known.system().0 == id)
+                    .map(|_| (*name).to_owned())
             }))
         }
         "col_length" | "columnproperty" | "col_name" => {
@@ -127,7 +182,9 @@ pub fn call(shared: &Shared, name: &str, arguments: &[Value]) -> Result<Value> {
                     (catalog, table)
                 }
                 _ => {
-                    let Some((catalog, schema, last)) = place(shared, text(0)) else { return Ok(Value::Null) };
+                    let Some((catalog, schema, last)) = place(shared, text(0)) else {
+                        return Ok(Value::Null);
+                    };
                     let table = catalog.table(&schema, &last).cloned();
                     (catalog, table)
                 }
@@ -136,9 +193,17 @@ pub fn call(shared: &Shared, name: &str, arguments: &[Value]) -> Result<Value> {
             let Some(table) = table else { return Ok(Value::Null) };
             if name == "col_name" {
                 let id = at(1).as_int().unwrap_or_default();
-                return Ok(name_of(table.columns.iter().find(|c| c.id == id).map(|column| column.name.clone())));
+                return Ok(name_of(
+                    table
+                        .columns
+                        .iter()
+                        .find(|c| c.id == id)
+                        .map(|column| column.name.clone()),
+                ));
             }
-            let Some(column) = table.column(text(1)) else { return Ok(Value::Null) };
+            let Some(column) = table.column(text(1)) else {
+                return Ok(Value::Null);
+            };
             let (_, length, precision, scale) = column.sql_type.system();
             if name == "col_length" {
                 return Ok(Value::Int(length));
@@ -155,7 +220,9 @@ pub fn call(shared: &Shared, name: &str, arguments: &[Value]) -> Result<Value> {
         }
         "indexproperty" => {
             let catalog = having(at(0).as_int().unwrap_or_default());
-            let Some(table) = catalog.table_by_id(at(0).as_int().unwrap_or_default()) else { return Ok(Value::Null) };
+            let Some(table) = catalog.table_by_id(at(0).as_int().unwrap_or_default()) else {
+                return Ok(Value::Null);
+            };
             let Some(index) = table.indexes.iter().find(|index| same(&index.name, text(1))) else {
                 return Ok(Value::Null);
             };
@@ -167,8 +234,12 @@ pub fn call(shared: &Shared, name: &str, arguments: &[Value]) -> Result<Value> {
             }
         }
         "ident_current" | "ident_seed" | "ident_incr" => {
-            let Some((catalog, schema, last)) = place(shared, text(0)) else { return Ok(Value::Null) };
-            let Some(table) = catalog.table(&schema, &last) else { return Ok(Value::Null) };
+            let Some((catalog, schema, last)) = place(shared, text(0)) else {
+                return Ok(Value::Null);
+            };
+            let Some(table) = catalog.table(&schema, &last) else {
+                return Ok(Value::Null);
+            };
             let Some((seed, increment)) = table.columns.iter().find_map(|column| column.identity) else {
                 return Ok(Value::Null);
             };
@@ -179,8 +250,13 @@ pub fn call(shared: &Shared, name: &str, arguments: &[Value]) -> Result<Value> {
             })
         }
         "user_id" | "database_principal_id" => {
-            let fixed = FIXED_ROLES.iter().find(|(_, role)| same(role, text(0))).map(|(id, _)| *id);
-            let fixed = fixed.or_else(|| same(text(0), "dbo").then_some(1)).or_else(|| same(text(0), "public").then_some(0));
+            let fixed = FIXED_ROLES
+                .iter()
+                .find(|(_, role)| same(role, text(0)))
+                .map(|(id, _)| *id);
+            let fixed = fixed
+                .or_else(|| same(text(0), "dbo").then_some(1))
+                .or_else(|| same(text(0), "public").then_some(0));
             int(fixed.or_else(|| current.principal(text(0)).map(|principal| principal.id)))
         }
         "user_name" => {

@@ -35,17 +35,18 @@ use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use tokio::sync::mpsc;
 
+use super::MASTER_FILE;
 use super::catalog::Catalog;
 use super::collation;
 use super::errors::{Result, SqlError};
 use super::locks::{Locks, Owner};
-use super::MASTER_FILE;
 use super::value::{SqlType, Value};
 pub use output::Output;
 pub use security::{Authenticated, authenticate, prepare_master};
 
 pub const SERVER_NAME: &str = "SANDBOX";
-pub const VERSION: &str = "Microsoft SQL Server 2022 (RTM) - 16.0.1000.6 (X64) \n\tthe sandbox's T-SQL subset, embedded in iacsh";
+pub const VERSION: &str =
+    "Microsoft SQL Server 2022 (RTM) - 16.0.1000.6 (X64) \n\tthe sandbox's T-SQL subset, embedded in iacsh";
 
 /// A database that a session has at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,14 +142,21 @@ pub fn open_file(path: &std::path::Path) -> Result<Connection> {
 impl Engine {
     pub fn open(opening: Opening) -> Result<Self> {
         let mut connection = open_file(&opening.dir.join(MASTER_FILE))?;
-        let shared = Arc::new(Mutex::new(Shared { login: opening.login.name.clone(), ..Shared::default() }));
+        let shared = Arc::new(Mutex::new(Shared {
+            login: opening.login.name.clone(),
+            ..Shared::default()
+        }));
         register(&connection, &shared)?;
         let cancelled = Arc::clone(&opening.cancelled);
         connection.progress_handler(4000, Some(move || cancelled.load(Ordering::Relaxed)))?;
         for statement in super::catalog::SCHEMA.replace("{}", "temp").split(';') {
             connection.execute_batch(statement)?;
         }
-        let master = Database { alias: "main".to_owned(), name: "master".to_owned(), id: 1 };
+        let master = Database {
+            alias: "main".to_owned(),
+            name: "master".to_owned(),
+            id: 1,
+        };
         let locks = Locks::new(&opening.dir, opening.session, Arc::clone(&opening.cancelled));
         Ok(Self {
             dir: opening.dir,
@@ -205,13 +213,21 @@ impl Engine {
     }
 
     fn set_variable(&mut self, name: &str, value: Value) {
-        if let Some(slot) = self.frames.last_mut().and_then(|frame| frame.get_mut(&name.to_lowercase())) {
+        if let Some(slot) = self
+            .frames
+            .last_mut()
+            .and_then(|frame| frame.get_mut(&name.to_lowercase()))
+        {
             slot.1 = value;
         }
     }
 
     fn check_cancelled(&self) -> Result<()> {
-        if self.cancelled.load(Ordering::Relaxed) { Err(SqlError::cancelled()) } else { Ok(()) }
+        if self.cancelled.load(Ordering::Relaxed) {
+            Err(SqlError::cancelled())
+        } else {
+            Ok(())
+        }
     }
 
     pub fn last_identity(&self) -> Option<i64> {

@@ -22,7 +22,13 @@ pub struct Output {
 
 impl Output {
     pub fn new(sender: mpsc::Sender<Vec<u8>>) -> Self {
-        Self { buffer: Vec::new(), sender, pending: None, depth: 0, failed: false }
+        Self {
+            buffer: Vec::new(),
+            sender,
+            pending: None,
+            depth: 0,
+            failed: false,
+        }
     }
 
     /// Sends what is collected. When the client has gone there is no one to send to, and the session ends by itself.

@@ -13,9 +13,18 @@ use crate::sandbox::mssql::value::SqlType;
 const MOST_ATTACHED: usize = 10;
 
 pub enum Resolved {
-    Table { database: Database, table: Arc<Table> },
-    View { database: Database, view: Arc<View> },
-    System { columns: Vec<(&'static str, SqlType)>, rows: Rows },
+    Table {
+        database: Database,
+        table: Arc<Table>,
+    },
+    View {
+        database: Database,
+        view: Arc<View>,
+    },
+    System {
+        columns: Vec<(&'static str, SqlType)>,
+        rows: Rows,
+    },
 }
 
 /// What a name is: database, schema and name.
@@ -33,7 +42,12 @@ impl Engine {
             .map_err(|error| self.sqlite(error))?;
         let rows = statement
             .query_map([], |row| {
-                Ok(DatabaseRow { id: row.get(0)?, name: row.get(1)?, file: row.get(2)?, created: row.get(3)? })
+                Ok(DatabaseRow {
+                    id: row.get(0)?,
+                    name: row.get(1)?,
+                    file: row.get(2)?,
+                    created: row.get(3)?,
+                })
             })
             .map_err(|error| self.sqlite(error))?;
         Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
@@ -53,10 +67,17 @@ impl Engine {
             ));
         };
         if row.id == 1 {
-            return Ok(Database { alias: "main".to_owned(), name: "master".to_owned(), id: 1 });
+            return Ok(Database {
+                alias: "main".to_owned(),
+                name: "master".to_owned(),
+                id: 1,
+            });
         }
         if let Some(known) = self.attached.iter().find(|known| known.id == row.id) {
-            return Ok(Database { name: row.name.clone(), ..known.clone() });
+            return Ok(Database {
+                name: row.name.clone(),
+                ..known.clone()
+            });
         }
         if self.writing {
             return Err(SqlError::unsupported(format!(
@@ -70,13 +91,21 @@ impl Engine {
         let alias = format!("db{}", row.id);
         let path = self.dir.join(&row.file);
         if !path.exists() {
-            return Err(SqlError::internal(format!("the file of the database '{}' is gone", row.name)));
+            return Err(SqlError::internal(format!(
+                "the file of the database '{}' is gone",
+                row.name
+            )));
         }
         self.connection
             .execute(&format!("ATTACH ?1 AS {alias}"), [path.to_string_lossy()])
             .map_err(|error| self.sqlite(error))?;
-        self.connection.execute_batch(&format!("PRAGMA {alias}.synchronous = OFF"))?;
-        let database = Database { alias, name: row.name.clone(), id: row.id };
+        self.connection
+            .execute_batch(&format!("PRAGMA {alias}.synchronous = OFF"))?;
+        let database = Database {
+            alias,
+            name: row.name.clone(),
+            id: row.id,
+        };
         self.attached.push(database.clone());
         Ok(database)
     }
@@ -90,7 +119,9 @@ impl Engine {
                 continue;
             }
             self.catalogs.remove(&database.alias);
-            self.connection.execute_batch(&format!("DETACH {}", database.alias)).map_err(|error| self.sqlite(error))?;
+            self.connection
+                .execute_batch(&format!("DETACH {}", database.alias))
+                .map_err(|error| self.sqlite(error))?;
         }
         Ok(())
     }
@@ -98,7 +129,10 @@ impl Engine {
     /// Before a transaction that writes: every database, since none can be attached within it.
     pub(super) fn attach_all(&mut self) -> Result<()> {
         let rows = self.databases()?;
-        let gone = self.attached.iter().any(|known| !rows.iter().any(|row| row.id == known.id));
+        let gone = self
+            .attached
+            .iter()
+            .any(|known| !rows.iter().any(|row| row.id == known.id));
         if gone {
             self.detach_others()?;
         }
@@ -123,8 +157,11 @@ impl Engine {
             return Ok(Arc::clone(catalog));
         }
         let catalog = Arc::new(Catalog::load(&self.connection, &database.alias)?);
-        self.catalogs.insert(database.alias.clone(), (version, Arc::clone(&catalog)));
-        self.shared().catalogs.insert(database.name.to_lowercase(), Arc::clone(&catalog));
+        self.catalogs
+            .insert(database.alias.clone(), (version, Arc::clone(&catalog)));
+        self.shared()
+            .catalogs
+            .insert(database.name.to_lowercase(), Arc::clone(&catalog));
         Ok(catalog)
     }
 
@@ -140,17 +177,46 @@ impl Engine {
             if last.starts_with("##") {
                 return Err(SqlError::unsupported("global temporary tables"));
             }
-            return Ok(Place { database: temporary(), schema: "dbo".to_owned(), name: last });
+            return Ok(Place {
+                database: temporary(),
+                schema: "dbo".to_owned(),
+                name: last,
+            });
         }
-        let or_dbo = |schema: &str| if schema.is_empty() { "dbo".to_owned() } else { schema.to_owned() };
-        match name.0.as_slice() {
-            [name] => Ok(Place { database: self.database.clone(), schema: "dbo".to_owned(), name: name.clone() }),
-            [schema, name] => Ok(Place { database: self.database.clone(), schema: or_dbo(schema), name: name.clone() }),
-            [database, schema, name] => {
-                let database = if database.is_empty() { self.database.clone() } else { self.attach(database)? };
-                Ok(Place { database, schema: or_dbo(schema), name: name.clone() })
+        let or_dbo = |schema: &str| {
+            if schema.is_empty() {
+                "dbo".to_owned()
+            } else {
+                schema.to_owned()
             }
-            _ => Err(SqlError::unsupported(format!("the linked server in '{}'", name.display()))),
+        };
+        match name.0.as_slice() {
+            [name] => Ok(Place {
+                database: self.database.clone(),
+                schema: "dbo".to_owned(),
+                name: name.clone(),
+            }),
+            [schema, name] => Ok(Place {
+                database: self.database.clone(),
+                schema: or_dbo(schema),
+                name: name.clone(),
+            }),
+            [database, schema, name] => {
+                let database = if database.is_empty() {
+                    self.database.clone()
+                } else {
+                    self.attach(database)?
+                };
+                Ok(Place {
+                    database,
+                    schema: or_dbo(schema),
+                    name: name.clone(),
+                })
+            }
+            _ => Err(SqlError::unsupported(format!(
+                "the linked server in '{}'",
+                name.display()
+            ))),
         }
     }
 
@@ -168,13 +234,23 @@ impl Engine {
         }
         let catalog = self.catalog(&place.database)?;
         if let Some(table) = catalog.table(&place.schema, &place.name) {
-            return Ok(Resolved::Table { database: place.database, table: Arc::clone(table) });
+            return Ok(Resolved::Table {
+                database: place.database,
+                table: Arc::clone(table),
+            });
         }
         if let Some(view) = catalog.view(&place.schema, &place.name) {
-            return Ok(Resolved::View { database: place.database, view: Arc::clone(view) });
+            return Ok(Resolved::View {
+                database: place.database,
+                view: Arc::clone(view),
+            });
         }
         if place.name.starts_with('@') {
-            return Err(SqlError::new(1087, 16, format!("Must declare the table variable \"{}\".", place.name)));
+            return Err(SqlError::new(
+                1087,
+                16,
+                format!("Must declare the table variable \"{}\".", place.name),
+            ));
         }
         Err(SqlError::invalid_object(&name.display()))
     }
@@ -183,13 +259,16 @@ impl Engine {
     pub(super) fn resolve_table(&mut self, name: &Name) -> Result<(Database, Arc<Table>)> {
         match self.resolve(name)? {
             Resolved::Table { database, table } => Ok((database, table)),
-            Resolved::View { .. } => Err(SqlError::unsupported(format!("writing to the view '{}'", name.display()))),
-            Resolved::System { .. } => Err(SqlError::new(
-                259,
-                16,
-                "Ad hoc updates to system catalogs are not allowed.",
-            )
-            .effect(Effect::Compile)),
+            Resolved::View { .. } => Err(SqlError::unsupported(format!(
+                "writing to the view '{}'",
+                name.display()
+            ))),
+            Resolved::System { .. } => {
+                Err(
+                    SqlError::new(259, 16, "Ad hoc updates to system catalogs are not allowed.")
+                        .effect(Effect::Compile),
+                )
+            }
         }
     }
 
@@ -251,5 +330,9 @@ impl Engine {
 
 /// Temporary tables and table variables, which only this session sees.
 pub fn temporary() -> Database {
-    Database { alias: "temp".to_owned(), name: "tempdb".to_owned(), id: 2 }
+    Database {
+        alias: "temp".to_owned(),
+        name: "tempdb".to_owned(),
+        id: 2,
+    }
 }

@@ -41,13 +41,18 @@ fn equal(one: &[u8], two: &[u8]) -> bool {
 pub fn authenticate(dir: &Path, admin: &Login, user: &str, password: &str) -> Result<Option<Authenticated>> {
     if same(user, &admin.user) {
         let right = equal(password.as_bytes(), admin.password.expose().as_bytes());
-        return Ok(right.then(|| Authenticated { name: admin.user.clone(), admin: true }));
+        return Ok(right.then(|| Authenticated {
+            name: admin.user.clone(),
+            admin: true,
+        }));
     }
     let connection = open_file(&dir.join(crate::sandbox::mssql::MASTER_FILE))?;
     let found: Option<(String, Vec<u8>, Vec<u8>, bool)> = connection
-        .query_row("SELECT name, salt, hash, admin FROM \"$logins\" WHERE name = ?1 COLLATE MSSQL", [user], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
+        .query_row(
+            "SELECT name, salt, hash, admin FROM \"$logins\" WHERE name = ?1 COLLATE MSSQL",
+            [user],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )
         .optional()?;
     Ok(found.and_then(|(name, salt, kept, admin)| {
         equal(&hash(password, &salt), &kept).then_some(Authenticated { name, admin })
@@ -125,11 +130,22 @@ impl Engine {
             ));
         };
         if row.id <= 4 {
-            return Err(SqlError::new(3708, 16, format!("Cannot drop the database '{name}' because it is a system database.")));
+            return Err(SqlError::new(
+                3708,
+                16,
+                format!("Cannot drop the database '{name}' because it is a system database."),
+            ));
         }
-        self.need_admin(&format!("Cannot drop the database '{name}', because it does not exist or you do not have permission."), 3701)?;
+        self.need_admin(
+            &format!("Cannot drop the database '{name}', because it does not exist or you do not have permission."),
+            3701,
+        )?;
         let in_use = || {
-            SqlError::new(3702, 16, format!("Cannot drop database \"{}\" because it is currently in use.", row.name))
+            SqlError::new(
+                3702,
+                16,
+                format!("Cannot drop database \"{}\" because it is currently in use.", row.name),
+            )
         };
         if self.database.id == row.id {
             return Err(in_use());
@@ -177,7 +193,10 @@ impl Engine {
             Err(_) => Err(SqlError::new(
                 952,
                 16,
-                format!("Database '{}' is in transition. Try the statement later.", database.name),
+                format!(
+                    "Database '{}' is in transition. Try the statement later.",
+                    database.name
+                ),
             )),
         }
     }
@@ -187,10 +206,17 @@ impl Engine {
             Some(name) => self.attach(name)?,
             None => self.database.clone(),
         };
-        self.need_admin(&format!("User does not have permission to alter database '{}'.", database.name), 5011)?;
+        self.need_admin(
+            &format!("User does not have permission to alter database '{}'.", database.name),
+            5011,
+        )?;
         if effective && option.starts_with("SINGLE_USER") {
             // Other sessions cannot be thrown out here; alone, a session is the single user.
-            let own = if self.database.id == database.id { self.in_use.take() } else { None };
+            let own = if self.database.id == database.id {
+                self.in_use.take()
+            } else {
+                None
+            };
             drop(own);
             let alone = self.open_mark(database.id)?.try_lock().is_ok();
             if self.database.id == database.id {
@@ -207,7 +233,11 @@ impl Engine {
     }
 
     fn need_admin(&self, message: &str, number: u32) -> Result<()> {
-        if self.login.admin { Ok(()) } else { Err(SqlError::new(number, 14, message)) }
+        if self.login.admin {
+            Ok(())
+        } else {
+            Err(SqlError::new(number, 14, message))
+        }
     }
 
     /// The user of this session in the current database; error 916 when it has none.
@@ -247,7 +277,9 @@ impl Engine {
 
     /// The user's roles, and the user itself and `public`.
     fn roles(&mut self, database: &Database) -> Result<Vec<String>> {
-        let Some(user) = self.user_in(database)? else { return Ok(vec!["public".to_owned()]) };
+        let Some(user) = self.user_in(database)? else {
+            return Ok(vec!["public".to_owned()]);
+        };
         let catalog = self.catalog(database)?;
         let mut all = vec![user, "public".to_owned()];
         let mut at = 0;
@@ -319,24 +351,38 @@ impl Engine {
         }
         self.check_access(database)?;
         let roles = self.roles(database)?;
-        if ["db_owner", "db_ddladmin"].iter().any(|role| super::calls::any_of(role, &roles)) {
+        if ["db_owner", "db_ddladmin"]
+            .iter()
+            .any(|role| super::calls::any_of(role, &roles))
+        {
             return Ok(());
         }
-        Err(SqlError::new(262, 14, format!("CREATE and ALTER permission denied in database '{}'.", database.name)))
+        Err(SqlError::new(
+            262,
+            14,
+            format!("CREATE and ALTER permission denied in database '{}'.", database.name),
+        ))
     }
 
     pub fn is_role_member(&mut self, role: &str) -> Result<Option<i64>> {
         let database = self.database.clone();
         let roles = self.roles(&database)?;
-        let known = FIXED_ROLES.iter().any(|(_, fixed)| same(fixed, role)) || same(role, "public")
-            || self.catalog(&database)?.principal(role).is_some_and(|principal| principal.role);
-        Ok(known.then(|| i64::from(super::calls::any_of(role, &roles) || (self.login.admin && same(role, "db_owner")))))
+        let known = FIXED_ROLES.iter().any(|(_, fixed)| same(fixed, role))
+            || same(role, "public")
+            || self
+                .catalog(&database)?
+                .principal(role)
+                .is_some_and(|principal| principal.role);
+        Ok(
+            known
+                .then(|| i64::from(super::calls::any_of(role, &roles) || (self.login.admin && same(role, "db_owner")))),
+        )
     }
 
     pub fn is_server_role_member(&self, role: &str) -> Option<i64> {
         match role.to_lowercase().as_str() {
-            "sysadmin" | "serveradmin" | "securityadmin" | "dbcreator" | "processadmin" | "setupadmin" | "diskadmin"
-            | "bulkadmin" => Some(self.login.admin.into()),
+            "sysadmin" | "serveradmin" | "securityadmin" | "dbcreator" | "processadmin" | "setupadmin"
+            | "diskadmin" | "bulkadmin" => Some(self.login.admin.into()),
             "public" => Some(1),
             _ => None,
         }
@@ -371,18 +417,32 @@ impl Engine {
                     done.map(|_| ()).map_err(|error| engine.sqlite(error))
                 })
             }
-            Kind::RoleMember { role, member, add, server: true } => {
+            Kind::RoleMember {
+                role,
+                member,
+                add,
+                server: true,
+            } => {
                 self.need_admin("User does not have permission to perform this action.", 15247)?;
                 if !same(role, "sysadmin") {
                     return Err(SqlError::unsupported(format!("the server role {role}")));
                 }
                 if !self.login_exists(member)? {
-                    return Err(SqlError::new(15151, 16, format!("Cannot add the principal '{member}', because it does not exist or you do not have permission.")));
+                    return Err(SqlError::new(
+                        15151,
+                        16,
+                        format!(
+                            "Cannot add the principal '{member}', because it does not exist or you do not have permission."
+                        ),
+                    ));
                 }
                 self.write(|engine| {
                     engine
                         .connection
-                        .execute("UPDATE main.\"$logins\" SET admin = ?2 WHERE name = ?1 COLLATE MSSQL", params![member, add])
+                        .execute(
+                            "UPDATE main.\"$logins\" SET admin = ?2 WHERE name = ?1 COLLATE MSSQL",
+                            params![member, add],
+                        )
                         .map(|_| ())
                         .map_err(|error| engine.sqlite(error))
                 })
@@ -390,7 +450,11 @@ impl Engine {
             Kind::CreateUser { name, login } => {
                 let login = login.clone().unwrap_or_else(|| name.clone());
                 if !self.login_exists(&login)? {
-                    return Err(SqlError::new(15007, 16, format!("'{login}' is not a valid login or you do not have permission.")));
+                    return Err(SqlError::new(
+                        15007,
+                        16,
+                        format!("'{login}' is not a valid login or you do not have permission."),
+                    ));
                 }
                 self.add_principal(name, false, Some(login))
             }
@@ -399,15 +463,33 @@ impl Engine {
                 let database = self.database.clone();
                 self.need_owner(&database)?;
                 let catalog = self.catalog(&database)?;
-                let fixed = FIXED_ROLES.iter().map(|(_, fixed)| *fixed).find(|fixed| same(fixed, role));
+                let fixed = FIXED_ROLES
+                    .iter()
+                    .map(|(_, fixed)| *fixed)
+                    .find(|fixed| same(fixed, role));
                 let known = fixed.map(str::to_owned).or_else(|| {
-                    catalog.principal(role).filter(|principal| principal.role).map(|principal| principal.name.clone())
+                    catalog
+                        .principal(role)
+                        .filter(|principal| principal.role)
+                        .map(|principal| principal.name.clone())
                 });
                 let Some(role) = known else {
-                    return Err(SqlError::new(15151, 16, format!("Cannot alter the role '{role}', because it does not exist or you do not have permission.")));
+                    return Err(SqlError::new(
+                        15151,
+                        16,
+                        format!(
+                            "Cannot alter the role '{role}', because it does not exist or you do not have permission."
+                        ),
+                    ));
                 };
                 let Some(member) = catalog.principal(member).map(|principal| principal.name.clone()) else {
-                    return Err(SqlError::new(15151, 16, format!("Cannot add the principal '{member}', because it does not exist or you do not have permission.")));
+                    return Err(SqlError::new(
+                        15151,
+                        16,
+                        format!(
+                            "Cannot add the principal '{member}', because it does not exist or you do not have permission."
+                        ),
+                    ));
                 };
                 let mut security = catalog.security.clone();
                 security.members.retain(|pair| *pair != (role.clone(), member.clone()));
@@ -416,7 +498,13 @@ impl Engine {
                 }
                 self.save_security(&database, &security)
             }
-            Kind::Grant { deny, revoke, permissions, on, to } => self.grant(*deny, *revoke, permissions, on.as_ref(), to),
+            Kind::Grant {
+                deny,
+                revoke,
+                permissions,
+                on,
+                to,
+            } => self.grant(*deny, *revoke, permissions, on.as_ref(), to),
             _ => Err(SqlError::internal("a statement that nothing runs")),
         }
     }
@@ -425,13 +513,21 @@ impl Engine {
         if self.login.admin || super::calls::any_of("db_owner", &self.roles(database)?) {
             return Ok(());
         }
-        Err(SqlError::new(15247, 16, "User does not have permission to perform this action."))
+        Err(SqlError::new(
+            15247,
+            16,
+            "User does not have permission to perform this action.",
+        ))
     }
 
     fn login_exists(&self, name: &str) -> Result<bool> {
         let count: i64 = self
             .connection
-            .query_row("SELECT count(*) FROM main.\"$logins\" WHERE name = ?1 COLLATE MSSQL", [name], |row| row.get(0))
+            .query_row(
+                "SELECT count(*) FROM main.\"$logins\" WHERE name = ?1 COLLATE MSSQL",
+                [name],
+                |row| row.get(0),
+            )
             .map_err(|error| self.sqlite(error))?;
         Ok(count > 0)
     }
@@ -440,7 +536,9 @@ impl Engine {
         let database = self.database.clone();
         self.need_owner(&database)?;
         let catalog = self.catalog(&database)?;
-        let reserved = ["dbo", "guest", "sys", "INFORMATION_SCHEMA", "public"].iter().any(|own| same(own, name))
+        let reserved = ["dbo", "guest", "sys", "INFORMATION_SCHEMA", "public"]
+            .iter()
+            .any(|own| same(own, name))
             || FIXED_ROLES.iter().any(|(_, own)| same(own, name));
         if reserved || catalog.principal(name).is_some() {
             return Err(SqlError::new(
@@ -451,13 +549,32 @@ impl Engine {
         }
         let mut security = catalog.security.clone();
         if let Some(login) = &login
-            && security.principals.iter().any(|other| other.login.as_ref().is_some_and(|own| same(own, login)))
+            && security
+                .principals
+                .iter()
+                .any(|other| other.login.as_ref().is_some_and(|own| same(own, login)))
         {
-            return Err(SqlError::new(15063, 16, "The login already has an account under a different user name."));
+            return Err(SqlError::new(
+                15063,
+                16,
+                "The login already has an account under a different user name.",
+            ));
         }
-        let id = security.principals.iter().map(|principal| principal.id).max().unwrap_or(4) + 1;
+        let id = security
+            .principals
+            .iter()
+            .map(|principal| principal.id)
+            .max()
+            .unwrap_or(4)
+            + 1;
         let created = Moment::now_utc().round_datetime().stored();
-        security.principals.push(Principal { id, name: name.to_owned(), role, login, created });
+        security.principals.push(Principal {
+            id,
+            name: name.to_owned(),
+            role,
+            login,
+            created,
+        });
         self.save_security(&database, &security)
     }
 
@@ -486,11 +603,15 @@ impl Engine {
         self.need_owner(&database)?;
         let mut security = self.catalog(&database)?.security.clone();
         let before = security.principals.len();
-        security.principals.retain(|principal| !(same(&principal.name, name) && principal.role == (what == "role")));
+        security
+            .principals
+            .retain(|principal| !(same(&principal.name, name) && principal.role == (what == "role")));
         if before == security.principals.len() {
             return if if_exists { Ok(()) } else { Err(missing()) };
         }
-        security.members.retain(|(role, member)| !same(role, name) && !same(member, name));
+        security
+            .members
+            .retain(|(role, member)| !same(role, name) && !same(member, name));
         security.grants.retain(|grant| !same(&grant.to, name));
         self.save_security(&database, &security)
     }
@@ -511,23 +632,60 @@ impl Engine {
             if name.last().is_empty() {
                 schema = name.0.first().cloned();
                 if schema.as_ref().is_none_or(|own| catalog.schema(own).is_none()) {
-                    return Err(SqlError::new(15151, 16, "Cannot find the schema, because it does not exist or you do not have permission."));
+                    return Err(SqlError::new(
+                        15151,
+                        16,
+                        "Cannot find the schema, because it does not exist or you do not have permission.",
+                    ));
                 }
             } else {
                 let place = self.place(name)?;
-                object = catalog.object(&place.schema, &place.name).map(|object| object.id).ok_or_else(|| {
-                    SqlError::new(15151, 16, format!("Cannot find the object '{}', because it does not exist or you do not have permission.", name.last()))
-                })?;
+                object = catalog
+                    .object(&place.schema, &place.name)
+                    .map(|object| object.id)
+                    .ok_or_else(|| {
+                        SqlError::new(
+                            15151,
+                            16,
+                            format!(
+                                "Cannot find the object '{}', because it does not exist or you do not have permission.",
+                                name.last()
+                            ),
+                        )
+                    })?;
             }
         }
         let mut security = catalog.security.clone();
         for permission in permissions {
             // What is enforced here; others would be a silent yes.
-            if !["SELECT", "INSERT", "UPDATE", "DELETE", "ALTER", "CONTROL", "CONNECT", "REFERENCES", "EXECUTE"].contains(&permission.as_str()) {
+            if ![
+                "SELECT",
+                "INSERT",
+                "UPDATE",
+                "DELETE",
+                "ALTER",
+                "CONTROL",
+                "CONNECT",
+                "REFERENCES",
+                "EXECUTE",
+            ]
+            .contains(&permission.as_str())
+            {
                 return Err(SqlError::unsupported(format!("the permission {permission}")).effect(Effect::Statement));
             }
-            let grant = Grant { permission: permission.clone(), object, schema: schema.clone(), to: to.to_owned(), deny };
-            security.grants.retain(|other| !(other.permission == grant.permission && other.object == object && other.schema == schema && same(&other.to, to)));
+            let grant = Grant {
+                permission: permission.clone(),
+                object,
+                schema: schema.clone(),
+                to: to.to_owned(),
+                deny,
+            };
+            security.grants.retain(|other| {
+                !(other.permission == grant.permission
+                    && other.object == object
+                    && other.schema == schema
+                    && same(&other.to, to))
+            });
             if !revoke {
                 security.grants.push(grant);
             }
@@ -553,7 +711,10 @@ pub fn prepare_master(connection: &Connection) -> Result<()> {
     )?;
     connection.execute(
         "INSERT OR IGNORE INTO \"$databases\" (id, name, file, created) VALUES (1, 'master', ?1, ?2)",
-        params![crate::sandbox::mssql::MASTER_FILE, Moment::now_utc().round_datetime().stored()],
+        params![
+            crate::sandbox::mssql::MASTER_FILE,
+            Moment::now_utc().round_datetime().stored()
+        ],
     )?;
     Ok(())
 }

@@ -20,7 +20,9 @@ impl Engine {
         }
         self.locks.take_turn(self.turn_timeout())?;
         let begun = self.attach_all().and_then(|()| {
-            self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| self.sqlite(error))
+            self.connection
+                .execute_batch("BEGIN IMMEDIATE")
+                .map_err(|error| self.sqlite(error))
         });
         if let Err(error) = begun {
             self.locks.give_turn();
@@ -33,11 +35,15 @@ impl Engine {
     /// Runs a statement that writes. It is undone as a whole when it fails; outside of a transaction it is committed.
     pub(super) fn write<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.begin_write()?;
-        self.connection.execute_batch("SAVEPOINT statement").map_err(|error| self.sqlite(error))?;
+        self.connection
+            .execute_batch("SAVEPOINT statement")
+            .map_err(|error| self.sqlite(error))?;
         let result = work(self);
         match result {
             Ok(value) => {
-                self.connection.execute_batch("RELEASE statement").map_err(|error| self.sqlite(error))?;
+                self.connection
+                    .execute_batch("RELEASE statement")
+                    .map_err(|error| self.sqlite(error))?;
                 if self.tran_count == 0 {
                     self.commit_sqlite()?;
                 }
@@ -48,7 +54,9 @@ impl Engine {
                 if self.connection.is_autocommit() {
                     self.forget_write();
                 } else {
-                    let undone = self.connection.execute_batch("ROLLBACK TO statement; RELEASE statement");
+                    let undone = self
+                        .connection
+                        .execute_batch("ROLLBACK TO statement; RELEASE statement");
                     self.catalogs.clear();
                     if undone.is_err() || self.tran_count == 0 {
                         self.rollback_sqlite();
@@ -97,7 +105,11 @@ impl Engine {
 
     pub(super) fn commit_transaction(&mut self) -> Result<()> {
         match self.tran_count {
-            0 => Err(SqlError::new(3902, 16, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.")),
+            0 => Err(SqlError::new(
+                3902,
+                16,
+                "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.",
+            )),
             _ if self.doomed => Err(SqlError::new(
                 3930,
                 16,
@@ -149,7 +161,9 @@ impl Engine {
                      entire transaction.",
                 ));
             }
-            self.connection.execute_batch(&format!("ROLLBACK TO save{at}")).map_err(|error| self.sqlite(error))?;
+            self.connection
+                .execute_batch(&format!("ROLLBACK TO save{at}"))
+                .map_err(|error| self.sqlite(error))?;
             self.savepoints.truncate(at + 1);
             self.catalogs.clear();
             return Ok(());
@@ -167,11 +181,17 @@ impl Engine {
 
     pub(super) fn save_transaction(&mut self, name: &str) -> Result<()> {
         if self.tran_count == 0 {
-            return Err(SqlError::new(628, 16, "Cannot issue SAVE TRANSACTION when there is no active transaction."));
+            return Err(SqlError::new(
+                628,
+                16,
+                "Cannot issue SAVE TRANSACTION when there is no active transaction.",
+            ));
         }
         self.begin_write()?;
         let at = self.savepoints.len();
-        self.connection.execute_batch(&format!("SAVEPOINT save{at}")).map_err(|error| self.sqlite(error))?;
+        self.connection
+            .execute_batch(&format!("SAVEPOINT save{at}"))
+            .map_err(|error| self.sqlite(error))?;
         self.savepoints.push(name.to_owned());
         Ok(())
     }
@@ -181,7 +201,11 @@ impl Engine {
         if self.tran_count == 0 {
             return Ok(());
         }
-        Err(SqlError::new(226, 16, format!("{what} statement not allowed within multi-statement transaction.")))
+        Err(SqlError::new(
+            226,
+            16,
+            format!("{what} statement not allowed within multi-statement transaction."),
+        ))
     }
 }
 

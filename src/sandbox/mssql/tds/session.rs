@@ -38,7 +38,9 @@ where
 {
     let (mut reader, mut stream) = tokio::io::split(stream);
     let mut writer = Writer::new(PACKET);
-    let Some(hello) = packet::read(&mut reader).await? else { return Ok(()) };
+    let Some(hello) = packet::read(&mut reader).await? else {
+        return Ok(());
+    };
     if hello.kind != packet::PRELOGIN {
         return Err(invalid("the first message is no PRELOGIN"));
     }
@@ -46,7 +48,9 @@ where
     writer.write(&mut stream, &prelogin::answer()).await?;
     writer.finish(&mut stream).await?;
 
-    let Some(message) = packet::read(&mut reader).await? else { return Ok(()) };
+    let Some(message) = packet::read(&mut reader).await? else {
+        return Ok(());
+    };
     if message.kind != packet::LOGIN7 {
         return Err(invalid("PRELOGIN is not followed by LOGIN7"));
     }
@@ -184,10 +188,14 @@ fn open(
 ) -> Result<Engine, Vec<SqlError>> {
     let refused = |user: &str| SqlError::new(18456, 14, format!("Login failed for user '{user}'."));
     if login.integrated {
-        return Err(vec![SqlError::unsupported("integrated authentication; use a user and a password")]);
+        return Err(vec![SqlError::unsupported(
+            "integrated authentication; use a user and a password",
+        )]);
     }
     let known = engine::authenticate(&dir, admin, &login.user, login.password.expose()).map_err(|error| vec![error])?;
-    let Some(known) = known else { return Err(vec![refused(&login.user)]) };
+    let Some(known) = known else {
+        return Err(vec![refused(&login.user)]);
+    };
     let mut engine = Engine::open(Opening {
         dir,
         session,
@@ -199,17 +207,22 @@ fn open(
     })
     .map_err(|error| vec![error])?;
     if !login.database.is_empty() {
-        engine.login_database(&login.database).map_err(|error| match error.number {
-            911 | 916 => vec![
-                SqlError::new(
-                    4060,
-                    11,
-                    format!("Cannot open database \"{}\" requested by the login. The login failed.", login.database),
-                ),
-                refused(&login.user),
-            ],
-            _ => vec![error],
-        })?;
+        engine
+            .login_database(&login.database)
+            .map_err(|error| match error.number {
+                911 | 916 => vec![
+                    SqlError::new(
+                        4060,
+                        11,
+                        format!(
+                            "Cannot open database \"{}\" requested by the login. The login failed.",
+                            login.database
+                        ),
+                    ),
+                    refused(&login.user),
+                ],
+                _ => vec![error],
+            })?;
     }
     Ok(engine)
 }

@@ -476,6 +476,8 @@ fn old_datetime(bytes: &[u8]) -> Value {
         }
         _ => return Value::Null,
     };
+    // 1753 to 9999: what a `datetime` can be.
+    let days = days.clamp(-53_690, 2_958_463);
     let moment = Moment {
         days: datetime::BASE_1900,
         ticks: 0,
