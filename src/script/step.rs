@@ -134,7 +134,7 @@ impl Drop for Leave<'_> {
 }
 
 /// The parts of an error that tell what happened; Rhai's errors cannot be cloned.
-fn copy(error: &EvalAltResult) -> EvalAltResult {
+pub fn copy(error: &EvalAltResult) -> EvalAltResult {
     use EvalAltResult as E;
     match error {
         E::ErrorInFunctionCall(name, source, inner, position) => {
