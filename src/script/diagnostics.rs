@@ -175,7 +175,7 @@ impl Shared {
         if let Some(thrown) = value.read_lock::<Thrown>() {
             return (thrown.error.clone(), thrown.here);
         }
-        let error = match self.values.from_dynamic(value) {
+        let error = match self.values.value_of(value) {
             Ok(Value::Map(map)) => {
                 let text = |key: &str| {
                     map.get(key)

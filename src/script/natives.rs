@@ -146,7 +146,7 @@ fn add(module: &mut Module, name: &str, params: &[&str], count: usize, about: &s
 impl Shared {
     /// The arguments of a native, as values.
     pub fn values_of(&self, args: Vec<Dynamic>) -> crate::error::Result<Vec<Value>> {
-        args.iter().map(|argument| self.values.from_dynamic(argument)).collect()
+        args.iter().map(|argument| self.values.value_of(argument)).collect()
     }
 
     /// What a native returns.

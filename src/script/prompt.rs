@@ -174,7 +174,7 @@ impl Evaluator for Prompt {
             if matches!(name, "last" | "out") {
                 continue;
             }
-            let value = self.shell.shared.values.from_dynamic(&value);
+            let value = self.shell.shared.values.value_of(&value);
             let value = value.unwrap_or_else(|error: Error| Value::text(format!("({})", error.message())));
             found.retain(|(known, _)| known != name);
             found.push((name.to_owned(), value));
