@@ -17,6 +17,13 @@ use crate::value::Value;
 /// From how many lines on the texts of earlier statements are forgotten: Rhai counts no further than 65,535.
 const MANY_LINES: usize = 50_000;
 
+impl Shell {
+    /// The same functions for the prompt, where each line sees what earlier ones made.
+    pub fn into_prompt(self) -> Prompt {
+        Prompt::new(self.shared.engine.clone(), self.shared.context.clone())
+    }
+}
+
 /// A session at the prompt.
 pub struct Prompt {
     pub(super) shell: Shell,
@@ -27,7 +34,12 @@ pub struct Prompt {
 }
 
 impl Prompt {
+    /// The context's stepper is not asked: the prompt goes line by line anyway.
     pub fn new(engine: Engine, context: ScriptContext) -> Self {
+        let context = ScriptContext {
+            stepper: None,
+            ..context
+        };
         let shell = Shell::for_prompt(engine, context);
         let global = shell.rhai.new_global_runtime_state();
         let mut scope = Scope::new();
