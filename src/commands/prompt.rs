@@ -10,7 +10,7 @@ impl Run<'_> {
     /// before the next one.
     pub fn prompt(self) -> Result<u8> {
         let history = self.root.join(RUN_FOLDER).join("history");
-        let evaluator = self.shell()?;
+        let evaluator = self.shell()?.into_prompt();
         repl::prompt::run(evaluator, self.printer, &self.session.environment, &history)
     }
 }

@@ -175,7 +175,7 @@ impl Shared {
         if let Some(thrown) = value.read_lock::<Thrown>() {
             return (thrown.error.clone(), thrown.here);
         }
-        let error = match self.values.from_dynamic(value) {
+        let error = match self.values.value_of(value) {
             Ok(Value::Map(map)) => {
                 let text = |key: &str| {
                     map.get(key)
@@ -334,6 +334,14 @@ fn parse_message(kind: &ParseErrorType) -> (String, Option<String>) {
         P::DuplicatedProperty(name) => text(format!("`{name}` stands twice in one map")),
         P::FnDuplicatedDefinition(name, _) => text(format!("the function `{name}` is defined twice")),
         P::AssignmentToConstant(name) => text(format!("`{name}` is a constant")),
+        P::MismatchedType(expected, actual) => {
+            let expected = match expected.as_str() {
+                "a boolean expression" => "true or false".to_owned(),
+                other => other.to_owned(),
+            };
+            let actual = actual.trim_start_matches("a ").trim_start_matches("an ");
+            text(format!("{expected} is expected here, not {}", human(actual)))
+        }
         P::BadInput(rhai::LexError::UnterminatedString) => text("the text is not closed".into()),
         other => {
             let message = other.to_string();

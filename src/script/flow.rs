@@ -77,7 +77,7 @@ fn printing(rhai: &mut Rhai, shared: &Arc<Shared>) {
 impl Shared {
     /// A text for people, without waiting.
     fn shown_text(&self, value: &Dynamic) -> String {
-        match self.values.from_dynamic(value) {
+        match self.values.value_of(value) {
             Ok(value) => value.to_string(),
             Err(error) => error.to_string(),
         }
@@ -120,7 +120,7 @@ fn data(rhai: &mut Rhai, shared: &Arc<Shared>) {
     let s = shared.clone();
     let publish = move |cx: NativeCallContext, name: ImmutableString, value: Dynamic| {
         let position = cx.call_position();
-        let published = s.values.from_dynamic(&value).and_then(|value| match value {
+        let published = s.values.value_of(&value).and_then(|value| match value {
             Value::Text(_) => s.engine.publish(&name, value, s.origin(position)),
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
                 s.engine

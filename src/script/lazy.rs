@@ -81,7 +81,7 @@ impl Shared {
 
     /// Waits for everything in a value.
     pub fn known(&self, value: &Dynamic) -> Result<Value> {
-        let value = self.values.from_dynamic(value)?;
+        let value = self.values.value_of(value)?;
         self.wait(value.resolve())
     }
 
@@ -112,7 +112,7 @@ impl Shared {
     }
 
     fn as_text(&self, value: &Dynamic) -> Result<Text> {
-        match self.values.from_dynamic(value)? {
+        match self.values.value_of(value)? {
             Value::Text(text) => Ok(text),
             value @ (Value::Bool(_) | Value::Int(_) | Value::Float(_)) => Ok(Text::plain(value.to_string())),
             Value::Null => Ok(Text::default()),

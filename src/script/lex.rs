@@ -60,6 +60,25 @@ pub fn tokens(script: &str, from: usize) -> impl Iterator<Item = Token<'_>> {
     })
 }
 
+/// Whether a text in backticks or a block comment lacks its end.
+pub fn is_open(token: &Token<'_>) -> bool {
+    let text = token.text;
+    match token.kind {
+        Kind::Text if text.starts_with('`') => text.len() < 2 || !text.ends_with('`') || interpolated_open(text),
+        Kind::Comment if text.starts_with("/*") => text.len() < 4 || !text.ends_with("*/") || comment_open(text),
+        _ => false,
+    }
+}
+
+/// With one more closing mark it would be longer, which it would not if it were closed.
+fn interpolated_open(text: &str) -> bool {
+    interpolated(&format!("{text}`")) > text.len()
+}
+
+fn comment_open(text: &str) -> bool {
+    comment(&format!("{text}*/")) > text.len()
+}
+
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }

@@ -5,6 +5,7 @@
 //! [`crate::error`] in [`diagnostics`]. The engine runs on a thread of its own with a large stack, never on a worker of
 //! the runtime, so that natives can wait.
 
+mod complete;
 mod diagnostics;
 mod engine;
 mod flow;
@@ -17,7 +18,7 @@ mod options;
 mod parallel;
 mod params;
 mod preflight;
-mod repl_support;
+mod prompt;
 mod resolver;
 mod run;
 mod sources;
@@ -31,6 +32,7 @@ mod tests;
 pub use engine::{Interface, ScriptContext, Shell};
 pub use params::{Parameter, ScriptHelp};
 pub use preflight::{Checked, Directory};
+pub use prompt::Prompt;
 
 pub use run::{Finished, Input};
 pub use step::{Answer, Step, Stepper};

@@ -146,7 +146,7 @@ fn add(module: &mut Module, name: &str, params: &[&str], count: usize, about: &s
 impl Shared {
     /// The arguments of a native, as values.
     pub fn values_of(&self, args: Vec<Dynamic>) -> crate::error::Result<Vec<Value>> {
-        args.iter().map(|argument| self.values.from_dynamic(argument)).collect()
+        args.iter().map(|argument| self.values.value_of(argument)).collect()
     }
 
     /// What a native returns.
@@ -155,5 +155,102 @@ impl Shared {
             Ok(value) => Ok(self.values.to_dynamic(value)),
             Err(error) => Err(self.raise(position, error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::script::tests::world;
+
+    /// Every word of the Rhai book's keyword list, active and reserved.
+    const WORDS: &[&str] = &[
+        "true",
+        "false",
+        "let",
+        "const",
+        "if",
+        "else",
+        "switch",
+        "do",
+        "while",
+        "until",
+        "loop",
+        "for",
+        "in",
+        "continue",
+        "break",
+        "return",
+        "throw",
+        "try",
+        "catch",
+        "import",
+        "export",
+        "as",
+        "global",
+        "fn",
+        "private",
+        "this",
+        "is",
+        "Fn",
+        "call",
+        "curry",
+        "type_of",
+        "eval",
+        "is_def_fn",
+        "is_def_var",
+        "is_shared",
+        "var",
+        "static",
+        "shared",
+        "goto",
+        "exit",
+        "match",
+        "case",
+        "default",
+        "void",
+        "null",
+        "nil",
+        "public",
+        "protected",
+        "new",
+        "use",
+        "with",
+        "is",
+        "module",
+        "package",
+        "super",
+        "spawn",
+        "thread",
+        "go",
+        "sync",
+        "async",
+        "await",
+        "yield",
+    ];
+
+    #[test]
+    fn no_name_is_a_word_of_the_language() {
+        let world = world(&[]);
+        let names = world
+            .shell
+            .shared
+            .functions()
+            .iter()
+            .flat_map(|function| function.name.split("::"));
+        for name in names.filter(|name| *name != "exit") {
+            assert!(!WORDS.contains(&name) || rhai_own(name), "{name}");
+        }
+        for kind in world.shell.shared.engine.kinds() {
+            for output in kind.about().outputs {
+                assert!(!WORDS.contains(&output.name), "{}.{}", kind.about().kind, output.name);
+            }
+        }
+    }
+
+    fn rhai_own(name: &str) -> bool {
+        matches!(
+            name,
+            "is_shared" | "type_of" | "call" | "curry" | "Fn" | "is_def_fn" | "is_def_var"
+        )
     }
 }

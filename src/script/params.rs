@@ -195,7 +195,7 @@ impl Shared {
             None => Map::new(),
             Some(written) => match written
                 .get_literal_value(None)
-                .map(|value| self.values.from_dynamic(&value))
+                .map(|value| self.values.value_of(&value))
             {
                 Some(Ok(Value::Map(map))) => map,
                 _ => {

@@ -223,10 +223,8 @@ impl Check<'_> {
                 Some(ASTNode::Expr(Expr::Property(property, _))) => {
                     keys.insert(property.2.to_string());
                 }
-                Some(ASTNode::Stmt(Stmt::Switch(switch, position))) => {
-                    if !is_plain(&switch.0) {
-                        switches.push(*position);
-                    }
+                Some(ASTNode::Stmt(Stmt::Switch(switch, position))) if !is_plain(&switch.0) => {
+                    switches.push(*position);
                 }
                 _ => {}
             }
@@ -409,7 +407,7 @@ impl Check<'_> {
             Expr::Array(items, _) => Value::List(items.iter().map(|item| self.written(item)).collect()),
             other => match other
                 .get_literal_value(None)
-                .map(|value| self.shared.values.from_dynamic(&value))
+                .map(|value| self.shared.values.value_of(&value))
             {
                 Some(Ok(value)) => value,
                 _ => unknown(),

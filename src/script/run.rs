@@ -100,7 +100,9 @@ impl Shell {
         global: &mut GlobalRuntimeState,
     ) -> std::result::Result<Dynamic, Box<EvalAltResult>> {
         global.source = Some(script.source.name.as_str().into());
-        global.lib.push(script.ast.shared_lib().clone());
+        if script.ast.has_functions() {
+            global.lib.push(script.ast.shared_lib().clone());
+        }
         let mut caches = Caches::new();
         let statements = script.ast.statements();
         // A `return` ends the statements around it, so they are run as one.

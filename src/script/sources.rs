@@ -113,6 +113,11 @@ impl Sources {
         Ok(source)
     }
 
+    /// Forgets all texts. An error in what they defined is then told without its line, or with that of a later text.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
     /// How many of the lines are taken. The prompt begins anew before they run out.
     pub fn lines_used(&self) -> usize {
         self.lock().last().map_or(0, |last| last.base + lines(&last.text))

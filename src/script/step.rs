@@ -114,7 +114,7 @@ fn run(
         .step_finished(&title, depth, took, result.is_ok());
     if let Some(stepper) = stepper {
         let shown = match &result {
-            Ok(value) => shared.values.from_dynamic(value),
+            Ok(value) => shared.values.value_of(value),
             Err(error) => Err(match shared.explain(copy(error)) {
                 Ended::Failed(error) => error,
                 Ended::Exit(code) => Error::failed(format!("exit({code})")),
@@ -134,7 +134,7 @@ impl Drop for Leave<'_> {
 }
 
 /// The parts of an error that tell what happened; Rhai's errors cannot be cloned.
-fn copy(error: &EvalAltResult) -> EvalAltResult {
+pub fn copy(error: &EvalAltResult) -> EvalAltResult {
     use EvalAltResult as E;
     match error {
         E::ErrorInFunctionCall(name, source, inner, position) => {

@@ -69,9 +69,9 @@ struct Orders {
 
 impl Values {
     /// A script's value, as natives take it.
-    pub fn from_dynamic(&self, value: &Dynamic) -> Result<Value> {
+    pub fn value_of(&self, value: &Dynamic) -> Result<Value> {
         if value.is_shared() {
-            return self.from_dynamic(&value.flatten_clone());
+            return self.value_of(&value.flatten_clone());
         }
         if value.is_unit() {
             return Ok(Value::Null);
@@ -103,7 +103,7 @@ impl Values {
         if let Some(list) = value.read_lock::<Array>() {
             return list
                 .iter()
-                .map(|item| self.from_dynamic(item))
+                .map(|item| self.value_of(item))
                 .collect::<Result<_>>()
                 .map(Value::List);
         }
@@ -117,7 +117,7 @@ impl Values {
                 found.insert(key.clone(), Value::Null);
             }
             for (key, item) in map.iter() {
-                found.insert(key.to_string(), self.from_dynamic(item)?);
+                found.insert(key.to_string(), self.value_of(item)?);
             }
             return Ok(Value::Map(found));
         }
@@ -210,7 +210,7 @@ mod tests {
         let value = Value::Map(map! { "rows" => vec![Value::Map(row)], "none" => Value::Null, "flag" => true });
         let dynamic = values.to_dynamic(value.clone());
         assert!(!format!("{dynamic:?}").contains("swordfish"));
-        let back = values.from_dynamic(&dynamic).unwrap();
+        let back = values.value_of(&dynamic).unwrap();
         assert_eq!(back.to_json().to_string(), value.to_json().to_string());
         assert_eq!(
             back.to_string(),
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_function_is_not_a_value() {
         let function = Dynamic::from(rhai::FnPtr::new("f").unwrap());
-        let error = Values::default().from_dynamic(&function).unwrap_err();
+        let error = Values::default().value_of(&function).unwrap_err();
         assert_eq!(error.message(), "a function cannot be passed on from the script");
     }
 }

@@ -92,7 +92,12 @@ fn catch_sees_the_fields_of_an_error_and_throw_passes_it_on() {
 fn type_errors_are_in_human_words() {
     let error = fails("if \"x\" { 1 }");
     assert!(
-        error.starts_with("1: true or false is expected here, not text\n  at -c:1:4"),
+        error.starts_with("65: true or false is expected here, not text\n  at -c:1:4"),
+        "{error}"
+    );
+    let error = fails("if things::ensure_widget(#{ name: \"a\" }).id { 1 }");
+    assert!(
+        error.starts_with("1: true or false is expected here, not text\n  at -c:1:"),
         "{error}"
     );
     assert!(fails("let m = #{ a: 1 };\nm.b").starts_with("1: there is no `b` here\n  at -c:2:3"));

@@ -4,7 +4,8 @@
 mod errors;
 mod flow;
 mod preflight;
+mod prompt;
 mod steps;
 mod world;
 
-pub use world::run;
+pub use world::{run, world};
