@@ -154,6 +154,7 @@ static ABOUT: About = About {
     create_limit: Duration::from_secs(30 * 60),
     delete_limit: Duration::from_secs(20 * 60),
     actions: &[
+        "secretsmanager:GetSecretValue",
         "elasticache:DescribeReplicationGroups",
         "elasticache:DescribeCacheClusters",
         "elasticache:ListTagsForResource",
