@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio_util::sync::CancellationToken;
 
 use super::Aws;
@@ -20,6 +21,7 @@ use crate::resource::journal::Journal;
 use crate::resource::progress::Progress;
 use crate::resource::wait::{Limits, Pace};
 use crate::resource::{Engine, EngineOptions, Origin, Outcome, Scope};
+use crate::sandbox::{self, Sandbox};
 use crate::value::{Map, Value};
 
 /// Keeps what a person would be told.
@@ -55,10 +57,36 @@ pub struct World {
     pub told: Arc<Told>,
     /// Names that may be replaced.
     pub replaceable: Vec<String>,
+    pub purge_secrets: bool,
     pub limit: Duration,
+    /// The sandbox's folder, for as long as the world lasts.
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl World {
+    /// An embedded AWS of its own.
+    pub fn sandbox() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::open(folder.path(), sandbox::Options::default()).unwrap();
+        let config = aws_config::SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+            .http_client(sandbox.http_client())
+            .build();
+        let calls = Calls::default();
+        Self {
+            aws: Aws::new(&config, sandbox::ACCOUNT, true, calls.clone()),
+            calls,
+            scope: Scope::new("shop", "dev").unwrap(),
+            told: Arc::default(),
+            replaceable: Vec::new(),
+            purge_secrets: false,
+            limit: Duration::from_secs(20),
+            _folder: Some(folder),
+        }
+    }
+
     /// The server that `IACSH_MOTO` names.
     pub async fn moto() -> Self {
         let endpoint = std::env::var("IACSH_MOTO").expect("IACSH_MOTO names a moto server");
@@ -77,7 +105,9 @@ impl World {
             scope: Scope::new(project, "dev").unwrap(),
             told: Arc::default(),
             replaceable: Vec::new(),
+            purge_secrets: false,
             limit: Duration::from_secs(20),
+            _folder: None,
         }
     }
 
@@ -96,12 +126,19 @@ impl World {
             progress: self.told.clone(),
             journal: Journal::none(),
             gate: None,
-            sweep: None,
+            sweep: Some({
+                let aws = self.aws.clone();
+                Arc::new(move |scope| {
+                    let aws = aws.clone();
+                    Box::pin(async move { super::sweep::sweep(&aws, &scope).await })
+                })
+            }),
             runtime: tokio::runtime::Handle::current(),
             cancel: CancellationToken::new(),
             allow_replace: self.replaceable.iter().cloned().collect(),
             with_data: BTreeSet::new(),
-            purge_secrets: false,
+            purge_secrets: self.purge_secrets,
+            refusal: None,
             seed: uuid::Uuid::new_v4().to_string(),
         })
     }

@@ -10,6 +10,8 @@ pub mod route_table;
 pub mod rules;
 pub mod security_group;
 pub mod subnet;
+#[cfg(test)]
+mod tests;
 pub mod verbs;
 pub mod vpc;
 

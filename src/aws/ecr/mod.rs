@@ -1,4 +1,6 @@
 //! ECR: the images of the project.
 
 pub mod repository;
+#[cfg(test)]
+mod tests;
 pub mod verbs;

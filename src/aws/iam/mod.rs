@@ -2,3 +2,5 @@
 
 pub mod document;
 pub mod role;
+#[cfg(test)]
+mod tests;

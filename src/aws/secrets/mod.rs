@@ -1,4 +1,6 @@
 //! Secrets Manager: credentials that outlive the environment.
 
 pub mod secret;
+#[cfg(test)]
+mod tests;
 pub mod verbs;

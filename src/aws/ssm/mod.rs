@@ -1,3 +1,5 @@
 //! Systems Manager: Parameter Store, where scripts publish what other scripts look up.
 
 pub mod parameter;
+#[cfg(test)]
+mod tests;

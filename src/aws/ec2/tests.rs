@@ -1,0 +1,269 @@
+//! The network as scripts make it.
+
+use crate::aws::testing::World;
+use crate::error::Exit;
+use crate::map;
+use crate::resource::{Engine, Origin, Outcome};
+use crate::value::{Map, Value};
+
+/// What a whole network ensures, in one run; returns what happened to each resource.
+async fn network(world: &World) -> Vec<(String, Outcome)> {
+    let engine = world.engine();
+    let ensure = |kind: &str, options: Map| engine.ensure(kind, Value::Map(options), Origin::default()).unwrap();
+    let id = |handle: crate::resource::Handle| field(handle, "id");
+    let vpc = id(ensure("vpc", map! { "name" => "main", "cidr" => "10.0.0.0/16" }));
+    let gateway = id(ensure(
+        "internet-gateway",
+        map! { "name" => "main", "vpc" => vpc.clone() },
+    ));
+    let subnet = |name: &str, cidr: &str, public: bool| {
+        let options = map! {
+            "name" => name, "vpc" => vpc.clone(), "cidr" => cidr, "zone" => "eu-west-1a", "assign_public_ip" => public,
+        };
+        id(ensure("subnet", options))
+    };
+    let (open, inner) = (
+        subnet("public-1", "10.0.0.0/20", true),
+        subnet("private-1", "10.0.16.0/20", false),
+    );
+    let address = field(ensure("address", map! { "name" => "outgoing" }), "allocation_id");
+    let nat = map! { "name" => "main", "subnet" => open.clone(), "allocation" => address };
+    let nat = id(ensure("nat-gateway", nat));
+    let table = |name: &str, subnet: &Value, route: Map| {
+        let options = map! {
+            "name" => name, "vpc" => vpc.clone(), "subnets" => vec![subnet.clone()],
+            "routes" => vec![Value::Map(route)],
+        };
+        ensure("route-table", options)
+    };
+    table(
+        "public",
+        &open,
+        map! { "destination" => "0.0.0.0/0", "gateway" => gateway },
+    );
+    table("inner", &inner, map! { "destination" => "0.0.0.0/0", "nat" => nat });
+    // These two name each other.
+    for (name, other) in [("front", "service"), ("service", "front")] {
+        let rules = vec![
+            Value::Map(map! { "port" => 443, "cidrs" => vec![Value::text("0.0.0.0/0")], "description" => "HTTPS" }),
+            Value::Map(map! { "port" => 8080, "security_groups" => vec![Value::text(other)] }),
+        ];
+        ensure(
+            "security-group",
+            map! { "name" => name, "vpc" => vpc.clone(), "ingress" => rules },
+        );
+    }
+    engine.settle().await.unwrap();
+    let records = engine.report().records;
+    records
+        .into_iter()
+        .map(|record| (format!("{}/{}", record.kind, record.name), record.outcome))
+        .collect()
+}
+
+fn field(handle: crate::resource::Handle, name: &str) -> Value {
+    use crate::value::Object;
+    handle.field(name).unwrap()
+}
+
+/// What the run changed, as fields.
+fn changes(outcomes: &[(String, Outcome)]) -> Vec<String> {
+    let mut changed = Vec::new();
+    for (label, outcome) in outcomes {
+        match outcome {
+            Outcome::Unchanged => {}
+            Outcome::Changed(changes) => {
+                changed.extend(changes.iter().map(|change| format!("{label} {}", change.field)));
+            }
+            other => changed.push(format!("{label} {}", other.words())),
+        }
+    }
+    changed
+}
+
+async fn row(engine: &Engine, kind: &str, name: &str) -> Map {
+    let rows = engine.list(kind).await.unwrap();
+    rows.into_iter().find(|row| row["name"].as_str() == Some(name)).unwrap()
+}
+
+fn id(row: &Map) -> String {
+    row["id"].as_str().unwrap().to_owned()
+}
+
+async fn a_network_comes_and_goes(world: &World) {
+    let first = network(world).await;
+    assert!(
+        first.iter().all(|(_, outcome)| matches!(outcome, Outcome::Created)),
+        "{first:?}"
+    );
+    assert_eq!(changes(&network(world).await), [] as [&str; 0]);
+
+    // Somebody clicks.
+    let (ec2, engine) = (&world.aws.ec2, world.engine());
+    let front = row(&engine, "security-group", "front").await;
+    let anyone = aws_sdk_ec2::types::IpRange::builder().cidr_ip("0.0.0.0/0").build();
+    let ssh = aws_sdk_ec2::types::IpPermission::builder()
+        .ip_protocol("tcp")
+        .from_port(22)
+        .to_port(22)
+        .ip_ranges(anyone)
+        .build();
+    let open = ec2
+        .authorize_security_group_ingress()
+        .group_id(id(&front))
+        .ip_permissions(ssh);
+    open.send().await.unwrap();
+    let table = row(&engine, "route-table", "inner").await;
+    let delete = ec2
+        .delete_route()
+        .route_table_id(id(&table))
+        .destination_cidr_block("0.0.0.0/0");
+    delete.send().await.unwrap();
+    let subnet = row(&engine, "subnet", "private-1").await;
+    let on = aws_sdk_ec2::types::AttributeBooleanValue::builder().value(true).build();
+    let modify = ec2
+        .modify_subnet_attribute()
+        .subnet_id(id(&subnet))
+        .map_public_ip_on_launch(on);
+    modify.send().await.unwrap();
+    let vpc = row(&engine, "vpc", "main").await;
+    let off = aws_sdk_ec2::types::AttributeBooleanValue::builder()
+        .value(false)
+        .build();
+    let modify = ec2.modify_vpc_attribute().vpc_id(id(&vpc)).enable_dns_hostnames(off);
+    modify.send().await.unwrap();
+
+    let mut drift = changes(&network(world).await);
+    drift.sort();
+    assert_eq!(
+        drift,
+        [
+            "route-table/inner routes",
+            "security-group/front ingress",
+            "subnet/private-1 assign_public_ip",
+            "vpc/main dns",
+        ]
+    );
+    assert_eq!(changes(&network(world).await), [] as [&str; 0]);
+    let front = row(&engine, "security-group", "front").await;
+    assert_eq!(
+        front["ingress"].to_string(),
+        r#"["tcp 443 0.0.0.0/0 (HTTPS)","tcp 8080 service"]"#
+    );
+
+    world.destroy(&[]).await.unwrap();
+    for (kind, left) in [
+        ("vpc", 0),
+        ("subnet", 0),
+        ("internet-gateway", 0),
+        ("nat-gateway", 0),
+        ("route-table", 0),
+        ("security-group", 0),
+        ("address", 1),
+    ] {
+        assert_eq!(world.count(kind).await, left, "{kind}");
+    }
+
+    // The address is found again.
+    let again = network(world).await;
+    let of = |label: &str| again.iter().find(|(known, _)| known == label).unwrap().1.clone();
+    assert_eq!(of("address/outgoing"), Outcome::Unchanged);
+    assert_eq!(of("vpc/main"), Outcome::Created);
+    world.destroy(&[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_sandbox_plays_a_network() {
+    a_network_comes_and_goes(&World::sandbox()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a moto server: see testing.rs"]
+async fn moto_plays_a_network() {
+    a_network_comes_and_goes(&World::moto().await).await;
+}
+
+#[tokio::test]
+async fn another_range_is_another_vpc_and_is_asked_for() {
+    let mut world = World::sandbox();
+    let options = |cidr: &str| map! { "name" => "main", "cidr" => cidr };
+    let (_, before) = world.ensure("vpc", options("10.0.0.0/16")).await.unwrap();
+    let refused = world.ensure("vpc", options("10.1.0.0/16")).await.unwrap_err();
+    assert_eq!(refused.exit(), Exit::Declined);
+    world.replaceable.push("main".into());
+    let (outcome, after) = world.ensure("vpc", options("10.1.0.0/16")).await.unwrap();
+    assert!(matches!(outcome, Outcome::Replaced(_)), "{outcome:?}");
+    assert_ne!(before["id"].to_string(), after["id"].to_string());
+    assert_eq!(world.count("vpc").await, 1);
+}
+
+#[tokio::test]
+async fn what_ec2_would_refuse_is_refused_before_anything_is_made() {
+    let world = World::sandbox();
+    for (kind, options, message) in [
+        (
+            "vpc",
+            map! { "name" => "a", "cidr" => "10.0.0.0/8" },
+            "between /16 and /28",
+        ),
+        (
+            "vpc",
+            map! { "name" => "a", "cidr" => "10.0.0.1/16" },
+            "does not begin where its range begins",
+        ),
+        ("vpc", map! { "name" => "a?", "cidr" => "10.0.0.0/16" }, "contains `?`"),
+        (
+            "security-group",
+            map! { "name" => "a", "vpc" => "vpc-1", "ingress" => vec![Value::Map(map! { "port" => 1 })] },
+            "a rule needs `cidrs` or `security_groups`",
+        ),
+        (
+            "route-table",
+            map! { "name" => "a", "vpc" => "vpc-1", "routes" => vec![Value::Map(map! { "destination" => "0.0.0.0/0" })] },
+            "needs either `gateway` or `nat`",
+        ),
+    ] {
+        let error = world.ensure(kind, options).await.unwrap_err();
+        assert!(error.message().contains(message), "{error}");
+    }
+    assert_eq!(world.calls.total(), 0);
+}
+
+#[tokio::test]
+async fn a_reference_is_looked_at_and_never_changed() {
+    let world = World::sandbox();
+    let (vpc, subnets, group) = world.network().await;
+    let engine = world.engine();
+    for (kind, id) in [("vpc", &vpc), ("subnet", &subnets[0]), ("security-group", &group)] {
+        let handle = engine
+            .reference(kind, Value::Map(map! { "id" => id.as_str() }))
+            .await
+            .unwrap();
+        assert!(handle.is_reference);
+        assert_eq!(handle.promise.wait().await.unwrap()["id"].as_str(), Some(id.as_str()));
+    }
+    let strange = Value::Map(map! { "id" => "vpc-00000000000000000" });
+    let error = engine.reference("vpc", strange).await.unwrap_err();
+    assert_eq!(error.message(), "there is no VPC vpc-00000000000000000 in eu-west-1");
+    world.destroy(&[]).await.unwrap();
+    assert!(
+        engine
+            .reference("vpc", Value::Map(map! { "id" => vpc.as_str() }))
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn zones_are_picked_by_number_or_by_name() {
+    let world = World::sandbox();
+    let zones = world.call("ec2::pick_zones", vec![Value::Int(2)]).await.unwrap();
+    assert_eq!(zones.to_string(), r#"["eu-west-1a","eu-west-1b"]"#);
+    let wrong = vec![Value::from(vec!["eu-west-1x".to_owned()])];
+    let error = world.call("ec2::pick_zones", wrong).await.unwrap_err();
+    assert!(error.message().contains("eu-west-1x"), "{error}");
+    let parts = world
+        .call("ec2::split_cidr", vec![Value::text("10.0.0.0/16"), Value::Int(1)])
+        .await;
+    assert_eq!(parts.unwrap().to_string(), r#"["10.0.0.0/17","10.0.128.0/17"]"#);
+}
