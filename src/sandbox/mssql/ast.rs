@@ -228,7 +228,7 @@ pub struct Statement {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
-    Query(Query),
+    Query(Box<Query>),
     Exec(Box<Kind>),
     Defaults,
 }

@@ -355,7 +355,7 @@ async fn queries() {
         .unwrap()
         .unwrap();
     assert_eq!(row.get::<i32, _>(0), Some(25));
-    run(&mut sql, "ALTER TABLE app.o ADD Note nvarchar(max) NULL, Rank int NOT NULL CONSTRAINT DF_r DEFAULT (7); CREATE UNIQUE INDEX IX_f ON app.o (Note) WHERE Note IS NOT NULL").await;
+    run(&mut sql, "ALTER TABLE app.o ADD Note nvarchar(200) NULL, Rank int NOT NULL CONSTRAINT DF_r DEFAULT (7); CREATE UNIQUE INDEX IX_f ON app.o (Note) WHERE Note IS NOT NULL").await;
     assert_eq!(int(&mut sql, "SELECT SUM(Rank) FROM app.o").await, Some(28));
     run(&mut sql, "ALTER TABLE app.o DROP CONSTRAINT DF_r; ALTER TABLE app.o DROP COLUMN Rank; ALTER TABLE app.o ALTER COLUMN Who nvarchar(100) NOT NULL; DROP TABLE app.o").await;
 }

@@ -22,6 +22,9 @@ pub enum Flow {
     Abort,
 }
 
+/// The variables of a batch, by their names in lower case.
+pub type Frame = HashMap<String, (SqlType, Value)>;
+
 /// SQL Server's own limit for procedures in procedures.
 const DEEPEST_NEST: i64 = 32;
 
@@ -325,11 +328,7 @@ impl Engine {
     }
 
     /// EXEC of a text: a scope of its own, in the same session. Gives the variables back.
-    pub(super) fn run_text(
-        &mut self,
-        text: &str,
-        frame: HashMap<String, (SqlType, Value)>,
-    ) -> Result<(Flow, HashMap<String, (SqlType, Value)>)> {
+    pub(super) fn run_text(&mut self, text: &str, frame: Frame) -> Result<(Flow, Frame)> {
         if self.nest >= DEEPEST_NEST {
             return Err(SqlError::new(
                 217,

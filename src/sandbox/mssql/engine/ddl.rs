@@ -207,7 +207,7 @@ impl Engine {
                 constraint
                     .name
                     .clone()
-                    .unwrap_or_else(|| format!("{prefix}__{middle}__{:08X}", next * 2_654_435_761 & 0xFFFF_FFFF))
+                    .unwrap_or_else(|| format!("{prefix}__{middle}__{:08X}", (next * 2_654_435_761) & 0xFFFF_FFFF))
             };
             if let Some(name) = &constraint.name
                 && (catalog.object(&table.schema, name).is_some() || names_of(table).iter().any(|own| same(own, name)))
@@ -662,7 +662,7 @@ impl Engine {
             add_column(table, column, &mut all)?;
         }
         all.extend(constraints.iter().cloned());
-        for column in table.columns[known..].to_vec() {
+        for column in &table.columns[known..] {
             self.connection
                 .execute_batch(&format!(
                     "ALTER TABLE {}.{} ADD COLUMN {}",
@@ -785,7 +785,7 @@ impl Engine {
         let grows = old.sql_type.base_name() == new.sql_type.base_name()
             && matches!((old.sql_type.length(), new.sql_type.length()), (Some(old), Some(new)) if new >= old);
         let used = dependents(table, &old.name, true);
-        if !used.is_empty() && !(grows && (new.nullable == old.nullable)) {
+        if !used.is_empty() && (!grows || new.nullable != old.nullable) {
             return Err(depends(&used, &old.name, "ALTER COLUMN"));
         }
         let name = physical_column(old.id);

@@ -8,7 +8,7 @@ use super::calls::known;
 use super::compile::{Compiler, Scope, Source};
 use super::{Database, Engine};
 use crate::sandbox::mssql::ast::{
-    Body, Cte, Expr, Item, Kind, Name, Output, Query, Source as InsertSource, TableRef, Target,
+    Body, Cte, Expr, Item, Kind, Name, Output, Source as InsertSource, TableRef, Target,
 };
 use crate::sandbox::mssql::catalog::{Column as TableColumn, Table, physical_column, same};
 use crate::sandbox::mssql::errors::{Effect, Result, SqlError};
@@ -18,6 +18,9 @@ use crate::sandbox::mssql::value::{SqlType, TooLong, Value, convert};
 
 /// A row's values, in the order of the table's columns.
 pub type Row = Vec<Value>;
+
+/// A row's values with their types, before they are stored; `None` is DEFAULT.
+type Given = Vec<Option<(SqlType, Value)>>;
 
 /// What OUTPUT sees.
 pub struct Changed {
@@ -136,12 +139,7 @@ impl Engine {
     }
 
     /// The rows to insert: each value with its type; `None` is DEFAULT.
-    fn insert_source(
-        &mut self,
-        with: &[Cte],
-        source: &InsertSource,
-        width: usize,
-    ) -> Result<Vec<Vec<Option<(SqlType, Value)>>>> {
+    fn insert_source(&mut self, with: &[Cte], source: &InsertSource, width: usize) -> Result<Vec<Given>> {
         let check = |has: usize| -> Result<()> {
             if has == width {
                 return Ok(());
@@ -165,10 +163,10 @@ impl Engine {
         match source {
             InsertSource::Defaults => Ok(vec![Vec::new()]),
             InsertSource::Exec(_) => Err(SqlError::unsupported("INSERT ... EXEC")),
-            InsertSource::Query(Query {
-                body: Body::Values(rows),
-                ..
-            }) => {
+            InsertSource::Query(query) if matches!(query.body, Body::Values(_)) => {
+                let Body::Values(rows) = &query.body else {
+                    return Ok(Vec::new());
+                };
                 let mut all = Vec::with_capacity(rows.len());
                 for row in rows {
                     check(row.len())?;
@@ -184,7 +182,7 @@ impl Engine {
                 Ok(all)
             }
             InsertSource::Query(query) => {
-                let mut query = query.clone();
+                let mut query = query.as_ref().clone();
                 query.with = with.iter().cloned().chain(query.with).collect();
                 let compiled = self.compile(&query)?;
                 if compiled.columns.len() != width {

@@ -296,9 +296,10 @@ impl Parser<'_> {
             }
         }
         let expr = self.expr()?;
-        let alias = if self.accept("AS") {
-            Some(self.alias()?)
-        } else if self.is_identifier() || self.token().is_some_and(|token| token.kind == Kind::Text) {
+        let alias = if self.accept("AS")
+            || self.is_identifier()
+            || self.token().is_some_and(|token| token.kind == Kind::Text)
+        {
             Some(self.alias()?)
         } else {
             None
@@ -358,11 +359,7 @@ impl Parser<'_> {
             } else {
                 return Ok(left);
             };
-            let right = self.nested(if kind == JoinKind::Cross {
-                Self::table_ref
-            } else {
-                Self::table_ref
-            })?;
+            let right = self.nested(Self::table_ref)?;
             let on = if kind == JoinKind::Cross {
                 None
             } else {
@@ -408,9 +405,8 @@ impl Parser<'_> {
             return Err(SqlError::unsupported(format!("the table-valued function {}", name.display())).at(line));
         }
         self.hints()?;
-        let alias = if self.accept("AS") {
-            Some(self.identifier()?)
-        } else if self.is_identifier() && !self.is("OFFSET") && !self.is("FETCH") && !self.is_statement_word() {
+        let own = self.is_identifier() && !self.is("OFFSET") && !self.is("FETCH") && !self.is_statement_word();
+        let alias = if self.accept("AS") || own {
             Some(self.identifier()?)
         } else {
             None

@@ -313,18 +313,18 @@ impl Parser<'_> {
             Source::Defaults
         } else if self.accept("VALUES") {
             let rows = self.values()?;
-            Source::Query(Query {
+            Source::Query(Box::new(Query {
                 with: Vec::new(),
                 body: Body::Values(rows),
                 order: Vec::new(),
                 offset: None,
                 fetch: None,
-            })
+            }))
         } else if self.is("EXEC") || self.is("EXECUTE") {
             self.at += 1;
             Source::Exec(Box::new(self.exec()?))
         } else {
-            Source::Query(self.query()?)
+            Source::Query(Box::new(self.query()?))
         };
         Ok(Kind::Insert {
             with,

@@ -444,30 +444,30 @@ fn integer(bytes: &[u8]) -> Value {
 }
 
 fn float(bytes: &[u8]) -> Value {
-    match bytes {
-        &[a, b, c, d] => Value::Float(f32::from_le_bytes([a, b, c, d]).into()),
-        &[a, b, c, d, e, f, g, h] => Value::Float(f64::from_le_bytes([a, b, c, d, e, f, g, h])),
+    match *bytes {
+        [a, b, c, d] => Value::Float(f32::from_le_bytes([a, b, c, d]).into()),
+        [a, b, c, d, e, f, g, h] => Value::Float(f64::from_le_bytes([a, b, c, d, e, f, g, h])),
         _ => Value::Null,
     }
 }
 
 fn money(bytes: &[u8]) -> Value {
-    let scaled = match bytes {
-        &[a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
+    let scaled = match *bytes {
+        [a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
         // The high half comes first.
-        &[e, f, g, h, a, b, c, d] => i64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        [e, f, g, h, a, b, c, d] => i64::from_le_bytes([a, b, c, d, e, f, g, h]),
         _ => return Value::Null,
     };
     Value::Float(scaled as f64 / 10_000.0)
 }
 
 fn old_datetime(bytes: &[u8]) -> Value {
-    let (days, ticks) = match bytes {
-        &[a, b, c, d] => (
+    let (days, ticks) = match *bytes {
+        [a, b, c, d] => (
             i32::from(u16::from_le_bytes([a, b])),
             i64::from(u16::from_le_bytes([c, d])) * 60 * datetime::SECOND,
         ),
-        &[a, b, c, d, e, f, g, h] => {
+        [a, b, c, d, e, f, g, h] => {
             let units = i64::from(u32::from_le_bytes([e, f, g, h]));
             (
                 i32::from_le_bytes([a, b, c, d]),
@@ -487,8 +487,8 @@ fn old_datetime(bytes: &[u8]) -> Value {
 }
 
 fn days(bytes: &[u8]) -> Result<i32, Malformed> {
-    match bytes {
-        &[a, b, c] => {
+    match *bytes {
+        [a, b, c] => {
             let days = i32::from_le_bytes([a, b, c, 0]);
             if days <= datetime::LAST_DAY {
                 Ok(days)
