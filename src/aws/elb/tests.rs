@@ -95,6 +95,11 @@ async fn a_front_comes_and_goes(world: &World) {
 }
 
 #[tokio::test]
+async fn the_sandbox_plays_a_front() {
+    a_front_comes_and_goes(&World::sandbox().await).await;
+}
+
+#[tokio::test]
 #[ignore = "needs a moto server: see testing.rs"]
 async fn moto_plays_a_front() {
     a_front_comes_and_goes(&World::moto().await).await;
