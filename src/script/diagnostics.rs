@@ -295,7 +295,16 @@ fn split_types(types: &str) -> Vec<&str> {
 
 /// Rhai's name of a type in the words of a script's author.
 pub fn human(name: &str) -> String {
+    // A signature tells all names of the same type.
+    let name = name.split('|').next().unwrap_or(name);
     let name = name.trim().trim_start_matches("&mut ").trim_start_matches('&');
+    // Where Rhai has no name at hand it gives that of the Rust type.
+    let name = match name.rsplit("::").next() {
+        Some("Lazy") => "string",
+        Some("Thing") => "handle",
+        Some("Thrown") => "error",
+        _ => name,
+    };
     match name {
         "()" => "nothing",
         "i64" | "INT" | "integer" => "a whole number",

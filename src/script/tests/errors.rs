@@ -106,7 +106,7 @@ fn type_errors_are_in_human_words() {
     );
     assert!(
         fails("let w = things::ensure_widget(#{ name: \"a\" });\nw.adress")
-            .contains("1: a widget has no field `adress`\n  at -c:2:3: w.adress\n  hint: did you mean `address`?")
+            .contains("1: a widget has no field `adress`\n  at -c:2:2: w.adress\n  hint: did you mean `address`?")
     );
     assert!(fails("1 - \"x\"").starts_with("1: `-` does not work on a whole number and text"));
     assert!(fails("\"abc\".sub_string([])").starts_with("1: `sub_string` cannot be called with (text, a list)"));
