@@ -19,6 +19,7 @@ pub mod plain;
 pub mod secrets;
 pub mod ssm;
 pub mod sweep;
+pub mod tagged;
 pub mod tags;
 #[cfg(test)]
 mod testing;
@@ -132,6 +133,7 @@ pub fn verbs(aws: &Aws) -> Vec<Verb> {
         elb::verbs::all(aws),
         logs::verbs::all(aws),
         secrets::verbs::all(aws),
+        tagged::verbs(aws),
     ]
     .concat()
 }

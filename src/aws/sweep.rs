@@ -3,15 +3,33 @@
 //! Source: Resource Groups Tagging API, GetResources. It lags behind the services and knows neither IAM roles nor what
 //! was never tagged, so it finds leftovers and never proves absence.
 
+use aws_sdk_ecs::types::TaskDefinitionStatus;
+use futures::future::try_join_all;
+
 use super::Aws;
 use super::error::Call;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::resource::{Scope, Tags};
 
 /// The ARNs, of every page.
 pub async fn sweep(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
     let found = tagged(aws, scope, None).await?;
-    Ok(found.into_iter().map(|(arn, _)| arn).collect())
+    let found = try_join_all(found.into_iter().map(async |(arn, _)| {
+        let is_gone = arn.contains(":task-definition/") && !is_active(aws, &arn).await?;
+        Ok::<_, Error>((!is_gone).then_some(arn))
+    }));
+    Ok(found.await?.into_iter().flatten().collect())
+}
+
+/// A task definition keeps its tags when it has been deregistered, and while it is being deleted, which ECS does in its own
+/// time.
+async fn is_active(aws: &Aws, arn: &str) -> Result<bool> {
+    let answer = aws.ecs.describe_task_definition().task_definition(arn).send().await;
+    match answer.call("ecs:DescribeTaskDefinition") {
+        Ok(answer) => Ok(answer.task_definition().and_then(|task| task.status()) == Some(&TaskDefinitionStatus::Active)),
+        Err(error) if error.code() == "ClientException" => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// What carries the environment's tags, with all its tags; of one type, as `ssm:parameter`, or of all.

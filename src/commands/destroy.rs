@@ -83,7 +83,7 @@ impl Destroy {
     fn show(&self, plan: &DestroyPlan) -> Result<()> {
         let rows = plan.deleted().map(|planned| {
             Value::Map(map! {
-                "kind" => planned.kind(), "name" => planned.live.name.as_str(), "id" => planned.live.id.as_str(),
+                "kind" => planned.kind(), "name" => planned.live.name.as_str(), "id" => short(&planned.live.id),
             })
         });
         let table = self.printer.table(&Value::List(rows.collect()));
@@ -100,5 +100,13 @@ impl Destroy {
             true => Ok(()),
             false => Err(Error::declined("nothing was deleted")),
         }
+    }
+}
+
+/// An ARN without its account: the part that tells one resource from another.
+fn short(id: &str) -> &str {
+    match id.starts_with("arn:") {
+        true => id.splitn(6, ':').last().unwrap_or(id),
+        false => id,
     }
 }

@@ -103,16 +103,20 @@ impl Report {
         self.records.iter().map(row).collect()
     }
 
-    /// The rows that are worth a person's time: everything that is not as it was before.
+    /// The rows that are worth a person's time: everything that is not as it was before, without the ids, which are long
+    /// and stand in `--json` and in the listings.
     pub fn rows_told(&self) -> Vec<Value> {
-        let told = self
-            .records
-            .iter()
-            .filter(|record| record.outcome != Outcome::Unchanged);
-        Report {
+        let told = self.records.iter().filter(|record| record.outcome != Outcome::Unchanged);
+        let mut rows = Report {
             records: told.cloned().collect(),
         }
-        .rows()
+        .rows();
+        for row in &mut rows {
+            if let Value::Map(row) = row {
+                row.shift_remove("id");
+            }
+        }
+        rows
     }
 
     fn counts(&self) -> Counts {

@@ -7,6 +7,7 @@ mod cloud;
 mod database;
 mod facts;
 mod variables;
+mod verbs;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,7 @@ impl Session {
         let database = database::setup(&environment, sandbox.as_ref(), &variables);
 
         let mut verbs = more;
+        verbs.extend(self::verbs::all());
         verbs.extend(aws::verbs(&cloud.aws));
         verbs.extend(mssql::verbs::verbs(&database));
         verbs.extend(identity::verbs::verbs(&identity::verbs::Setup {

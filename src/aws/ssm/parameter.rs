@@ -55,18 +55,42 @@ impl Spec {
 #[derive(Clone, Debug)]
 pub struct State {
     path: String,
-    value: Secret,
-    secure: bool,
+    value: Held,
     version: i64,
     changed_at: Value,
 }
 
-impl State {
-    /// What a script gets: plain text, or a secret when it is stored as one.
+/// A parameter's value: a secret when it is stored as a SecureString.
+#[derive(Clone, Debug)]
+enum Held {
+    Text(String),
+    Secret(Secret),
+}
+
+impl Held {
+    fn new(text: &str, secure: bool) -> Self {
+        match secure {
+            true => Held::Secret(Secret::new(text)),
+            false => Held::Text(text.to_owned()),
+        }
+    }
+
+    fn is_secure(&self) -> bool {
+        matches!(self, Held::Secret(_))
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Held::Text(text) => text,
+            Held::Secret(secret) => secret.expose(),
+        }
+    }
+
+    /// What a script gets.
     fn value(&self) -> Value {
-        match self.secure {
-            true => Value::secret(self.value.clone()),
-            false => Value::text(self.value.expose()),
+        match self {
+            Held::Text(text) => Value::text(text),
+            Held::Secret(secret) => Value::secret(secret.clone()),
         }
     }
 }
@@ -110,15 +134,14 @@ fn folder(scope: &Scope) -> String {
 
 fn live(name: String, tags: Tags, parameter: &Described) -> Live<State> {
     let path = parameter.name().unwrap_or_default().to_owned();
+    let secure = parameter.r#type() == Some(&ParameterType::SecureString);
     Live {
         id: parameter.arn().map_or_else(|| path.clone(), str::to_owned),
         name,
         tags,
         state: State {
             path,
-            // Held as a secret whatever it is, until it is known to be none.
-            value: Secret::new(parameter.value().unwrap_or_default()),
-            secure: parameter.r#type() == Some(&ParameterType::SecureString),
+            value: Held::new(parameter.value().unwrap_or_default(), secure),
             version: parameter.version(),
             changed_at: meant::moment(parameter.last_modified_date()),
         },
@@ -215,8 +238,7 @@ impl Kind for Parameter {
             tags: cx.tags.clone(),
             state: State {
                 path,
-                value: Secret::new(spec.text()),
-                secure: spec.is_secure(),
+                value: Held::new(spec.text(), spec.is_secure()),
                 version: answer.version(),
                 changed_at: Value::Null,
             },
@@ -230,12 +252,12 @@ impl Kind for Parameter {
 
     fn changes(&self, spec: &Spec, live: &Live<State>) -> Vec<Change> {
         let state = &live.state;
-        let (was, is) = (state.secure, spec.is_secure());
+        let (was, is) = (state.value.is_secure(), spec.is_secure());
         // Parameter Store does not turn text into a SecureString, nor back: HierarchyTypeMismatchException.
         let secure = Change::between("secure", &was, &is, Class::Replace);
-        let value = (state.value.expose() != spec.text()).then(|| match was || is {
+        let value = (state.value.text() != spec.text()).then(|| match was || is {
             true => Change::new("value", MASK, format!("{MASK} (another one)"), Class::InPlace),
-            false => Change::new("value", state.value.expose(), spec.text(), Class::InPlace),
+            false => Change::new("value", state.value.text(), spec.text(), Class::InPlace),
         });
         secure.into_iter().chain(value).collect()
     }
@@ -278,7 +300,7 @@ impl Kind for Parameter {
     fn outputs(&self, live: &Live<State>) -> Map {
         let state = &live.state;
         map! {
-            "arn" => live.id.as_str(), "name_at_aws" => state.path.as_str(), "value" => state.value(),
+            "arn" => live.id.as_str(), "name_at_aws" => state.path.as_str(), "value" => state.value.value(),
             "version" => state.version,
         }
     }
@@ -286,7 +308,7 @@ impl Kind for Parameter {
     fn row(&self, live: &Live<State>) -> Map {
         let state = &live.state;
         map! {
-            "value" => state.value(), "version" => state.version, "secure" => state.secure,
+            "value" => state.value.value(), "version" => state.version, "secure" => state.value.is_secure(),
             "name_at_aws" => state.path.as_str(), "changed_at" => state.changed_at.clone(),
         }
     }

@@ -63,6 +63,7 @@ static ABOUT: About = About {
         "ecs:DescribeTaskDefinition",
         "ecs:RegisterTaskDefinition",
         "ecs:DeregisterTaskDefinition",
+        "ecs:DeleteTaskDefinitions",
         "ecs:TagResource",
         "ecs:UntagResource",
         "iam:PassRole",
@@ -254,20 +255,29 @@ impl Kind for TaskDefinitions {
     }
 
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
-        for arn in self.revisions(&live.id).await? {
+        let revisions = self.revisions(&live.id).await?;
+        for arn in &revisions {
             let answer = self
                 .0
                 .ecs
                 .deregister_task_definition()
-                .task_definition(&arn)
+                .task_definition(arn)
                 .send()
                 .await;
             match answer.call("ecs:DeregisterTaskDefinition") {
                 // Somebody else was quicker, which is what is wanted.
-                Err(error) if error.code() == "ClientException" && self.describe(&arn).await?.is_none() => {}
+                Err(error) if error.code() == "ClientException" && self.describe(arn).await?.is_none() => {}
                 other => {
                     other?;
                 }
+            }
+        }
+        // Deregistered revisions stay for ever unless they are deleted too, 10 in a call. They are of no further use, and
+        // no service runs them any more: that this fails leaves litter and nothing that works.
+        for batch in revisions.chunks(10) {
+            let call = self.0.ecs.delete_task_definitions().set_task_definitions(Some(batch.to_vec()));
+            if let Err(error) = call.send().await.call("ecs:DeleteTaskDefinitions") {
+                tracing::info!("deregistered task definitions are left: {error}");
             }
         }
         Ok(())
