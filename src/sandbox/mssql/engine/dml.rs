@@ -7,9 +7,7 @@ use std::sync::Arc;
 use super::calls::known;
 use super::compile::{Compiler, Scope, Source};
 use super::{Database, Engine};
-use crate::sandbox::mssql::ast::{
-    Body, Cte, Expr, Item, Kind, Name, Output, Source as InsertSource, TableRef, Target,
-};
+use crate::sandbox::mssql::ast::{Body, Cte, Expr, Item, Kind, Name, Output, Source as InsertSource, TableRef, Target};
 use crate::sandbox::mssql::catalog::{Column as TableColumn, Table, physical_column, same};
 use crate::sandbox::mssql::errors::{Effect, Result, SqlError};
 use crate::sandbox::mssql::parser;
