@@ -89,7 +89,7 @@ async fn a_service_comes_and_goes(world: &World) {
 
 #[tokio::test]
 async fn the_sandbox_plays_a_service() {
-    let world = World::sandbox().await;
+    let world = World::sandbox();
     a_service_comes_and_goes(&world).await;
     // The sandbox tells service deployments, so nothing is said of another judge.
     assert!(world.told.all().is_empty(), "{:?}", world.told.all());
@@ -120,7 +120,7 @@ async fn running(world: &World) -> (Map, Map) {
 
 #[tokio::test]
 async fn a_service_is_scaled_looked_at_and_redeployed() {
-    let world = World::sandbox().await;
+    let world = World::sandbox();
     let (options, _) = running(&world).await;
     let web = || Value::text("web");
 
@@ -184,7 +184,7 @@ async fn a_service_is_scaled_looked_at_and_redeployed() {
 
 #[tokio::test]
 async fn what_was_changed_by_hand_is_put_right() {
-    let world = World::sandbox().await;
+    let world = World::sandbox();
     let (options, made) = running(&world).await;
     let text = |key: &str| made[key].as_str().unwrap().to_owned();
     let breaker = aws_sdk_ecs::types::DeploymentCircuitBreaker::builder()
@@ -208,7 +208,7 @@ async fn what_was_changed_by_hand_is_put_right() {
 
 #[tokio::test]
 async fn a_service_that_drains_is_made_anew() {
-    let world = World::sandbox().await;
+    let world = World::sandbox();
     let (options, made) = running(&world).await;
     let text = |key: &str| made[key].as_str().unwrap().to_owned();
     let call = world
@@ -224,7 +224,7 @@ async fn a_service_that_drains_is_made_anew() {
 
 #[tokio::test]
 async fn a_secret_in_the_environment_is_refused_with_a_word_on_secrets() {
-    let world = World::sandbox().await;
+    let world = World::sandbox();
     let mut web = definition();
     web.insert(
         "environment".into(),
@@ -238,7 +238,7 @@ async fn a_secret_in_the_environment_is_refused_with_a_word_on_secrets() {
 
 #[tokio::test]
 async fn options_that_fargate_would_refuse_are_refused_first() {
-    let world = World::sandbox().await;
+    let world = World::sandbox();
     let mut web = definition();
     web.insert("memory".into(), Value::Int(600));
     let error = world.ensure("task-definition", web).await.unwrap_err();

@@ -42,7 +42,7 @@ async fn create_find_destroy(world: &World) {
 
 #[tokio::test]
 async fn the_sandbox_creates_finds_and_destroys() {
-    let world = World::sandbox().await;
+    let world = World::sandbox();
     create_find_destroy(&world).await;
     world.destroy(&[]).await.unwrap();
     for kind in ["replication-group", "cache-subnet-group"] {
@@ -60,7 +60,7 @@ async fn changed(world: &World, kind: &str, options: &Map) -> Vec<String> {
 
 #[tokio::test]
 async fn a_parameter_set_by_hand_is_set_back() {
-    let world = World::sandbox().await;
+    let world = World::sandbox();
     let mut options = map! {
         "name" => "redis",
         "family" => "redis7",
@@ -92,7 +92,7 @@ async fn a_parameter_set_by_hand_is_set_back() {
 
 #[tokio::test]
 async fn a_group_grows_shrinks_and_fails_over() {
-    let world = World::sandbox().await;
+    let world = World::sandbox();
     let (_, subnets, security_group) = world.network().await;
     let subnets = map! { "name" => "cache", "subnets" => subnets };
     let (_, subnet_group) = world.ensure("cache-subnet-group", subnets).await.unwrap();
@@ -149,7 +149,7 @@ async fn a_group_grows_shrinks_and_fails_over() {
 
 #[tokio::test]
 async fn a_group_that_is_still_being_deleted_is_made_anew() {
-    let world = World::sandbox().await;
+    let world = World::sandbox();
     let (_, subnets, security_group) = world.network().await;
     let subnets = map! { "name" => "cache", "subnets" => subnets };
     let (_, subnet_group) = world.ensure("cache-subnet-group", subnets).await.unwrap();

@@ -96,7 +96,7 @@ async fn a_front_comes_and_goes(world: &World) {
 
 #[tokio::test]
 async fn the_sandbox_plays_a_front() {
-    a_front_comes_and_goes(&World::sandbox().await).await;
+    a_front_comes_and_goes(&World::sandbox()).await;
 }
 
 #[tokio::test]
