@@ -26,7 +26,9 @@ pub async fn sweep(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
 async fn is_active(aws: &Aws, arn: &str) -> Result<bool> {
     let answer = aws.ecs.describe_task_definition().task_definition(arn).send().await;
     match answer.call("ecs:DescribeTaskDefinition") {
-        Ok(answer) => Ok(answer.task_definition().and_then(|task| task.status()) == Some(&TaskDefinitionStatus::Active)),
+        Ok(answer) => {
+            Ok(answer.task_definition().and_then(|task| task.status()) == Some(&TaskDefinitionStatus::Active))
+        }
         Err(error) if error.code() == "ClientException" => Ok(false),
         Err(error) => Err(error),
     }

@@ -17,6 +17,8 @@ use crate::{identity, mssql};
 pub struct Person {
     pub printer: Printer,
     pub variables: Variables,
+    /// Whether a variable that is not set may be made: on the sandbox.
+    pub generate: bool,
     /// `--yes`.
     pub yes: bool,
 }
@@ -36,7 +38,7 @@ impl Interface for Person {
     }
 
     fn variable(&self, name: &str) -> Result<Secret> {
-        self.variables.get(name, Purpose::Secret)
+        self.variables.get(name, Purpose::Secret, self.generate)
     }
 
     fn step_started(&self, title: &str, depth: usize) {

@@ -63,6 +63,7 @@ impl Run<'_> {
             interface: Arc::new(Person {
                 printer: self.printer.clone(),
                 variables: self.session.variables.clone(),
+                generate: self.session.environment.aws.is_sandbox(),
                 yes: self.options.yes,
             }),
             runtime: self.runtime.handle().clone(),

@@ -106,7 +106,10 @@ impl Report {
     /// The rows that are worth a person's time: everything that is not as it was before, without the ids, which are long
     /// and stand in `--json` and in the listings.
     pub fn rows_told(&self) -> Vec<Value> {
-        let told = self.records.iter().filter(|record| record.outcome != Outcome::Unchanged);
+        let told = self
+            .records
+            .iter()
+            .filter(|record| record.outcome != Outcome::Unchanged);
         let mut rows = Report {
             records: told.cloned().collect(),
         }

@@ -18,6 +18,7 @@ mod options;
 mod parallel;
 mod params;
 mod preflight;
+mod publishers;
 mod prompt;
 mod resolver;
 mod run;

@@ -53,8 +53,8 @@ fn connector(
         return Err(Error::invalid("[database] target = \"rds\" is not supported yet")
             .hint("use \"server\" for a SQL Server that exists, or \"sandbox\""));
     }
-    let user = variables.get(&database.user, Purpose::User)?;
-    let password = variables.get(&database.password, Purpose::Password)?;
+    let user = variables.get(&database.user, Purpose::User, database.is_sandbox())?;
+    let password = variables.get(&database.password, Purpose::Password, database.is_sandbox())?;
     let encryption = match (database.encryption, database.trust_certificate) {
         (environment::Encryption::Off, _) => Encryption::Off,
         (environment::Encryption::Required, true) => Encryption::TrustServer,

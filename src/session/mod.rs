@@ -76,8 +76,8 @@ impl Session {
         verbs.extend(identity::verbs::verbs(&identity::verbs::Setup {
             database: database.clone(),
             variables: {
-                let variables = variables.clone();
-                Arc::new(move |name: &str| variables.get(name, Purpose::Secret))
+                let (variables, generate) = (variables.clone(), environment.database.is_sandbox());
+                Arc::new(move |name: &str| variables.get(name, Purpose::Secret, generate))
             },
         }));
 

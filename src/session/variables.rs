@@ -33,7 +33,8 @@ impl Variables {
         }
     }
 
-    pub fn get(&self, name: &str, purpose: Purpose) -> Result<Secret> {
+    /// The value of a variable. `generate`: whether one that is not set may be made, because only a sandbox uses it.
+    pub fn get(&self, name: &str, purpose: Purpose, generate: bool) -> Result<Secret> {
         match std::env::var(name) {
             Ok(value) if !value.is_empty() => return Ok(Secret::new(value)),
             Err(std::env::VarError::NotUnicode(_)) => {
@@ -41,10 +42,10 @@ impl Variables {
             }
             Ok(_) | Err(std::env::VarError::NotPresent) => {}
         }
-        match &self.sandbox {
+        match self.sandbox.as_ref().filter(|_| generate) {
             Some(sandbox) => sandbox
                 .vault()
-                .variable(&format!("{}/{name}", self.environment), || generate(purpose)),
+                .variable(&format!("{}/{name}", self.environment), || made(purpose)),
             None => Err(Error::config(format!("the variable {name} is not set")).hint(format!(
                 "`iacsh env check {}` lists what the environment needs",
                 self.environment
@@ -54,7 +55,7 @@ impl Variables {
 }
 
 /// 32 letters and digits carry more than 190 bits, and are safe in every connection string, header and form.
-fn generate(purpose: Purpose) -> Secret {
+fn made(purpose: Purpose) -> Secret {
     const ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789";
     if purpose == Purpose::User {
         return Secret::new("iacsh");

@@ -39,9 +39,17 @@ fn columns_of(rows: Value, columns: &[String]) -> Result<Value> {
         chosen.push(Value::Map(part));
     }
     // A column that no row has is a slip; one that some rows lack is an empty cell.
-    let known = |column: &&String| rows.iter().any(|row| row.as_map().is_some_and(|row| row.contains_key(*column)));
+    let known = |column: &&String| {
+        rows.iter()
+            .any(|row| row.as_map().is_some_and(|row| row.contains_key(*column)))
+    };
     if let Some(strange) = columns.iter().find(|column| !rows.is_empty() && !known(column)) {
-        let names: Vec<_> = rows.iter().filter_map(Value::as_map).flat_map(Map::keys).map(String::as_str).collect();
+        let names: Vec<_> = rows
+            .iter()
+            .filter_map(Value::as_map)
+            .flat_map(Map::keys)
+            .map(String::as_str)
+            .collect();
         let error = Error::failed(format!("no row has a column `{strange}`"));
         return Err(match nearest(strange, names.iter().copied()) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
@@ -63,6 +71,9 @@ mod tests {
         let chosen = columns_of(rows.clone(), &names(&["size", "id"])).unwrap();
         assert_eq!(chosen.to_json().to_string(), r#"[{"size":3,"id":"a"}]"#);
         let error = columns_of(rows, &names(&["sice"])).unwrap_err();
-        assert_eq!((error.message(), error.help()), ("no row has a column `sice`", Some("did you mean `size`?")));
+        assert_eq!(
+            (error.message(), error.help()),
+            ("no row has a column `sice`", Some("did you mean `size`?"))
+        );
     }
 }

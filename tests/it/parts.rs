@@ -19,8 +19,7 @@ fn a_script_names_the_contract_that_is_missing() {
     project
         .iacsh(&["scripts/ecs.rhai"])
         .code(1)
-        .says("redis.endpoint")
-        .says("stdlib/redis.rhai");
+        .says("redis.token-secret").says("scripts/redis.rhai");
 }
 
 #[test]
@@ -28,7 +27,7 @@ fn a_parameter_is_checked_and_helped_with() {
     let project = Project::new();
     project.write(
         "scripts/greet.rhai",
-        "//! Greets.\nlet count = param(\"count\", #{ default: 1, about: \"how often\" });\nprint(`hello ${count}`);\n",
+        "//! Greets.\nlet count = param(\"count\", #{ preset: 1, about: \"how often\" });\nprint(`hello ${count}`);\n",
     );
     project
         .iacsh(&["scripts/greet.rhai", "--count", "3"])

@@ -73,7 +73,7 @@ impl Moto {
         let port = port.expect("a free port");
         let mut child = Command::new(program)
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .env("MOTO_ECS_SERVICE_RUNNING", "true")
+            .env("MOTO_ECS_SERVICE_RUNNING", "1")
             .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -36,7 +36,7 @@ const STREAM: usize = 64 << 10;
 /// The first session of a server; lower ones are the system's own.
 static SESSIONS: AtomicU64 = AtomicU64::new(51);
 
-/// The login that may do everything. It is not stored.
+/// The login that may do everything. It is made with the first connection, and only its hash is stored.
 #[derive(Clone, Debug)]
 pub struct Login {
     pub user: String,

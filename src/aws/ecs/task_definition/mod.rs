@@ -275,7 +275,11 @@ impl Kind for TaskDefinitions {
         // Deregistered revisions stay for ever unless they are deleted too, 10 in a call. They are of no further use, and
         // no service runs them any more: that this fails leaves litter and nothing that works.
         for batch in revisions.chunks(10) {
-            let call = self.0.ecs.delete_task_definitions().set_task_definitions(Some(batch.to_vec()));
+            let call = self
+                .0
+                .ecs
+                .delete_task_definitions()
+                .set_task_definitions(Some(batch.to_vec()));
             if let Err(error) = call.send().await.call("ecs:DeleteTaskDefinitions") {
                 tracing::info!("deregistered task definitions are left: {error}");
             }

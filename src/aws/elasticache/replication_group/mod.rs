@@ -121,7 +121,9 @@ impl Spec {
 impl ReplicationGroups {
     /// The auth token that the options give or name.
     async fn token(&self, spec: &Spec) -> Result<Option<Secret>> {
-        let Some(secret) = &spec.auth_token_secret else { return Ok(spec.auth_token.clone()) };
+        let Some(secret) = &spec.auth_token_secret else {
+            return Ok(spec.auth_token.clone());
+        };
         let answer = self.0.secrets.get_secret_value().secret_id(secret).send().await;
         let value = answer.call("secretsmanager:GetSecretValue")?.secret_string;
         let token = Secret::new(value.ok_or_else(|| Error::failed(format!("the secret {secret} holds no text")))?);

@@ -38,15 +38,28 @@ fn equal(one: &[u8], two: &[u8]) -> bool {
 }
 
 /// Checks a login. `None`: error 18456.
+///
+/// The login that the server was opened with is made when it is not there, with all rights; from then on its password is
+/// the one it was made with, as on any server.
 pub fn authenticate(dir: &Path, admin: &Login, user: &str, password: &str) -> Result<Option<Authenticated>> {
-    if same(user, &admin.user) {
-        let right = equal(password.as_bytes(), admin.password.expose().as_bytes());
-        return Ok(right.then(|| Authenticated {
-            name: admin.user.clone(),
-            admin: true,
-        }));
-    }
     let connection = open_file(&dir.join(crate::sandbox::mssql::MASTER_FILE))?;
+    if same(user, &admin.user) {
+        let known = "SELECT 1 FROM \"$logins\" WHERE name = ?1 COLLATE MSSQL";
+        if connection.query_row(known, [user], |_| Ok(())).optional()?.is_none() {
+            let salt: [u8; 16] = rand::random();
+            // Two processes may come at once: one of them makes it.
+            connection.execute(
+                "INSERT INTO \"$logins\" (name, salt, hash, created, admin) SELECT ?1, ?2, ?3, ?4, 1
+                 WHERE NOT EXISTS (SELECT 1 FROM \"$logins\" WHERE name = ?1 COLLATE MSSQL)",
+                params![
+                    admin.user,
+                    salt,
+                    hash(admin.password.expose(), &salt),
+                    Moment::now_utc().round_datetime().stored()
+                ],
+            )?;
+        }
+    }
     let found: Option<(String, Vec<u8>, Vec<u8>, bool)> = connection
         .query_row(
             "SELECT name, salt, hash, admin FROM \"$logins\" WHERE name = ?1 COLLATE MSSQL",
