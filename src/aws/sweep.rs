@@ -3,6 +3,9 @@
 //! Source: Resource Groups Tagging API, GetResources. It lags behind the services and knows neither IAM roles nor what
 //! was never tagged, so it finds leftovers and never proves absence.
 
+use std::collections::HashSet;
+
+use aws_sdk_ec2::types::{Filter, NatGatewayState};
 use aws_sdk_ecs::types::TaskDefinitionStatus;
 use futures::future::try_join_all;
 
@@ -11,23 +14,50 @@ use super::error::Call;
 use crate::error::{Error, Result};
 use crate::resource::{Scope, Tags};
 
-/// The ARNs, of every page.
+const NAT_GATEWAY: &str = ":natgateway/";
+const TASK_DEFINITION: &str = ":task-definition/";
+
+/// The ARNs, of every page, without what its service only remembers: tags stay on a NAT gateway for about an hour after it
+/// was deleted (VPC User Guide, "NAT gateway basics"), and on a deregistered task definition.
 pub async fn sweep(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
     let found = tagged(aws, scope, None).await?;
-    let found = try_join_all(found.into_iter().map(async |(arn, _)| {
-        let is_gone = arn.contains(":task-definition/") && !is_active(aws, &arn).await?;
-        Ok::<_, Error>((!is_gone).then_some(arn))
+    let mut arns: Vec<String> = found.into_iter().map(|(arn, _)| arn).collect();
+    let gateways = living_gateways(aws, &arns).await?;
+    arns.retain(|arn| gateway_id(arn).is_none_or(|id| gateways.contains(id)));
+    let arns = try_join_all(arns.into_iter().map(async |arn| {
+        let is_left = !arn.contains(TASK_DEFINITION) || is_active(aws, &arn).await?;
+        Ok::<_, Error>(is_left.then_some(arn))
     }));
-    Ok(found.await?.into_iter().flatten().collect())
+    Ok(arns.await?.into_iter().flatten().collect())
 }
 
-/// A task definition keeps its tags when it has been deregistered, and while it is being deleted, which ECS does in its own
-/// time.
+fn gateway_id(arn: &str) -> Option<&str> {
+    arn.split_once(NAT_GATEWAY).map(|(_, id)| id)
+}
+
+async fn living_gateways(aws: &Aws, arns: &[String]) -> Result<HashSet<String>> {
+    let ids: Vec<String> = arns.iter().filter_map(|arn| gateway_id(arn)).map(str::to_owned).collect();
+    let mut living = HashSet::new();
+    // DescribeNatGateways takes 200 values in a filter.
+    for some in ids.chunks(200) {
+        let by_id = Filter::builder().name("nat-gateway-id").set_values(Some(some.to_vec()));
+        let pages = aws.ec2.describe_nat_gateways().filter(by_id.build());
+        let answer = pages.into_paginator().items().send().try_collect().await;
+        for gateway in answer.call("ec2:DescribeNatGateways")? {
+            if gateway.state() != Some(&NatGatewayState::Deleted) {
+                living.extend(gateway.nat_gateway_id);
+            }
+        }
+    }
+    Ok(living)
+}
+
 async fn is_active(aws: &Aws, arn: &str) -> Result<bool> {
     let answer = aws.ecs.describe_task_definition().task_definition(arn).send().await;
     match answer.call("ecs:DescribeTaskDefinition") {
         Ok(answer) => {
-            Ok(answer.task_definition().and_then(|task| task.status()) == Some(&TaskDefinitionStatus::Active))
+            let status = answer.task_definition().and_then(|task| task.status());
+            Ok(status == Some(&TaskDefinitionStatus::Active))
         }
         Err(error) if error.code() == "ClientException" => Ok(false),
         Err(error) => Err(error),
