@@ -244,3 +244,45 @@ async fn options_that_fargate_would_refuse_are_refused_first() {
     let error = world.ensure("task-definition", web).await.unwrap_err();
     assert!(error.message().contains("`memory` 600"), "{error}");
 }
+
+#[tokio::test]
+async fn a_deployment_that_was_rolled_back_is_a_failure_with_its_reasons() {
+    let mut world = World::sandbox();
+    world.limit = std::time::Duration::from_secs(60);
+    let (good, _) = running(&world).await;
+    let mut web = definition();
+    let missing = format!("{}.dkr.ecr.eu-west-1.amazonaws.com/missing:1", crate::sandbox::ACCOUNT);
+    web.insert("image".into(), Value::text(missing));
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    let role = world
+        .aws
+        .iam
+        .create_role()
+        .role_name("execution")
+        .assume_role_policy_document(trust);
+    let role = role.send().await.unwrap().role().unwrap().arn().to_owned();
+    web.insert("execution_role".into(), Value::text(role));
+    let (_, second) = world.ensure("task-definition", web.clone()).await.unwrap();
+    let mut bad = good.clone();
+    bad.insert("task_definition".into(), second["arn"].clone());
+
+    // Each run that wants it tries it, and says why it failed.
+    for _ in 0..2 {
+        let error = world.ensure("service", bad.clone()).await.unwrap_err();
+        assert!(
+            error.message().contains("was rolled back (ROLLBACK_SUCCESSFUL)"),
+            "{error}"
+        );
+        let notes = error.notes().join("\n");
+        assert!(notes.contains("CannotPullContainerError"), "{notes}");
+        assert!(notes.contains("event: "), "{notes}");
+    }
+    // What ran before still runs, and a better revision gets there.
+    let (outcome, _) = world.ensure("service", good.clone()).await.unwrap();
+    assert_eq!(outcome, Outcome::Unchanged);
+    web.insert("image".into(), Value::text("public.ecr.aws/nginx/nginx:1.28"));
+    let (_, third) = world.ensure("task-definition", web).await.unwrap();
+    let mut better = good;
+    better.insert("task_definition".into(), third["arn"].clone());
+    assert_eq!(changed(&world, "service", &better).await, ["task_definition"]);
+}

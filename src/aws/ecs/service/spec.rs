@@ -152,10 +152,13 @@ impl Spec {
                 InPlace,
             ));
         }
-        let breaker = live.breaker && live.breaker_rolls_back;
-        add(Change::between("rollback_on_failure", &breaker, &true, InPlace));
+        if let Some(rolls_back) = &live.rolls_back {
+            add(Change::between("rollback_on_failure", rolls_back, &true, InPlace));
+        }
         add(Change::between("propagate_tags", &live.propagates_tags, &true, InPlace));
-        add(Change::between("managed_tags", &live.managed_tags, &true, InPlace));
+        if let Some(managed_tags) = &live.managed_tags {
+            add(Change::between("managed_tags", managed_tags, &true, InPlace));
+        }
         // Another definition starts a deployment anyway.
         if rollout::needs_redeploy(live) && runs == short(&self.task_definition) {
             add(Some(Change::new("deployment", "failed", "made again", InPlace)));

@@ -58,10 +58,11 @@ pub struct State {
     pub load_balancers: Vec<String>,
     pub target_groups: Vec<String>,
     pub health_check_grace: Option<i32>,
-    pub breaker: bool,
-    pub breaker_rolls_back: bool,
+    /// Whether a deployment that fails is stopped and rolled back. `None` where the peer does not tell: AWS always does,
+    /// and moto keeps neither this nor `managed_tags`.
+    pub rolls_back: Option<bool>,
     pub propagates_tags: bool,
-    pub managed_tags: bool,
+    pub managed_tags: Option<bool>,
     pub deployments: Vec<Deployment>,
     /// Newest first.
     pub events: Vec<(Option<DateTime>, String)>,
@@ -79,9 +80,11 @@ impl State {
         let network = service
             .network_configuration()
             .and_then(|network| network.awsvpc_configuration());
-        let breaker = service
-            .deployment_configuration()
-            .and_then(|configuration| configuration.deployment_circuit_breaker());
+        let configuration = service.deployment_configuration();
+        let rolls_back = configuration.map(|configuration| {
+            let breaker = configuration.deployment_circuit_breaker();
+            breaker.is_some_and(|breaker| breaker.enable() && breaker.rollback())
+        });
         let balancer = |balancer: &LoadBalancer| {
             registration(
                 balancer.target_group_arn().unwrap_or_default(),
@@ -117,10 +120,9 @@ impl State {
             load_balancers: service.load_balancers().iter().map(balancer).collect(),
             target_groups: service.load_balancers().iter().filter_map(target_group).collect(),
             health_check_grace: service.health_check_grace_period_seconds(),
-            breaker: breaker.is_some_and(|breaker| breaker.enable()),
-            breaker_rolls_back: breaker.is_some_and(|breaker| breaker.rollback()),
+            rolls_back,
             propagates_tags: service.propagate_tags() == Some(&PropagateTags::Service),
-            managed_tags: service.enable_ecs_managed_tags(),
+            managed_tags: configuration.map(|_| service.enable_ecs_managed_tags()),
             deployments: service.deployments().iter().map(deployment).collect(),
             events: service
                 .events()
@@ -137,10 +139,11 @@ impl State {
             .find(|deployment| deployment.status == "PRIMARY")
     }
 
-    /// What runs, or is being brought up: after a rollback the revision from before.
+    /// What runs, or is being brought up: after a rollback the revision from before. Where the peer tells no service
+    /// deployments, it does not keep the definition of a deployment either (moto), and the service's own counts.
     pub fn target(&self) -> &str {
-        match self.primary() {
-            Some(primary) if !primary.task_definition.is_empty() => &primary.task_definition,
+        match (&self.rollout.newest, self.primary()) {
+            (Some(_), Some(primary)) if !primary.task_definition.is_empty() => &primary.task_definition,
             _ => &self.task_definition,
         }
     }
