@@ -36,7 +36,11 @@ fn gateway_id(arn: &str) -> Option<&str> {
 }
 
 async fn living_gateways(aws: &Aws, arns: &[String]) -> Result<HashSet<String>> {
-    let ids: Vec<String> = arns.iter().filter_map(|arn| gateway_id(arn)).map(str::to_owned).collect();
+    let ids: Vec<String> = arns
+        .iter()
+        .filter_map(|arn| gateway_id(arn))
+        .map(str::to_owned)
+        .collect();
     let mut living = HashSet::new();
     // DescribeNatGateways takes 200 values in a filter.
     for some in ids.chunks(200) {

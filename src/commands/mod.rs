@@ -110,7 +110,11 @@ impl<'a> Run<'a> {
     fn begin(invocation: &'a Invocation, printer: &'a Printer, script: Option<&Path>) -> Result<Self> {
         let began = Instant::now();
         let root = root(script)?;
-        let environment = Environment::load(&root, &invocation.options.env)?;
+        let name = match invocation.options.env.as_str() {
+            "" => "sandbox",
+            name => name,
+        };
+        let environment = Environment::load(&root, name)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(4)
             .enable_all()

@@ -32,6 +32,8 @@ pub struct Setup {
     /// Relative directories start here.
     pub root: PathBuf,
     pub ef_history: Option<EfHistory>,
+    /// The names of the variables that hold user and password, for the error of a login.
+    pub login: [String; 2],
     /// How long connecting may take, and waiting for another run.
     pub limit: Duration,
 }
@@ -42,6 +44,7 @@ pub struct Database {
     pub connector: Arc<dyn Connector>,
     pub name: String,
     limit: Duration,
+    login: [String; 2],
 }
 
 impl Setup {
@@ -51,6 +54,7 @@ impl Setup {
             connector: (self.connect)()?,
             name: database.unwrap_or_else(|| self.database.clone()),
             limit: self.limit,
+            login: self.login.clone(),
         })
     }
 }
@@ -75,7 +79,19 @@ impl Database {
             connect_timeout: self.limit.min(Duration::from_secs(30)),
             ..Options::database(&self.name)
         };
-        Connection::connect(self.connector.clone(), options).await
+        let opened = Connection::connect(self.connector.clone(), options).await;
+        opened.map_err(|error| self.explained(error))
+    }
+
+    /// A refused login names the variables that the login came from.
+    fn explained(&self, error: Error) -> Error {
+        let [user, password] = &self.login;
+        match error.code() {
+            "18456" => error.hint(format!(
+                "check the variables {user} and {password}; the server's error log has the exact reason"
+            )),
+            _ => error,
+        }
     }
 
     /// The connection string of Microsoft.Data.SqlClient, for the application. A value with a character that means
@@ -302,7 +318,9 @@ async fn up(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
     let began = Instant::now();
     let report = migrate::up(database.connector.clone(), &database.name, &directory, &options).await;
     let took = began.elapsed();
-    let report = report.inspect_err(|error| cx.engine.progress().finished(&label, error.message(), took, false))?;
+    let report = report
+        .map_err(|error| database.explained(error))
+        .inspect_err(|error| cx.engine.progress().finished(&label, error.message(), took, false))?;
     let outcome = match report.changed {
         true => Outcome::Acted(report.to_string()),
         false => Outcome::Unchanged,

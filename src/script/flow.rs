@@ -136,10 +136,12 @@ fn data(rhai: &mut Rhai, shared: &Arc<Shared>) {
     rhai.register_fn("publish", publish);
     let s = shared.clone();
     rhai.register_fn("lookup", move |cx: NativeCallContext, name: ImmutableString| {
-        let found = s.wait(s.engine.lookup(&name)).map_err(|error| match s.publishers(&name) {
-            publishers if publishers.is_empty() || error.help().is_some() => error,
-            publishers => error.hint(format!("{} publishes it", publishers.join(" or "))),
-        });
+        let found = s
+            .wait(s.engine.lookup(&name))
+            .map_err(|error| match s.publishers(&name) {
+                publishers if publishers.is_empty() || error.help().is_some() => error,
+                publishers => error.hint(format!("{} publishes it", publishers.join(" or "))),
+            });
         s.give(cx.call_position(), found)
     });
 

@@ -8,9 +8,16 @@ impl Shared {
     /// `ensure` of a library that has one.
     pub(super) fn publishers(&self, name: &str) -> Vec<String> {
         let folder = |folder: &str| -> Vec<(String, String)> {
-            let entries = std::fs::read_dir(self.context.root.join(folder)).into_iter().flatten().flatten();
+            let entries = std::fs::read_dir(self.context.root.join(folder))
+                .into_iter()
+                .flatten()
+                .flatten();
             let texts = entries.filter_map(|entry| {
-                let file = entry.file_name().into_string().ok().filter(|file| file.ends_with(".rhai"))?;
+                let file = entry
+                    .file_name()
+                    .into_string()
+                    .ok()
+                    .filter(|file| file.ends_with(".rhai"))?;
                 Some((file, std::fs::read_to_string(entry.path()).ok()?))
             });
             texts.collect()
@@ -18,7 +25,12 @@ impl Shared {
         let publish = format!("publish(\"{name}\"");
         let own = folder("stdlib");
         let embedded = stdlib::names()
-            .map(|library| (format!("{library}.rhai"), stdlib::text(library).unwrap_or_default().to_owned()))
+            .map(|library| {
+                (
+                    format!("{library}.rhai"),
+                    stdlib::text(library).unwrap_or_default().to_owned(),
+                )
+            })
             .filter(|(file, _)| !own.iter().any(|(known, _)| known == file));
         let libraries: Vec<String> = embedded
             .chain(own.iter().cloned())

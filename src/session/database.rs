@@ -39,6 +39,7 @@ pub fn setup(environment: &Arc<Environment>, sandbox: Option<&Sandbox>, variable
         database: database.name.clone(),
         root: environment.root.clone(),
         ef_history,
+        login: [database.user.clone(), database.password.clone()],
         limit: environment.waits.database(),
     }
 }

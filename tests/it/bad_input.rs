@@ -23,7 +23,8 @@ fn an_unknown_option_names_the_nearest() {
     );
     project
         .iacsh(&["scripts/x.rhai"])
-        .code(65).says("cdir")
+        .code(65)
+        .says("cdir")
         .says("did you mean `cidr`?")
         .says("scripts/x.rhai:3:5");
     untouched(&project);
@@ -33,7 +34,8 @@ fn an_unknown_option_names_the_nearest() {
 fn a_wrong_type_says_what_is_expected() {
     let project = Project::new();
     expression(&project, "ec2::ensure_vpc(#{ name: \"main\", cidr: 10 })")
-        .code(65).says("text is expected here");
+        .code(65)
+        .says("text is expected here");
     untouched(&project);
 }
 
@@ -219,7 +221,9 @@ fn endless_recursion() {
     project.write("scripts/x.rhai", "fn again(n) { again(n + 1) }\nagain(0);\n");
     project
         .iacsh(&["scripts/x.rhai"])
-        .code(1).says("scripts/x.rhai:2").says("endless recursion");
+        .code(1)
+        .says("scripts/x.rhai:2")
+        .says("endless recursion");
 }
 
 #[test]

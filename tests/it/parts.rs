@@ -19,7 +19,8 @@ fn a_script_names_the_contract_that_is_missing() {
     project
         .iacsh(&["scripts/ecs.rhai"])
         .code(1)
-        .says("redis.token-secret").says("scripts/redis.rhai");
+        .says("redis.token-secret")
+        .says("scripts/redis.rhai");
 }
 
 #[test]

@@ -392,10 +392,7 @@ impl Kind for Role {
     fn row(&self, live: &Live<State>) -> Map {
         let state = &live.state;
         let principal = state.trust.pointer("/Statement/0/Principal").unwrap_or(&Json::Null);
-        let trusted = match document::normal(principal) {
-            Json::Object(members) => Json::Object(members),
-            other => other,
-        };
+        let trusted = document::normal(principal);
         map! {
             "name_at_aws" => state.name_at_aws.as_str(), "trusts" => trusted.to_string(),
             "created_at" => state.created_at.clone(), "arn" => live.id.as_str(),
