@@ -235,7 +235,7 @@ fn check_size(cpu: u32, memory: u32) -> Result<()> {
         return Err(Error::failed(format!("Fargate has no tasks with `cpu` {cpu}"))
             .hint(format!("it has: {}", sizes.join(", "))));
     };
-    let fits = (*least..=*most).contains(&memory) && memory % step == 0 && !(cpu == 256 && memory == 1536);
+    let fits = (*least..=*most).contains(&memory) && memory.is_multiple_of(*step) && !(cpu == 256 && memory == 1536);
     match fits {
         true => Ok(()),
         false => Err(
