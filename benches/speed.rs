@@ -87,6 +87,7 @@ fn project() -> tempfile::TempDir {
 }
 
 /// Runs the program, and asks the system what it used. The calls are those that `-v` tells.
+#[expect(clippy::zombie_processes, reason = "wait4 waits for it, and tells what it used")]
 fn run(folder: &Path, args: &[&str]) -> Sample {
     let log = folder.join("calls.log");
     let mut command = Command::new(env!("CARGO_BIN_EXE_iacsh"));

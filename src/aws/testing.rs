@@ -1,8 +1,7 @@
 //! What the tests of the kinds share: an engine with every kind, on a server of AWS's interfaces.
 //!
 //! A scenario is written once, as a function of a [`World`], and runs against each peer that can play it. Tests on a
-//! moto server are ignored unless asked for: `moto_server -p 5000`, then
-//! `IACSH_MOTO=http://127.0.0.1:5000 cargo test --lib moto -- --ignored`.
+//! moto server start one, and say so when there is none.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -13,6 +12,10 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio_util::sync::CancellationToken;
 
+#[path = "../../tests/it/peer.rs"]
+mod peer;
+
+use self::peer::Moto;
 use super::Aws;
 use super::calls::Calls;
 use crate::error::{Error, Result};
@@ -61,6 +64,8 @@ pub struct World {
     pub limit: Duration,
     /// The sandbox's folder, for as long as the world lasts.
     _folder: Option<tempfile::TempDir>,
+    /// The moto server, likewise.
+    _peer: Option<Moto>,
 }
 
 impl World {
@@ -84,12 +89,14 @@ impl World {
             purge_secrets: false,
             limit: Duration::from_secs(20),
             _folder: Some(folder),
+            _peer: None,
         }
     }
 
-    /// The server that `IACSH_MOTO` names.
-    pub async fn moto() -> Self {
-        let endpoint = std::env::var("IACSH_MOTO").expect("IACSH_MOTO names a moto server");
+    /// A moto server of its own. `None` after saying that the test was skipped.
+    pub async fn moto(test: &str) -> Option<Self> {
+        let peer = Moto::start(test)?;
+        let endpoint = format!("http://127.0.0.1:{}", peer.port);
         let config = aws_config::defaults(BehaviorVersion::latest())
             .endpoint_url(endpoint)
             .region(Region::new("eu-west-1"))
@@ -99,7 +106,7 @@ impl World {
         let calls = Calls::default();
         let aws = Aws::new(&config, "123456789012", false, calls.clone());
         let project = format!("t{}", &uuid::Uuid::new_v4().simple().to_string()[..6]);
-        Self {
+        Some(Self {
             aws,
             calls,
             scope: Scope::new(project, "dev").unwrap(),
@@ -108,7 +115,8 @@ impl World {
             purge_secrets: false,
             limit: Duration::from_secs(20),
             _folder: None,
-        }
+            _peer: Some(peer),
+        })
     }
 
     /// One run's engine.

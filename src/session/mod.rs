@@ -58,6 +58,11 @@ impl Session {
             true => Some(Sandbox::open(
                 &sandbox_folder(&environment.root),
                 sandbox::Options {
+                    account: environment
+                        .aws
+                        .account
+                        .clone()
+                        .unwrap_or_else(|| sandbox::aws::ACCOUNT.to_owned()),
                     time_scale: environment.sandbox.time_scale,
                     ..sandbox::Options::default()
                 },

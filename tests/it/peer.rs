@@ -1,5 +1,5 @@
-//! Foreign peers: found on the machine, else installed into a virtual environment below `target/`. One that is not to
-//! be had is reported as skipped, by its name.
+//! Foreign peers: found on the machine, else installed into the virtual environment `.venv`. One that is not to be had is
+//! reported as skipped, by its name. The unit tests use this file too.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -27,7 +27,7 @@ fn moto_program() -> Result<&'static Path, &'static str> {
         if on_path.is_ok_and(|status| status.success()) {
             return Ok("moto_server".into());
         }
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv");
         let program = folder.join("bin/moto_server");
         if program.exists() {
             return Ok(program);

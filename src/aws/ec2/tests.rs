@@ -178,9 +178,11 @@ async fn the_sandbox_plays_a_network() {
 }
 
 #[tokio::test]
-#[ignore = "needs a moto server: see testing.rs"]
 async fn moto_plays_a_network() {
-    a_network_comes_and_goes(&World::moto().await).await;
+    let Some(world) = World::moto("aws::ec2::moto_plays_a_network").await else {
+        return;
+    };
+    a_network_comes_and_goes(&world).await;
 }
 
 #[tokio::test]

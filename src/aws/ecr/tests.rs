@@ -47,9 +47,11 @@ async fn the_sandbox_plays_a_repository() {
 }
 
 #[tokio::test]
-#[ignore = "needs a moto server: see testing.rs"]
 async fn moto_plays_a_repository() {
-    a_repository_is_the_projects(&mut World::moto().await).await;
+    let Some(mut world) = World::moto("aws::ecr::moto_plays_a_repository").await else {
+        return;
+    };
+    a_repository_is_the_projects(&mut world).await;
 }
 
 #[tokio::test]

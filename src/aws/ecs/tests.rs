@@ -97,9 +97,10 @@ async fn the_sandbox_plays_a_service() {
 
 /// Needs a server that runs as many tasks as the service wants: `MOTO_ECS_SERVICE_RUNNING=1 moto_server`.
 #[tokio::test]
-#[ignore = "needs a moto server: see testing.rs"]
 async fn moto_plays_a_service() {
-    let world = World::moto().await;
+    let Some(world) = World::moto("aws::ecs::moto_plays_a_service").await else {
+        return;
+    };
     a_service_comes_and_goes(&world).await;
     let told = world.told.all();
     assert!(

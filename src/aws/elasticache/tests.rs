@@ -165,9 +165,10 @@ async fn a_group_that_is_still_being_deleted_is_made_anew() {
 }
 
 #[tokio::test]
-#[ignore = "needs a moto server: see testing.rs"]
 async fn moto_creates_and_finds() {
-    let world = World::moto().await;
+    let Some(world) = World::moto("aws::elasticache::moto_creates_and_finds").await else {
+        return;
+    };
     create_find_destroy(&world).await;
     // moto leaves a deleted group in `deleting` and cannot delete a subnet group, so that the end is not shown here.
 }

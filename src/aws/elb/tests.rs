@@ -100,9 +100,11 @@ async fn the_sandbox_plays_a_front() {
 }
 
 #[tokio::test]
-#[ignore = "needs a moto server: see testing.rs"]
 async fn moto_plays_a_front() {
-    a_front_comes_and_goes(&World::moto().await).await;
+    let Some(world) = World::moto("aws::elb::moto_plays_a_front").await else {
+        return;
+    };
+    a_front_comes_and_goes(&world).await;
 }
 
 #[test]

@@ -60,9 +60,11 @@ async fn the_sandbox_plays_a_role() {
 
 /// Needs `MOTO_IAM_LOAD_MANAGED_POLICIES=true`: without it moto has none of AWS's own policies.
 #[tokio::test]
-#[ignore = "needs a moto server: see testing.rs"]
 async fn moto_plays_a_role() {
-    a_role_has_exactly_its_policies(&World::moto().await).await;
+    let Some(world) = World::moto("aws::iam::moto_plays_a_role").await else {
+        return;
+    };
+    a_role_has_exactly_its_policies(&world).await;
 }
 
 #[tokio::test]

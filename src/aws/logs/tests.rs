@@ -67,9 +67,11 @@ async fn the_sandbox_plays_a_log_group() {
 }
 
 #[tokio::test]
-#[ignore = "needs a moto server: see testing.rs"]
 async fn moto_plays_a_log_group() {
-    a_group_keeps_lines(&World::moto().await).await;
+    let Some(world) = World::moto("aws::logs::moto_plays_a_log_group").await else {
+        return;
+    };
+    a_group_keeps_lines(&world).await;
 }
 
 #[tokio::test]

@@ -80,9 +80,11 @@ async fn the_sandbox_plays_secrets() {
 }
 
 #[tokio::test]
-#[ignore = "needs a moto server: see testing.rs"]
 async fn moto_plays_secrets() {
-    a_secret_is_generated_once(&mut World::moto().await).await;
+    let Some(mut world) = World::moto("aws::secrets::moto_plays_secrets").await else {
+        return;
+    };
+    a_secret_is_generated_once(&mut world).await;
 }
 
 #[tokio::test]

@@ -49,9 +49,11 @@ async fn the_sandbox_plays_a_contract() {
 }
 
 #[tokio::test]
-#[ignore = "needs a moto server: see testing.rs"]
 async fn moto_plays_a_contract() {
-    a_contract_is_published(&World::moto().await).await;
+    let Some(world) = World::moto("aws::ssm::moto_plays_a_contract").await else {
+        return;
+    };
+    a_contract_is_published(&world).await;
 }
 
 #[tokio::test]
