@@ -161,11 +161,14 @@ impl Secret {
         answer.call("secretsmanager:PutSecretValue").map(|_| ())
     }
 
-    /// Takes a secret back that an earlier destroy scheduled for deletion, with its value.
+    /// Takes a secret back that was scheduled for deletion, with its value. When it was not, the error stands.
     async fn restore(&self, cx: &Context<'_>, name: &str, spec: &Spec, because: Error) -> Result<Live<State>> {
         let physical = cx.scope.physical(name);
         let call = self.0.secrets.describe_secret().secret_id(&physical);
-        let answer = call.send().await.call("secretsmanager:DescribeSecret")?;
+        let answer = match call.send().await.call("secretsmanager:DescribeSecret") {
+            Err(error) if error.code() == "ResourceNotFoundException" => return Err(because),
+            other => other?,
+        };
         let tags = read_tags(answer.tags());
         if answer.deleted_date().is_none() {
             return Err(because);
@@ -290,8 +293,9 @@ impl Kind for Secret {
                     rotates: false,
                 },
             }),
-            // "You can't create this secret because a secret with this name is already scheduled for deletion."
-            Err(error) if error.code() == "InvalidRequestException" && error.to_string().contains("deletion") => {
+            // "You can't create this secret because a secret with this name is already scheduled for deletion." Others
+            // that speak this interface say that it exists.
+            Err(error) if matches!(error.code(), "InvalidRequestException" | "ResourceExistsException") => {
                 self.restore(cx, name, spec, error).await
             }
             Err(error) => Err(error),
