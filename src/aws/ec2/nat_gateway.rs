@@ -25,6 +25,9 @@ pub struct Spec {
     pub subnet: String,
     /// The allocation id of its elastic IP address.
     pub allocation: String,
+    /// Ids of what must be there first: the internet gateway, without which the NAT gateway fails.
+    #[serde(default)]
+    pub after: Vec<String>,
 }
 
 /// What EC2 says of a NAT gateway.

@@ -27,7 +27,8 @@ async fn network(world: &World) -> Vec<(String, Outcome)> {
         subnet("private-1", "10.0.16.0/20", false),
     );
     let address = field(ensure("address", map! { "name" => "outgoing" }), "allocation_id");
-    let nat = map! { "name" => "main", "subnet" => open.clone(), "allocation" => address };
+    let nat =
+        map! { "name" => "main", "subnet" => open.clone(), "allocation" => address, "after" => vec![gateway.clone()] };
     let nat = id(ensure("nat-gateway", nat));
     let table = |name: &str, subnet: &Value, route: Map| {
         let options = map! {
