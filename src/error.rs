@@ -158,7 +158,11 @@ impl Error {
 
     /// Puts words before the message: `Redis: ...`.
     pub fn context(mut self, what: impl fmt::Display) -> Self {
-        self.0.message = format!("{what}: {}", self.0.message);
+        let what = what.to_string();
+        // Said once is enough.
+        if !self.0.message.starts_with(&what) {
+            self.0.message = format!("{what}: {}", self.0.message);
+        }
         self
     }
 

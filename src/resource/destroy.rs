@@ -250,9 +250,10 @@ async fn prove(engine: &Engine, done: &DestroyPlan) -> Result<()> {
     Err(error)
 }
 
-/// `vpc-1` of `arn:aws:ec2:eu-west-1:1:vpc/vpc-1`: EC2's listings know ids where the Tagging API knows ARNs.
+/// `vpc-1` of `arn:aws:ec2:eu-west-1:1:vpc/vpc-1`: EC2's and ElastiCache's listings know ids where the Tagging API knows
+/// ARNs.
 fn last(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
+    arn.rsplit(['/', ':']).next().unwrap_or(arn)
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

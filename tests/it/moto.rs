@@ -60,13 +60,14 @@ fn recreate_recreate_destroy() {
 
     let destroyed = iacsh(&project, &["--json", "scripts/destroy.rhai", "--yes"]).code(1);
     let report = destroyed.json();
-    let failed: Vec<_> = report["resources"]
+    let mut failed: Vec<_> = report["resources"]
         .as_array()
         .unwrap_or_else(|| panic!("{destroyed}"))
         .iter()
         .filter(|record| record["result"].as_str().unwrap_or_default().starts_with("failed"))
         .map(|record| record["kind"].as_str().unwrap_or_default())
         .collect();
+    failed.sort_unstable();
     assert_eq!(failed, ["cache-subnet-group", "replication-group"], "{destroyed}");
 }
 

@@ -141,8 +141,10 @@ impl Spec {
         let wanted: Vec<_> = wanted.into_iter().collect();
         add(Change::of_sets("load_balancer", &live.load_balancers, &wanted, InPlace));
         if self.target_group.is_some() {
-            let grace = live.health_check_grace.unwrap_or_default();
-            add(Change::between("health_check_grace", &grace, &self.grace(), InPlace));
+            // A peer that does not tell it is not judged by it.
+            if let Some(grace) = live.health_check_grace {
+                add(Change::between("health_check_grace", &grace, &self.grace(), InPlace));
+            }
         }
         if let Some(version) = &self.platform_version {
             add(Change::between(
