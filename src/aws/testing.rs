@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::resource::cancel::Cancel;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use tokio_util::sync::CancellationToken;
 
 #[path = "../../tests/it/peer.rs"]
 mod peer;
@@ -142,7 +142,7 @@ impl World {
                 })
             }),
             runtime: tokio::runtime::Handle::current(),
-            cancel: CancellationToken::new(),
+            cancel: Cancel::new(),
             allow_replace: self.replaceable.iter().cloned().collect(),
             with_data: BTreeSet::new(),
             purge_secrets: self.purge_secrets,

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio_util::sync::CancellationToken;
+use crate::resource::cancel::Cancel;
 
 use crate::cli::{Action, Invocation, Options};
 use crate::environment::{Environment, find_root};
@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
             .enable_all()
             .build()
             .map_err(|error| Error::failed(format!("no threads: {error}")))?;
-        let cancel = CancellationToken::new();
+        let cancel = Cancel::new();
         runtime.spawn(interruptions(cancel.clone(), printer.clone()));
         let progress = Arc::new(Told::new(printer.clone()));
         let verb = destroy::verb(&environment, printer, &invocation.options);
@@ -144,18 +144,14 @@ impl<'a> Run<'a> {
 
 /// The first Ctrl-C or SIGTERM starts nothing new, leaves every wait, and lets calls in flight be answered. The second
 /// does not wait.
-async fn interruptions(cancel: CancellationToken, printer: Printer) {
-    let mut count = 0;
+async fn interruptions(cancel: Cancel, printer: Printer) {
     loop {
         interruption().await;
-        count += 1;
-        if count > 1 {
+        if cancel.is_cancelled() {
             std::process::exit(crate::error::Exit::Interrupted as i32);
         }
-        if !cancel.is_cancelled() {
-            printer.message("interrupted: calls in flight are waited for; once more ends at once");
-            cancel.cancel();
-        }
+        printer.message("interrupted: calls in flight are waited for; once more ends at once");
+        cancel.cancel();
     }
 }
 

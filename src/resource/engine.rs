@@ -9,12 +9,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::resource::cancel::Cancel;
 use futures::future::join_all;
 use indexmap::IndexMap;
 use schemars::Schema;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use super::converge::Wanted;
 use super::handle::Handle;
@@ -58,7 +58,7 @@ pub struct EngineOptions {
     pub gate: Option<Gate>,
     pub sweep: Option<Sweep>,
     pub runtime: tokio::runtime::Handle,
-    pub cancel: CancellationToken,
+    pub cancel: Cancel,
     /// Names given with `--allow-replace` and `--with-data`.
     pub allow_replace: BTreeSet<String>,
     pub with_data: BTreeSet<String>,
@@ -133,7 +133,7 @@ impl Engine {
         self.0.options.progress.as_ref()
     }
 
-    pub fn cancel(&self) -> &CancellationToken {
+    pub fn cancel(&self) -> &Cancel {
         &self.0.options.cancel
     }
 

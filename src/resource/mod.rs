@@ -4,6 +4,7 @@
 //! does the rest for all kinds: it runs `ensure` in the background, waits for inputs, finds what is already there,
 //! reports, and destroys. Nothing here knows AWS, SQL Server or Rhai.
 
+pub mod cancel;
 pub mod converge;
 pub mod destroy;
 pub mod engine;

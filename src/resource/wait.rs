@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::resource::cancel::Cancel;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 
@@ -48,11 +48,11 @@ pub struct Waiter<'a> {
     end: Instant,
     delay: Duration,
     pace: Pace,
-    cancel: &'a CancellationToken,
+    cancel: &'a Cancel,
 }
 
 impl<'a> Waiter<'a> {
-    pub fn new(what: impl Into<String>, limit: Duration, pace: Pace, cancel: &'a CancellationToken) -> Self {
+    pub fn new(what: impl Into<String>, limit: Duration, pace: Pace, cancel: &'a Cancel) -> Self {
         Self {
             what: what.into(),
             limit,
@@ -85,7 +85,7 @@ impl<'a> Waiter<'a> {
 }
 
 /// Sleeps, unless the run is interrupted.
-pub async fn pause(delay: Duration, cancel: &CancellationToken) -> Result<()> {
+pub async fn pause(delay: Duration, cancel: &Cancel) -> Result<()> {
     tokio::select! {
         () = tokio::time::sleep(delay) => Ok(()),
         () = cancel.cancelled() => Err(Error::interrupted()),
@@ -109,7 +109,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_bound_is_kept_and_the_reason_told() {
         let mut asked = 0;
-        let cancel = CancellationToken::new();
+        let cancel = Cancel::new();
         let mut waiter = Waiter::new("redis", Duration::from_secs(60), Pace::AWS, &cancel);
         let error = loop {
             asked += 1;
@@ -123,7 +123,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_interrupted_wait_ends_at_once() {
-        let cancel = CancellationToken::new();
+        let cancel = Cancel::new();
         cancel.cancel();
         let error = pause(Duration::from_secs(3600), &cancel).await.unwrap_err();
         assert_eq!(error.exit(), crate::error::Exit::Interrupted);

@@ -172,6 +172,8 @@ impl Evaluator for Prompt {
     }
 
     fn evaluate(&mut self, text: &str) -> Outcome {
+        // Ctrl-C ended the statement before, not the prompt.
+        self.shell.shared.engine.cancel().reset();
         self.shell.shared.engine.forget();
         on_large_stack(|| self.run(text)).unwrap_or_else(Outcome::Failed)
     }

@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::resource::cancel::Cancel;
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
 use crate::aws;
 use crate::aws::calls::Calls;
@@ -50,7 +50,7 @@ impl Session {
         environment: Environment,
         options: &cli::Options,
         progress: Arc<dyn Progress>,
-        cancel: CancellationToken,
+        cancel: Cancel,
         more: Vec<Verb>,
     ) -> Result<Self> {
         let environment = Arc::new(environment);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use crate::resource::cancel::Cancel;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::map;
@@ -36,7 +36,7 @@ static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
 pub struct World {
     pub shell: Shell,
     pub log: Arc<Log>,
-    pub cancel: CancellationToken,
+    pub cancel: Cancel,
     /// Widgets whose name begins with `slow` wait until this is true.
     pub gate: watch::Sender<bool>,
     pub root: tempfile::TempDir,
@@ -358,7 +358,7 @@ pub fn stepped(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> Wor
     }
 }
 
-type Rest = (Arc<Log>, CancellationToken, watch::Sender<bool>, tempfile::TempDir);
+type Rest = (Arc<Log>, Cancel, watch::Sender<bool>, tempfile::TempDir);
 
 pub fn parts(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> (Engine, ScriptContext, Rest) {
     let root = tempfile::tempdir().unwrap();
@@ -368,7 +368,7 @@ pub fn parts(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> (Engi
         std::fs::write(path, text).unwrap();
     }
     let log = Arc::new(Log::default());
-    let cancel = CancellationToken::new();
+    let cancel = Cancel::new();
     let gate = watch::Sender::new(false);
     let engine = Engine::new(EngineOptions {
         kinds: vec![
