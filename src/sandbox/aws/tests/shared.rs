@@ -65,37 +65,3 @@ async fn what_one_run_made_the_next_one_finds() {
         Some(id.as_str())
     );
 }
-
-/// Not a test of speed: it prints what a call costs. `cargo test --lib speed -- --ignored --nocapture`
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn speed() {
-    let cloud = Cloud::new();
-    let vpc = cloud.vpc("10.0.0.0/16").await;
-    let count = 500;
-    let rate = |from: std::time::Instant| f64::from(count) / from.elapsed().as_secs_f64();
-    let from = std::time::Instant::now();
-    for _ in 0..count {
-        super::foreign::send(&cloud, "ec2", "", b"Action=DescribeVpcs");
-    }
-    println!("reads, without the SDK: {:.0}/s", rate(from));
-    let from = std::time::Instant::now();
-    for _ in 0..count {
-        super::foreign::send(&cloud, "ec2", "", b"Action=CreateInternetGateway");
-    }
-    println!("writes, without the SDK: {:.0}/s", rate(from));
-    let from = std::time::Instant::now();
-    for number in 0..count {
-        cloud.group(&vpc, &format!("group {number}")).await;
-    }
-    println!("writes, one after the other: {:.0}/s", rate(from));
-    let from = std::time::Instant::now();
-    for _ in 0..count {
-        cloud.ec2.describe_vpcs().send().await.unwrap();
-    }
-    println!("reads, one after the other: {:.0}/s", rate(from));
-    let from = std::time::Instant::now();
-    let ec2 = &cloud.ec2;
-    futures::future::join_all((0..count).map(|_| async move { ec2.describe_vpcs().send().await.unwrap() })).await;
-    println!("reads, all at once: {:.0}/s", rate(from));
-}
