@@ -1,6 +1,7 @@
 //! What a kind of resource has to say of itself.
 
 use std::any::Any;
+use std::future::{self, Future};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -173,7 +174,9 @@ impl Context<'_> {
 ///
 /// Every write must be safe to repeat after a crash: `create` is called only when `list` did not find the name, and
 /// what the service makes unique by name or client token is checked by it.
-#[async_trait]
+///
+/// The futures are native, not boxed by a macro: what such a macro adds to each method's signature keeps the compiler
+/// from sharing its proofs that the SDK's futures are `Send`, which cost a third of this crate's build.
 pub trait Kind: Send + Sync + 'static {
     /// The options of `ensure`. Doc comments are help. Must have a field `name`.
     type Spec: DeserializeOwned + JsonSchema + Send + Sync + 'static;
@@ -189,37 +192,46 @@ pub trait Kind: Send + Sync + 'static {
 
     /// All that is this environment's, every page. What is being deleted and no longer counts is left out. A failure to
     /// list is an error, never an empty list.
-    async fn list(&self, scope: &Scope) -> Result<Vec<Live<Self::State>>>;
+    fn list(&self, scope: &Scope) -> impl Future<Output = Result<Vec<Live<Self::State>>>> + Send;
 
     /// Creates it, with `cx.tags` in the same call wherever the API has them. Returns as soon as the service has
     /// accepted it.
-    async fn create(&self, cx: &Context<'_>, name: &str, spec: &Self::Spec) -> Result<Live<Self::State>>;
+    fn create(
+        &self,
+        cx: &Context<'_>,
+        name: &str,
+        spec: &Self::Spec,
+    ) -> impl Future<Output = Result<Live<Self::State>>> + Send;
 
     /// Reads what a listing does not tell and this comparison needs, such as the value of a secret: for one resource
     /// that a script ensures, never for all that are listed.
-    async fn inspect(&self, _spec: &Self::Spec, live: Live<Self::State>) -> Result<Live<Self::State>> {
-        Ok(live)
+    fn inspect(
+        &self,
+        _spec: &Self::Spec,
+        live: Live<Self::State>,
+    ) -> impl Future<Output = Result<Live<Self::State>>> + Send {
+        future::ready(Ok(live))
     }
 
     /// What is different. Whole sets are compared.
     fn changes(&self, spec: &Self::Spec, live: &Live<Self::State>) -> Vec<Change>;
 
     /// Makes the changes that are not replacements.
-    async fn update(
+    fn update(
         &self,
         cx: &Context<'_>,
         spec: &Self::Spec,
         live: &Live<Self::State>,
         changes: &[Change],
-    ) -> Result<()>;
+    ) -> impl Future<Output = Result<()>> + Send;
 
     /// The resource as it is now; `None` when it is gone.
-    async fn refresh(&self, live: &Live<Self::State>) -> Result<Option<Live<Self::State>>>;
+    fn refresh(&self, live: &Live<Self::State>) -> impl Future<Output = Result<Option<Live<Self::State>>>> + Send;
 
     fn readiness(&self, live: &Live<Self::State>) -> Readiness;
 
     /// Asks the service to delete it. What is gone already is no error.
-    async fn delete(&self, cx: &Context<'_>, live: &Live<Self::State>) -> Result<()>;
+    fn delete(&self, cx: &Context<'_>, live: &Live<Self::State>) -> impl Future<Output = Result<()>> + Send;
 
     /// The fields that a script reads, those of [`About::outputs`].
     fn outputs(&self, live: &Live<Self::State>) -> Map;
@@ -230,14 +242,13 @@ pub trait Kind: Send + Sync + 'static {
     }
 
     /// Sets and removes tags.
-    async fn retag(&self, live: &Live<Self::State>, set: &Tags, remove: &[String]) -> Result<()>;
+    fn retag(&self, live: &Live<Self::State>, set: &Tags, remove: &[String])
+    -> impl Future<Output = Result<()>> + Send;
 
     /// An existing one, used and never changed: `ec2::vpc(#{ id: ... })`.
-    async fn reference(&self, _options: &Map) -> Result<Live<Self::State>> {
-        Err(Error::failed(format!(
-            "a {} cannot be referenced, only ensured",
-            self.about().kind
-        )))
+    fn reference(&self, _options: &Map) -> impl Future<Output = Result<Live<Self::State>>> + Send {
+        let refused = format!("a {} cannot be referenced, only ensured", self.about().kind);
+        future::ready(Err(Error::failed(refused)))
     }
 
     /// Whether an error only looks final: a role that is not usable yet, an interface still being released.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ec2::types::{Address as Described, DomainType, ResourceType};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -70,7 +69,6 @@ fn live(name: String, address: &Described) -> Live<State> {
     }
 }
 
-#[async_trait]
 impl Kind for Address {
     type Spec = Spec;
     type State = State;

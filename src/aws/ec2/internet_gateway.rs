@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ec2::types::{InternetGateway as Described, ResourceType};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -111,7 +110,6 @@ impl InternetGateway {
     }
 }
 
-#[async_trait]
 impl Kind for InternetGateway {
     type Spec = Spec;
     type State = State;

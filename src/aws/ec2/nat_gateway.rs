@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ec2::types::{NatGateway as Described, NatGatewayAddress, ResourceType};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -90,7 +89,6 @@ fn live(name: String, gateway: &Described) -> Live<State> {
     }
 }
 
-#[async_trait]
 impl Kind for NatGateway {
     type Spec = Spec;
     type State = State;

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ec2::types::{ResourceType, Route as DescribedRoute, RouteOrigin, RouteTable as Described};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -281,7 +280,6 @@ impl RouteTable {
     }
 }
 
-#[async_trait]
 impl Kind for RouteTable {
     type Spec = Spec;
     type State = State;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ec2::types::{IpPermission, ResourceType, SecurityGroup as Described};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -251,7 +250,6 @@ impl SecurityGroup {
     }
 }
 
-#[async_trait]
 impl Kind for SecurityGroup {
     type Spec = Spec;
     type State = State;

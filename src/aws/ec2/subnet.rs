@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Described};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -106,7 +105,6 @@ impl Subnet {
     }
 }
 
-#[async_trait]
 impl Kind for Subnet {
     type Spec = Spec;
     type State = State;

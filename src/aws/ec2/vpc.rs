@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Described, VpcAttributeName};
 use ipnet::Ipv4Net;
 use schemars::JsonSchema;
@@ -158,7 +157,6 @@ pub(super) fn range(cidr: &str) -> Result<Ipv4Net> {
     Ok(net)
 }
 
-#[async_trait]
 impl Kind for Vpc {
     type Spec = Spec;
     type State = State;

@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ecr::types::{ImageScanningConfiguration, ImageTagMutability, Repository as Described, Tag};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -220,7 +219,6 @@ impl Repository {
     }
 }
 
-#[async_trait]
 impl Kind for Repository {
     type Spec = Spec;
     type State = State;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, Cluster, ClusterField, ClusterSetting, ClusterSettingName};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -134,7 +133,6 @@ impl Clusters {
     }
 }
 
-#[async_trait]
 impl Kind for Clusters {
     type Spec = Spec;
     type State = State;

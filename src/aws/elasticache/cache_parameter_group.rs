@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_elasticache::types::{CacheParameterGroup, ChangeType, ParameterNameValue};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -154,7 +153,6 @@ impl CacheParameterGroups {
     }
 }
 
-#[async_trait]
 impl Kind for CacheParameterGroups {
     type Spec = Spec;
     type State = State;

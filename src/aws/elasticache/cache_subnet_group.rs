@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_elasticache::types::CacheSubnetGroup;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -96,7 +95,6 @@ fn state(group: &CacheSubnetGroup) -> State {
     }
 }
 
-#[async_trait]
 impl Kind for CacheSubnetGroups {
     type Spec = Spec;
     type State = State;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, Certificate, Listener, ProtocolEnum, RedirectActionConfig, RedirectActionStatusCodeEnum,
 };
@@ -181,7 +180,6 @@ impl Listeners {
     }
 }
 
-#[async_trait]
 impl Kind for Listeners {
     type Spec = Spec;
     type State = State;

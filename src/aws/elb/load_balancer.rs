@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancer, LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum,
 };
@@ -205,7 +204,6 @@ impl LoadBalancers {
     }
 }
 
-#[async_trait]
 impl Kind for LoadBalancers {
     type Spec = Spec;
     type State = State;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{Matcher, ProtocolEnum, TargetGroup, TargetGroupAttribute, TargetTypeEnum};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -221,7 +220,6 @@ impl TargetGroups {
     }
 }
 
-#[async_trait]
 impl Kind for TargetGroups {
     type Spec = Spec;
     type State = State;

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_iam::types::{Role as Described, Tag};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -246,7 +245,6 @@ impl Role {
     }
 }
 
-#[async_trait]
 impl Kind for Role {
     type Spec = Spec;
     type State = State;

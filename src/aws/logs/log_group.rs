@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::types::LogGroup as Described;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -135,7 +134,6 @@ impl LogGroup {
     }
 }
 
-#[async_trait]
 impl Kind for LogGroup {
     type Spec = Spec;
     type State = State;

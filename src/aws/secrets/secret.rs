@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -210,7 +209,6 @@ fn fingerprint(value: &Hidden) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[async_trait]
 impl Kind for Secret {
     type Spec = Spec;
     type State = State;

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ssm::types::{Parameter as Described, ParameterType, ResourceTypeForTagging, Tag};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -159,7 +158,6 @@ impl Parameter {
     }
 }
 
-#[async_trait]
 impl Kind for Parameter {
     type Spec = Spec;
     type State = State;

@@ -5,7 +5,6 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use crate::resource::cancel::Cancel;
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -158,7 +157,6 @@ static WIDGET: About = About {
     actions: &[],
 };
 
-#[async_trait]
 impl Kind for Widget {
     type Spec = WidgetSpec;
     type State = i64;
@@ -255,7 +253,6 @@ static CONTRACT: About = About {
     actions: &[],
 };
 
-#[async_trait]
 impl Kind for Contract {
     type Spec = ContractSpec;
     type State = String;

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, LaunchType, LoadBalancer,
     NetworkConfiguration, PropagateTags, Service, ServiceField,
@@ -172,7 +171,6 @@ impl Services {
     }
 }
 
-#[async_trait]
 impl Kind for Services {
     type Spec = Spec;
     type State = State;

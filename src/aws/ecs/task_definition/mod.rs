@@ -9,7 +9,6 @@ mod spec;
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
 use aws_sdk_ecs::types::{
     Compatibility, NetworkMode, SortOrder, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus,
@@ -183,7 +182,6 @@ fn live(scope: &Scope, family: &str, answer: &DescribeTaskDefinitionOutput) -> O
     })
 }
 
-#[async_trait]
 impl Kind for TaskDefinitions {
     type Spec = Spec;
     type State = State;

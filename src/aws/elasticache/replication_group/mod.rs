@@ -9,7 +9,6 @@ pub(super) mod state;
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -171,7 +170,6 @@ static ABOUT: About = About {
     ],
 };
 
-#[async_trait]
 impl Kind for ReplicationGroups {
     type Spec = Spec;
     type State = State;
