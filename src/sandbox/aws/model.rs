@@ -159,6 +159,7 @@ macro_rules! models {
 }
 
 models!(
+    "acm",
     "ec2",
     "ecr",
     "ecs",
@@ -166,6 +167,7 @@ models!(
     "elasticloadbalancing",
     "iam",
     "logs",
+    "rds",
     "secretsmanager",
     "ssm",
     "sts",

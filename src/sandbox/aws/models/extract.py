@@ -20,13 +20,19 @@ import botocore.loaders
 SERVICES = {
     "ec2": ("ec2", """
         AllocateAddress AssociateAddress AssociateRouteTable AttachInternetGateway AuthorizeSecurityGroupEgress
-        AuthorizeSecurityGroupIngress CreateInternetGateway CreateNatGateway CreateRoute CreateRouteTable
-        CreateSecurityGroup CreateSubnet CreateTags CreateVpc DeleteInternetGateway DeleteNatGateway DeleteRoute
-        DeleteRouteTable DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc DescribeAddresses
-        DescribeAvailabilityZones DescribeInternetGateways DescribeNatGateways DescribeNetworkInterfaces
-        DescribeRouteTables DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets DescribeTags
-        DescribeVpcAttribute DescribeVpcs DetachInternetGateway DisassociateAddress DisassociateRouteTable
-        ModifySubnetAttribute ModifyVpcAttribute ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation
+        AuthorizeSecurityGroupIngress CreateInternetGateway CreateNatGateway CreateNetworkAcl
+        CreateNetworkAclEntry CreateRoute CreateRouteTable CreateSecurityGroup CreateSubnet CreateTags CreateVpc
+        CreateVpcEndpoint DeleteInternetGateway DeleteNatGateway DeleteNetworkAcl DeleteNetworkAclEntry
+        DeleteRoute DeleteRouteTable DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc DeleteVpcEndpoints
+        DescribeAccountAttributes DescribeAddresses DescribeAddressesAttribute DescribeAvailabilityZones
+        DescribeDhcpOptions DescribeInstances DescribeInternetGateways DescribeManagedPrefixLists
+        DescribeNatGateways DescribeNetworkAcls DescribeNetworkInterfaceAttribute DescribeNetworkInterfaces
+        DescribePrefixLists DescribeRegions DescribeRouteTables DescribeSecurityGroupReferences
+        DescribeSecurityGroupRules DescribeSecurityGroups DescribeStaleSecurityGroups DescribeSubnets
+        DescribeTags DescribeVpcAttribute DescribeVpcEndpointServices DescribeVpcEndpoints
+        DescribeVpcPeeringConnections DescribeVpcs DetachInternetGateway DisassociateAddress
+        DisassociateRouteTable ModifySecurityGroupRules ModifySubnetAttribute ModifyVpcAttribute
+        ModifyVpcEndpoint ReleaseAddress ReplaceNetworkAclAssociation ReplaceRoute ReplaceRouteTableAssociation
         RevokeSecurityGroupEgress RevokeSecurityGroupIngress UpdateSecurityGroupRuleDescriptionsEgress
         UpdateSecurityGroupRuleDescriptionsIngress"""),
     "elasticache": ("elasticache", """
@@ -76,6 +82,20 @@ SERVICES = {
         GetResourcePolicy GetSecretValue ListSecretVersionIds ListSecrets PutResourcePolicy PutSecretValue
         RestoreSecret TagResource UntagResource UpdateSecret UpdateSecretVersionStage"""),
     "sts": ("sts", "GetCallerIdentity"),
+    "rds": ("rds", """
+        AddRoleToDBInstance AddTagsToResource CopyDBSnapshot CreateDBInstance CreateDBParameterGroup
+        CreateDBSnapshot CreateDBSubnetGroup CreateOptionGroup DeleteDBInstance DeleteDBParameterGroup
+        DeleteDBSnapshot DeleteDBSubnetGroup DeleteOptionGroup DescribeDBEngineVersions DescribeDBInstances
+        DescribeDBParameterGroups DescribeDBParameters DescribeDBSnapshotAttributes DescribeDBSnapshots
+        DescribeDBSubnetGroups DescribeEngineDefaultParameters DescribeEvents DescribeOptionGroupOptions
+        DescribeOptionGroups DescribeOrderableDBInstanceOptions DescribePendingMaintenanceActions
+        ListTagsForResource ModifyDBInstance ModifyDBParameterGroup ModifyDBSubnetGroup ModifyOptionGroup
+        RebootDBInstance RemoveRoleFromDBInstance RemoveTagsFromResource ResetDBParameterGroup
+        RestoreDBInstanceFromDBSnapshot StartDBInstance StopDBInstance"""),
+    "acm": ("acm", """
+        AddTagsToCertificate DeleteCertificate DescribeCertificate GetCertificate ImportCertificate
+        ListCertificates ListTagsForCertificate RemoveTagsFromCertificate RequestCertificate
+        UpdateCertificateOptions"""),
     "tagging": ("resourcegroupstaggingapi", "GetResources GetTagKeys GetTagValues TagResources UntagResources"),
 }
 
