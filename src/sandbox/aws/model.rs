@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::sync::{LazyLock, OnceLock};
 
+use fancy_regex::Regex;
 use indexmap::IndexMap;
-use regex::Regex;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -131,7 +131,7 @@ impl Model {
 }
 
 impl Shape {
-    /// The pattern, if there is one that this crate's regular expressions can do.
+    /// The pattern, if there is one that is understood. Some of AWS's look around, which needs more than `regex`.
     pub fn pattern(&self) -> Option<(&str, &Regex)> {
         let pattern = self.pattern.as_deref()?;
         let regex = self.regex.get_or_init(|| Regex::new(&format!("^(?:{pattern})$")).ok());

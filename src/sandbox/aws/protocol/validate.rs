@@ -147,7 +147,8 @@ impl Checker<'_> {
             );
         }
         if let Some((pattern, regex)) = shape.pattern()
-            && !regex.is_match(text)
+            // A text on which matching gives up (it may backtrack without end) counts as one that matches not.
+            && !regex.is_match(text).unwrap_or(false)
         {
             self.broken(
                 shape,
