@@ -53,8 +53,14 @@ pub async fn run(suite: &Suite, case: &Case, client: &dyn Client) -> Verdict {
     ] {
         run.names.insert(key.to_owned(), Value::from(value));
     }
-    let difference = match suite.steps(case) {
-        Ok(steps) => run.steps(&steps).await.err(),
+    run.names.insert("now".to_owned(), Value::from(client.now()));
+    let difference = match suite.plan(case) {
+        Ok(plan) => {
+            let texts = plan.names.iter();
+            run.names
+                .extend(texts.map(|(name, text)| ((*name).to_owned(), Value::from(*text))));
+            run.steps(&plan.steps).await.err()
+        }
         Err(error) => Some(Difference {
             step: String::new(),
             place: String::new(),

@@ -15,7 +15,19 @@ macro_rules! files {
     };
 }
 
-files!("ec2");
+files!(
+    "ec2",
+    "ecr",
+    "ecs",
+    "elasticache",
+    "elasticloadbalancing",
+    "iam",
+    "logs",
+    "secretsmanager",
+    "ssm",
+    "sts",
+    "tagging",
+);
 
 const SETUPS: &str = include_str!("cases/setups.toml");
 const UNDO: &str = include_str!("cases/undo.toml");
@@ -47,6 +59,9 @@ pub struct Case {
     /// What it costs on AWS in US dollars, where that is not nothing.
     #[serde(default)]
     pub usd: f64,
+    /// Why it is left out on AWS: it gets by a way of the sandbox's own to where the behaviour shows.
+    #[serde(default)]
+    pub simulated: Option<String>,
     #[serde(skip)]
     pub service: String,
     /// The address of an API reference's page, with `{}` for the operation.
@@ -101,7 +116,19 @@ impl OneOf {
 struct Setup {
     #[serde(default)]
     needs: Vec<String>,
+    /// Texts that steps write as `${name}`.
+    #[serde(default)]
+    names: BTreeMap<String, String>,
+    #[serde(default)]
     steps: Vec<Step>,
+}
+
+/// What a case is made of: the texts that its setups name, and its steps with theirs before them.
+#[derive(Debug, Default)]
+pub struct Plan<'a> {
+    pub names: Vec<(&'a str, &'a str)>,
+    pub steps: Vec<&'a Step>,
+    done: Vec<&'a str>,
 }
 
 /// How what a call made is taken away again. It is done for every such call that was answered, also where a case
@@ -177,28 +204,30 @@ impl Suite {
     ///
     /// # Errors
     /// It needs something that is not there.
-    pub fn steps<'a>(&'a self, case: &'a Case) -> Result<Vec<&'a Step>, String> {
-        let (mut steps, mut done) = (Vec::new(), Vec::new());
+    pub fn plan<'a>(&'a self, case: &'a Case) -> Result<Plan<'a>, String> {
+        let mut plan = Plan::default();
         for name in &case.needs {
-            self.collect(name, &mut steps, &mut done)?;
+            self.add_setup(name, &mut plan)?;
         }
-        steps.extend(&case.steps);
-        Ok(steps)
+        plan.steps.extend(&case.steps);
+        Ok(plan)
     }
 
-    fn collect<'a>(&'a self, name: &'a str, steps: &mut Vec<&'a Step>, done: &mut Vec<&'a str>) -> Result<(), String> {
-        if done.contains(&name) {
+    fn add_setup<'a>(&'a self, name: &'a str, plan: &mut Plan<'a>) -> Result<(), String> {
+        if plan.done.contains(&name) {
             return Ok(());
         }
-        done.push(name);
+        plan.done.push(name);
         let setup = self
             .setups
             .get(name)
             .ok_or_else(|| format!("there is no setup {name}"))?;
         for name in &setup.needs {
-            self.collect(name, steps, done)?;
+            self.add_setup(name, plan)?;
         }
-        steps.extend(&setup.steps);
+        plan.names
+            .extend(setup.names.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+        plan.steps.extend(&setup.steps);
         Ok(())
     }
 

@@ -60,6 +60,10 @@ impl Client for Embedded {
         Box::pin(std::future::ready(()))
     }
 
+    fn now(&self) -> i64 {
+        self.clock.load(Ordering::SeqCst)
+    }
+
     fn region(&self) -> &str {
         REGION
     }

@@ -74,6 +74,9 @@ pub trait Client: Send + Sync {
         Duration::ZERO
     }
 
+    /// Milliseconds since 1970.
+    fn now(&self) -> i64;
+
     fn region(&self) -> &str;
     /// 12 digits.
     fn account(&self) -> &str;

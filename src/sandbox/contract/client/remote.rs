@@ -138,6 +138,10 @@ impl Client for Remote {
         }
     }
 
+    fn now(&self) -> i64 {
+        crate::sandbox::Clock::System.now()
+    }
+
     fn region(&self) -> &str {
         &self.region
     }
