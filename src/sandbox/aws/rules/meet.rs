@@ -17,6 +17,8 @@ use super::{Effect, Listed, Rule, is_about, read, words};
 /// A request that owns what it is made of.
 #[derive(Clone, Debug, Default)]
 pub struct Incoming {
+    pub method: String,
+    pub uri: String,
     pub authorization: String,
     pub target: String,
     pub body: Bytes,
@@ -25,6 +27,8 @@ pub struct Incoming {
 impl Incoming {
     pub fn request(&self) -> Request<'_> {
         Request {
+            method: &self.method,
+            uri: &self.uri,
             authorization: &self.authorization,
             target: &self.target,
             body: &self.body,
