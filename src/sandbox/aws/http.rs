@@ -12,9 +12,9 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 
-use super::faults::{self, Effect};
+use super::Aws;
+use super::exchange::{Outcome, Received, exchange};
 use super::protocol::Reply;
-use super::{Aws, Request};
 
 /// Give it to the SDK as its HTTP client. It takes every host: service and region come from the request's signature.
 #[derive(Clone, Debug)]
@@ -46,34 +46,15 @@ impl HttpConnector for Client {
                 .await
                 .map_err(ConnectorError::user)?
                 .to_bytes();
-            let asked = Request {
-                authorization: &authorization,
-                target: &target,
-                body: &body,
+            let received = Received {
+                authorization,
+                target,
+                body,
             };
-            let (service, operation) = asked.names();
-            let effect = aws.faults().meet(&service, &operation);
-            match &effect {
-                Some(Effect::Throttled) => return response(aws.refuse(asked, &faults::throttled())),
-                Some(Effect::Refused(fault)) => return response(aws.refuse(asked, fault)),
-                Some(Effect::Delayed(time)) => tokio::time::sleep(*time).await,
-                Some(Effect::Unreachable) => return Err(broken_off("the connection was refused")),
-                Some(Effect::AnswerLost) | None => {}
+            match exchange(aws, received).await {
+                Outcome::Answered(reply) => response(reply),
+                Outcome::BrokenOff(how) => Err(broken_off(how)),
             }
-            // SQLite blocks, so the work is done off the threads that run futures.
-            let reply = tokio::task::spawn_blocking(move || {
-                aws.answer(Request {
-                    authorization: &authorization,
-                    target: &target,
-                    body: &body,
-                })
-            })
-            .await
-            .map_err(|error| ConnectorError::other(error.into(), None))?;
-            if effect == Some(Effect::AnswerLost) {
-                return Err(broken_off("the connection was reset before the answer came"));
-            }
-            response(reply)
         })
     }
 }

@@ -17,9 +17,10 @@
 //!
 //! # The way of a call
 //!
-//! [`http`] takes the SDK's request, [`protocol`] parses and checks it by the [`model`], [`dispatch`] hands it to the
-//! service's file within one transaction of [`state`], and the answer goes back the same way. A fault rolls everything
-//! back that the call did. An answer can hold more than the output shape has; only what the model names is shown.
+//! [`http`] takes the SDK's request, [`super::serve`] a stranger's; in [`exchange`] faults by rule meet it; [`protocol`]
+//! parses and checks it by the [`model`], [`dispatch`] hands it to the service's file within one transaction of
+//! [`state`], and the answer goes back the same way. A fault rolls everything back that the call did. An answer can hold
+//! more than the output shape has; only what the model names is shown.
 
 pub mod answers;
 pub mod call;
@@ -30,6 +31,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod elasticache;
 pub mod elb;
+pub mod exchange;
 pub mod faults;
 pub mod http;
 pub mod iam;
@@ -66,7 +68,8 @@ use crate::error::Result;
 /// The account of a sandbox that was not given another one.
 pub const ACCOUNT: &str = "000000000000";
 
-/// What of an HTTP request matters here. Signatures are not checked: the sandbox has no secrets of its own to check with.
+/// What of an HTTP request matters here. Signatures are not checked here: within the process there is nobody to keep out,
+/// and [`super::serve`] checks them before it asks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request<'a> {
     /// The header `Authorization`; its scope names region and service.
@@ -77,9 +80,14 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The service that the scope names; empty where there is none.
+    pub fn service(&self) -> &str {
+        scope(self.authorization).map_or("", |(_, service)| service)
+    }
+
     /// The service and the operation that it asks for; empty where it does not say.
-    fn names(&self) -> (String, String) {
-        let service = scope(self.authorization).map_or("", |(_, service)| service);
+    pub fn names(&self) -> (String, String) {
+        let service = self.service();
         (service.to_owned(), operation(service, *self))
     }
 }
@@ -110,9 +118,14 @@ impl Aws {
         })
     }
 
-    /// What meets the calls of the SDK's clients that come through [`http`].
+    /// What meets the calls that come through [`exchange`].
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// The time by the sandbox's clock.
+    pub fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.options.clock.now()).unwrap_or_default()
     }
 
     /// The error of a request that is refused before anything is looked at.
