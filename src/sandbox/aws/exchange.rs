@@ -13,6 +13,8 @@ use super::{Aws, Request};
 /// A request that arrived whole.
 #[derive(Clone, Debug, Default)]
 pub struct Received {
+    pub method: String,
+    pub uri: String,
     pub authorization: String,
     pub target: String,
     pub body: Bytes,
@@ -21,6 +23,8 @@ pub struct Received {
 impl Received {
     pub fn request(&self) -> Request<'_> {
         Request {
+            method: &self.method,
+            uri: &self.uri,
             authorization: &self.authorization,
             target: &self.target,
             body: &self.body,

@@ -29,6 +29,7 @@ use super::aws::exchange::{Outcome, Received, exchange};
 use super::aws::model::{self, Protocol};
 use super::aws::protocol::Reply;
 use super::aws::{Aws, Request};
+use super::Clock;
 use crate::error::{Error, Result};
 
 /// How long requests that are under way may take when the server ends.
@@ -96,6 +97,8 @@ where
 pub struct Server {
     aws: Arc<Aws>,
     keys: Arc<Keys>,
+    /// By which signatures are judged: the callers', not the sandbox's, which tests may move.
+    clock: Clock,
 }
 
 impl Server {
@@ -103,6 +106,7 @@ impl Server {
         Self {
             aws,
             keys: Arc::new(keys),
+            clock: Clock::System,
         }
     }
 
@@ -139,7 +143,7 @@ impl Server {
             };
             let answer = Answer {
                 status: reply.status,
-                date: &date(self.aws.now()),
+                date: &date(self.now()),
                 headers: &reply.headers,
                 body: &reply.body,
                 close: !keep,
@@ -155,6 +159,10 @@ impl Server {
         }
     }
 
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.clock.now()).unwrap_or_default()
+    }
+
     /// Reads a request and answers it; no reply when a rule breaks the connection off.
     async fn request<S>(&self, connection: &mut Connection<S>) -> Result<(Head, Option<Reply>), Bad>
     where
@@ -164,6 +172,8 @@ impl Server {
         let body = connection.body(&head).await?;
         let header = |name: &str| head.header(name).unwrap_or_default().to_owned();
         let mut received = Received {
+            method: head.method.clone(),
+            uri: head.target.clone(),
             authorization: header("authorization"),
             target: header("x-amz-target"),
             body,
@@ -176,12 +186,13 @@ impl Server {
             body: &received.body,
         };
         let service = received.request().service().to_owned();
-        if let Err(refusal) = signature::check(&self.keys, &signed, self.aws.now()) {
+        if let Err(refusal) = signature::check(&self.keys, &signed, self.now()) {
             let fault = refusal.fault(&service, !received.target.is_empty());
             let reply = self.aws.refuse(received.request(), &fault);
             return Ok((head, Some(reply)));
         }
-        let form = model::of(&service).is_some_and(|(_, model)| model.metadata.protocol != Protocol::Json);
+        let form = |protocol| matches!(protocol, Protocol::Ec2 | Protocol::Query);
+        let form = model::of(&service).is_some_and(|(_, model)| form(model.metadata.protocol));
         if form && head.method == "GET" && received.body.is_empty() {
             // The form protocols take their parameters from the query string as well.
             received.body = head.query().to_owned().into();

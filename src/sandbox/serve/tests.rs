@@ -26,16 +26,16 @@ struct Served {
 impl Served {
     async fn new(clock: Clock) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let options = Options {
-            clock,
-            ..Options::default()
-        };
-        let sandbox = Sandbox::open(dir.path(), options).unwrap();
+        let sandbox = Sandbox::open(dir.path(), Options::default()).unwrap();
         let keys = Keys::generate();
         let listener = listen([127, 0, 0, 1].into(), 0).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let (end, ending) = watch::channel(false);
-        let running = tokio::spawn(Server::new(sandbox.aws().clone(), keys.clone()).run(listener, ending));
+        let server = Server {
+            clock,
+            ..Server::new(sandbox.aws().clone(), keys.clone())
+        };
+        let running = tokio::spawn(server.run(listener, ending));
         Self {
             _dir: dir,
             sandbox,
