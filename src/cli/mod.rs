@@ -38,6 +38,8 @@ pub enum Action {
     EnvCheck(Option<String>),
     /// `iacsh env list`
     EnvList,
+    /// `iacsh sandbox conformance`; whether also what is slow
+    SandboxConformance(bool),
     /// `iacsh sandbox reset`
     SandboxReset,
     /// `iacsh sandbox serve`
@@ -212,6 +214,7 @@ fn action(matches: &ArgMatches) -> Result<Action> {
             _ => Action::EnvList,
         },
         Some(("sandbox", matches)) => match matches.subcommand() {
+            Some(("conformance", matches)) => Action::SandboxConformance(matches.get_flag("slow")),
             Some(("serve", matches)) => Action::SandboxServe(serve(matches)?),
             _ => Action::SandboxReset,
         },

@@ -48,6 +48,9 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
             env::check(&root(None)?, name, printer)
         }
         Action::SandboxReset => sandbox::reset::reset(&root(None)?, &invocation.options, printer),
+        Action::SandboxConformance(slow) => {
+            sandbox::conformance::conformance(&root(None)?, &invocation.options, *slow, printer)
+        }
         Action::SandboxServe(serve) => sandbox::serve::serve(&root(None)?, &invocation.options, serve, printer),
         Action::ScriptHelp(file) => Run::begin(invocation, printer, Some(file))?.help(file),
         Action::Script(file) => {

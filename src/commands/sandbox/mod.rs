@@ -1,4 +1,5 @@
 //! `iacsh sandbox`: one file for each of its commands.
 
+pub mod conformance;
 pub mod reset;
 pub mod serve;

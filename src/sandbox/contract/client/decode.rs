@@ -67,6 +67,15 @@ fn json_refusal(response: &Response, body: &Value) -> Result<Refusal, String> {
 }
 
 fn xml_refusal(response: &Response, root: &Element) -> Result<Refusal, String> {
+    // Route 53 has one error that lists its messages: InvalidChangeBatch, Messages, Message.
+    if let Some(messages) = root.child("Messages") {
+        let messages: Vec<_> = messages.children.iter().map(|child| child.text.as_str()).collect();
+        return Ok(Refusal {
+            code: root.name.clone(),
+            message: messages.join("; "),
+            status: response.status,
+        });
+    }
     // EC2 wraps once more: Response, Errors, Error.
     let error = root.child("Error").or_else(|| root.child("Errors")?.child("Error"));
     let error = error.ok_or_else(|| format!("status {}, and no error in the body", response.status))?;

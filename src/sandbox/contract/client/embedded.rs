@@ -41,6 +41,8 @@ impl Client for Embedded {
             let scope = format!("AWS4-HMAC-SHA256 Credential=AKIA/20260101/{REGION}/{service}/aws4_request");
             let target = wire.headers.iter().find(|(name, _)| *name == "x-amz-target");
             let reply = self.sandbox.aws().answer(Request {
+                method: &wire.method,
+                uri: &wire.path,
                 authorization: &scope,
                 target: target.map_or("", |(_, target)| target),
                 body: &wire.body,

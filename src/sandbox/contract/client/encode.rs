@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Wire;
+use super::{Wire, rest};
 use crate::sandbox::aws::model::{self, Kind, Member, Model, Protocol, Shape};
 
 /// The request for an operation. A value that has not the model's type is sent as it is, as far as the protocol can.
@@ -38,6 +38,7 @@ pub fn encode(service: &str, operation: &str, input: &Value) -> Result<(&'static
                 body: body.to_string().into_bytes(),
             }
         }
+        Protocol::RestXml => rest::encode(model, known, shape, members)?,
         protocol => {
             let mut form = Form {
                 model,
@@ -63,7 +64,7 @@ pub fn encode(service: &str, operation: &str, input: &Value) -> Result<(&'static
     Ok((service, wire))
 }
 
-fn unknown(name: &str) -> String {
+pub(super) fn unknown(name: &str) -> String {
     format!("the model has no member {name} there")
 }
 

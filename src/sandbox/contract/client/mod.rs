@@ -4,12 +4,14 @@
 //! other. And it is not the SDK, whose types cannot carry what a case must be able to send: a missing member, a number
 //! out of its range, a value outside of its enum.
 //!
-//! Source: Smithy 2.0, "AWS EC2 query protocol", "AWS query protocol", "AWS JSON 1.1 protocol".
+//! Source: Smithy 2.0, "AWS EC2 query protocol", "AWS query protocol", "AWS JSON 1.1 protocol",
+//! "AWS restXml protocol".
 
 mod decode;
 pub mod embedded;
 mod encode;
 pub mod remote;
+mod rest;
 
 use std::time::Duration;
 
