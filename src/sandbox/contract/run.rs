@@ -7,13 +7,14 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::client::{self, Answer, Client};
+use super::expect::Path;
 use super::suite::{Case, Step, Suite, Undo};
 
 /// Between two attempts of a repeated call: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// How long something may take to go away.
-const PATIENCE_WITH_UNDO: Duration = Duration::from_secs(15 * 60);
+/// How long something may take to go away: a database server takes longest.
+const PATIENCE_WITH_UNDO: Duration = Duration::from_secs(60 * 60);
 
 /// How a case came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,19 +151,22 @@ impl<'a> Run<'a> {
             return;
         };
         let (asked, answered) = (Value::Object(input.clone()), output.clone());
+        let part = |name: &str| match name.split_once(':') {
+            Some(("with", place)) => Path::parse(place).ok()?.find(&asked),
+            Some(("answer", place)) => Path::parse(place).ok()?.find(&answered),
+            _ => None,
+        };
         let each = match &undo.each {
             None => vec![Value::Null],
-            Some(place) => place
-                .find(output)
+            Some(list) => part(list)
                 .and_then(|found| found.as_array().cloned())
                 .unwrap_or_default(),
         };
         for each in each {
             let look_up = |name: &str| match name.split_once(':') {
-                Some(("with", place)) => super::expect::Path::parse(place).ok()?.find(&asked),
-                Some(("answer", place)) => super::expect::Path::parse(place).ok()?.find(&answered),
-                _ if name == "each" => Some(each.clone()),
-                _ => None,
+                Some(("each", place)) => Path::parse(place).ok()?.find(&each),
+                None if name == "each" => Some(each.clone()),
+                _ => part(name),
             };
             // Without the name of what was made there is nothing to take away.
             if let Ok(Value::Object(with)) = fill(&Value::Object(undo.with.clone()), &look_up) {
