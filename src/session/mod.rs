@@ -6,6 +6,7 @@
 mod cloud;
 mod database;
 mod facts;
+mod sandbox;
 mod variables;
 mod verbs;
 
@@ -19,7 +20,7 @@ use jiff::Timestamp;
 use crate::aws;
 use crate::aws::calls::Calls;
 use crate::cli;
-use crate::environment::{Environment, Wait};
+use crate::environment::{self, Environment, Wait};
 use crate::error::{Error, Result};
 use crate::identity;
 use crate::mssql;
@@ -28,7 +29,7 @@ use crate::resource::progress::Progress;
 use crate::resource::tags;
 use crate::resource::wait::{Limits, Pace};
 use crate::resource::{Engine, EngineOptions, Scope, Verb};
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
 pub use variables::{Purpose, Variables};
@@ -57,18 +58,29 @@ impl Session {
         let sandbox = match environment.aws.is_sandbox() || environment.database.is_sandbox() {
             true => Some(Sandbox::open(
                 &sandbox_folder(&environment.root),
-                sandbox::Options {
+                Options {
                     account: environment
                         .aws
                         .account
                         .clone()
-                        .unwrap_or_else(|| sandbox::aws::ACCOUNT.to_owned()),
+                        .unwrap_or_else(|| crate::sandbox::aws::ACCOUNT.to_owned()),
                     time_scale: environment.sandbox.time_scale,
-                    ..sandbox::Options::default()
+                    clock: match environment.sandbox.clock {
+                        environment::Clock::System => Clock::System,
+                        environment::Clock::Virtual => Clock::Virtual,
+                    },
                 },
             )?),
             false => None,
         };
+        // Whose AWS the environment has; its SQL Server can be the sandbox's without that.
+        let cloud_of = sandbox.as_ref().filter(|_| environment.aws.is_sandbox());
+        if let Some(sandbox) = cloud_of {
+            let rules = environment.sandbox.rules.iter().map(self::sandbox::rule);
+            let rules = rules.collect::<Result<Vec<_>>>()?;
+            let source = format!("environments/{}.toml", environment.name);
+            sandbox.aws().rules().declare(&source, &rules)?;
+        }
         let variables = Variables::new(&environment, sandbox.as_ref());
         let calls = Calls::default();
         let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone()).await?;
@@ -76,6 +88,7 @@ impl Session {
 
         let mut verbs = more;
         verbs.extend(self::verbs::all());
+        verbs.extend(self::sandbox::all(cloud_of));
         verbs.extend(aws::verbs(&cloud.aws));
         verbs.extend(mssql::verbs::verbs(&database));
         verbs.extend(identity::verbs::verbs(&identity::verbs::Setup {

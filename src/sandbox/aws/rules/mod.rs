@@ -491,8 +491,8 @@ mod tests {
             (error.message().to_owned(), error.help().unwrap_or_default().to_owned())
         };
         assert_eq!(
-            refused(Rule::new("ecz", "*", Effect::Deny)),
-            ("the sandbox has no service `ecz`".into(), "did you mean `ecs`?".into())
+            refused(Rule::new("ecss", "*", Effect::Deny)),
+            ("the sandbox has no service `ecss`".into(), "did you mean `ecs`?".into())
         );
         assert_eq!(
             refused(Rule::new("ecs", "CreateServce", Effect::Deny)),
