@@ -6,6 +6,7 @@
 
 pub mod aws;
 pub mod mssql;
+pub mod serve;
 pub mod vault;
 
 use std::fs;

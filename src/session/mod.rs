@@ -7,6 +7,7 @@ mod cloud;
 mod database;
 mod facts;
 mod sandbox;
+pub mod serve;
 mod variables;
 mod verbs;
 
@@ -55,32 +56,9 @@ impl Session {
         more: Vec<Verb>,
     ) -> Result<Self> {
         let environment = Arc::new(environment);
-        let sandbox = match environment.aws.is_sandbox() || environment.database.is_sandbox() {
-            true => Some(Sandbox::open(
-                &sandbox_folder(&environment.root),
-                Options {
-                    account: environment
-                        .aws
-                        .account
-                        .clone()
-                        .unwrap_or_else(|| crate::sandbox::aws::ACCOUNT.to_owned()),
-                    time_scale: environment.sandbox.time_scale,
-                    clock: match environment.sandbox.clock {
-                        environment::Clock::System => Clock::System,
-                        environment::Clock::Virtual => Clock::Virtual,
-                    },
-                },
-            )?),
-            false => None,
-        };
+        let sandbox = open_sandbox(&environment)?;
         // Whose AWS the environment has; its SQL Server can be the sandbox's without that.
         let cloud_of = sandbox.as_ref().filter(|_| environment.aws.is_sandbox());
-        if let Some(sandbox) = cloud_of {
-            let rules = environment.sandbox.rules.iter().map(self::sandbox::rule);
-            let rules = rules.collect::<Result<Vec<_>>>()?;
-            let source = format!("environments/{}.toml", environment.name);
-            sandbox.aws().rules().declare(&source, &rules)?;
-        }
         let variables = Variables::new(&environment, sandbox.as_ref());
         let calls = Calls::default();
         let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone()).await?;
@@ -135,6 +113,31 @@ impl Session {
             calls,
         })
     }
+}
+
+/// The sandbox, where the environment uses one.
+fn open_sandbox(environment: &Environment) -> Result<Option<Sandbox>> {
+    if !environment.aws.is_sandbox() && !environment.database.is_sandbox() {
+        return Ok(None);
+    }
+    let options = Options {
+        account: serve::account(environment),
+        time_scale: environment.sandbox.time_scale,
+        clock: match environment.sandbox.clock {
+            environment::Clock::System => Clock::System,
+            environment::Clock::Virtual => Clock::Virtual,
+        },
+    };
+    let opened = Sandbox::open(&sandbox_folder(&environment.root), options)?;
+    if environment.aws.is_sandbox() {
+        let rules = environment.sandbox.rules.iter().map(sandbox::rule);
+        let source = format!("environments/{}.toml", environment.name);
+        opened
+            .aws()
+            .rules()
+            .declare(&source, &rules.collect::<Result<Vec<_>>>()?)?;
+    }
+    Ok(Some(opened))
 }
 
 /// Why nothing may be changed: a protected environment that was not confirmed by its name.

@@ -18,9 +18,10 @@
 //!
 //! # The way of a call
 //!
-//! [`http`] takes the SDK's request, [`protocol`] parses and checks it by the [`model`], [`dispatch`] hands it to the
-//! service's file within one transaction of [`state`], and the answer goes back the same way. A fault rolls everything
-//! back that the call did. An answer can hold more than the output shape has; only what the model names is shown.
+//! [`http`] takes the SDK's request, [`super::serve`] a stranger's; in [`rules::meet`] rules meet it; [`protocol`]
+//! parses and checks it by the [`model`], [`dispatch`] hands it to the service's file within one transaction of
+//! [`state`], and the answer goes back the same way. A fault rolls everything back that the call did. An answer can hold
+//! more than the output shape has; only what the model names is shown.
 
 pub mod answers;
 pub mod call;
@@ -73,7 +74,8 @@ pub const ACCOUNT: &str = "000000000000";
 /// The clock goes no further ahead than a hundred years.
 const MOST_AHEAD: i64 = 100 * 366 * 24 * 3600 * 1000;
 
-/// What of an HTTP request matters here. Signatures are not checked: the sandbox has no secrets of its own to check with.
+/// What of an HTTP request matters here. Signatures are not checked here: within the process there is nobody to keep out,
+/// and [`super::serve`] checks them before it asks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request<'a> {
     /// `GET`, `POST`, `DELETE`. Only REST protocols ask; the others take any.
@@ -89,9 +91,14 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The service that the scope names; empty where there is none.
+    pub fn service(&self) -> &str {
+        scope(self.authorization).map_or("", |(_, service)| service)
+    }
+
     /// The service and the operation that it asks for; empty where it does not say.
-    fn names(&self) -> (String, String) {
-        let service = scope(self.authorization).map_or("", |(_, service)| service);
+    pub fn names(&self) -> (String, String) {
+        let service = self.service();
         (service.to_owned(), operation(service, *self))
     }
 }
