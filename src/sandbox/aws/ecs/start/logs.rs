@@ -1,80 +1,14 @@
-//! What a task needs in order to start, in the words that ECS gives for what is missing.
-//!
-//! Source: *Amazon ECS stopped tasks error messages*.
+//! The `awslogs` driver: what keeps a task from its stream, and the first lines in it.
 
 use serde_json::Value;
 
-use super::super::call::{Call, Fault};
-use super::super::{ecr, iam, logs, secrets, ssm};
-use super::definition::Definition;
+use super::super::super::call::{Call, Fault};
+use super::super::super::ec2::reach;
+use super::super::super::logs;
+use super::super::definition::Definition;
+use super::{Ground, failed};
 
-/// How a start ends.
-pub enum Start {
-    /// It runs; with the digests of the images that are the sandbox's, in the order of the containers.
-    Runs(Vec<Option<String>>),
-    /// The task's stopped reason.
-    Fails(String),
-}
-
-pub fn attempt(call: &Call<'_>, definition: &Definition) -> Result<Start, Fault> {
-    let role = definition.text("executionRoleArn");
-    if !role.is_empty() && !iam::role_exists(call, role)? {
-        return Ok(Start::Fails(format!(
-            "ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the role being \
-             passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this \
-             role."
-        )));
-    }
-    let mut digests = Vec::new();
-    for container in definition.containers() {
-        if let Some(reason) = secrets_missing(call, container)? {
-            return Ok(Start::Fails(reason));
-        }
-        if let Some(reason) = log_group_missing(call, container)? {
-            return Ok(Start::Fails(reason));
-        }
-        let image = container["image"].as_str().unwrap_or_default();
-        match ecr::pull(call, image)? {
-            ecr::Pull::Found(digest) => digests.push(Some(digest)),
-            ecr::Pull::Elsewhere => digests.push(None),
-            ecr::Pull::NoImage => {
-                return Ok(Start::Fails(format!(
-                    "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
-                     {image}: {image}: not found"
-                )));
-            }
-            ecr::Pull::NoRepository(name) => {
-                return Ok(Start::Fails(format!(
-                    "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
-                     {image}: pull access denied, repository {name} does not exist or may require authorization"
-                )));
-            }
-        }
-    }
-    Ok(Start::Runs(digests))
-}
-
-fn secrets_missing(call: &Call<'_>, container: &Value) -> Result<Option<String>, Fault> {
-    const FAILED: &str = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
-                          failed: unable to retrieve";
-    for secret in container["secrets"].as_array().into_iter().flatten() {
-        let from = secret["valueFrom"].as_str().unwrap_or_default();
-        if from.contains(":secretsmanager:") {
-            if secrets::current(call, from)?.is_none() {
-                return Ok(Some(format!(
-                    "{FAILED} secret from asm: service call has been retried 1 time(s): failed to fetch secret {from} from \
-                     secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret."
-                )));
-            }
-        } else if !ssm::exists(call, from)? {
-            let name = from.split_once(":parameter").map_or(from, |(_, name)| name);
-            return Ok(Some(format!(
-                "{FAILED} secrets from ssm: service call has been retried 1 time(s): invalid parameters: {name}"
-            )));
-        }
-    }
-    Ok(None)
-}
+const FAILED: &str = "ResourceInitializationError: failed to validate logger args";
 
 /// The group of the `awslogs` driver, and the stream's prefix.
 fn awslogs(container: &Value) -> Option<(&str, Option<&str>)> {
@@ -86,28 +20,63 @@ fn awslogs(container: &Value) -> Option<(&str, Option<&str>)> {
     Some((group, options["awslogs-stream-prefix"].as_str()))
 }
 
-fn log_group_missing(call: &Call<'_>, container: &Value) -> Result<Option<String>, Fault> {
-    let Some((group, _)) = awslogs(container) else {
+/// What keeps the `awslogs` driver from its stream.
+pub fn refused(call: &Call<'_>, ground: &Ground<'_>, container: &Value) -> Result<Option<String>, Fault> {
+    let Some((name, _)) = awslogs(container) else {
         return Ok(None);
     };
-    if container["logConfiguration"]["options"]["awslogs-create-group"] == "true" {
-        logs::ensure_group(call, group)?;
+    let region = container["logConfiguration"]["options"]["awslogs-region"].as_str();
+    if !reach::service(call, ground.interface, "logs", ground.at)? {
+        return Ok(Some(format!(
+            "{FAILED}: The task cannot find the Amazon CloudWatch log group defined in the task definition. There is a \
+             connection issue between the task and Amazon CloudWatch. Check your network configuration. : exit status 1"
+        )));
     }
-    if logs::group_exists(call, group)? {
+    // A group of another region is out of sight.
+    if region.is_some_and(|region| region != call.region) {
         return Ok(None);
     }
-    Ok(Some(
-        "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to \
-         create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1"
-            .to_owned(),
-    ))
+    let group = call.arn("logs", &format!("log-group:{name}"));
+    if container["logConfiguration"]["options"]["awslogs-create-group"] == "true" && !logs::group_exists(call, name)? {
+        if let Some(denied) = ground.denied("logs:CreateLogGroup", &group) {
+            return Ok(Some(format!(
+                "{FAILED}: failed to create Cloudwatch log group: {}{denied} : exit status 1",
+                failed("CloudWatch Logs", "CreateLogGroup", "AccessDeniedException")
+            )));
+        }
+        logs::ensure_group(call, name)?;
+    }
+    let stream = format!("{FAILED}: create stream has been retried 1 times: failed to create Cloudwatch log stream: ");
+    if let Some(denied) = ground.denied(
+        "logs:CreateLogStream",
+        &format!("{group}:log-stream:{}", stream_of(container, ground.task)),
+    ) {
+        return Ok(Some(format!(
+            "{stream}{}{denied} : exit status 1",
+            failed("CloudWatch Logs", "CreateLogStream", "AccessDeniedException")
+        )));
+    }
+    if logs::group_exists(call, name)? {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "{stream}ResourceNotFoundException: The specified log group does not exist. : exit status 1"
+    )))
+}
+
+/// `PREFIX/CONTAINER/TASK`, as the driver names it.
+fn stream_of(container: &Value, task: &str) -> String {
+    let name = container["name"].as_str().unwrap_or_default();
+    match awslogs(container) {
+        Some((_, Some(prefix))) => format!("{prefix}/{name}/{task}"),
+        _ => task.to_owned(),
+    }
 }
 
 /// Writes what a container would say first. **The container is simulated: no image runs, and the first line says so.**
-/// The streams have the names that the driver gives them: `PREFIX/CONTAINER/TASK`.
 pub fn write_logs(call: &Call<'_>, definition: &Definition, task: &str, at: i64) -> Result<(), Fault> {
     for container in definition.containers() {
-        let Some((group, prefix)) = awslogs(container) else {
+        let Some((group, _)) = awslogs(container) else {
             continue;
         };
         if !logs::group_exists(call, group)? {
@@ -115,10 +84,7 @@ pub fn write_logs(call: &Call<'_>, definition: &Definition, task: &str, at: i64)
         }
         let name = container["name"].as_str().unwrap_or_default();
         let image = container["image"].as_str().unwrap_or_default();
-        let stream = match prefix {
-            Some(prefix) => format!("{prefix}/{name}/{task}"),
-            None => task.to_owned(),
-        };
+        let stream = stream_of(container, task);
         let mut lines = vec![
             (
                 at,
