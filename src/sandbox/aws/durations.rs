@@ -72,6 +72,8 @@ durations! {
     pub const TASK_PROVISION: Duration = seconds(20);
     /// ECS: a task in PENDING, while its image is pulled and its secrets are read.
     pub const TASK_PULL: Duration = seconds(40);
+    /// ECS: how long a task tries to reach a registry or a service that it has no way to. Experience: just below 5 minutes.
+    pub const TASK_UNREACHABLE: Duration = seconds(280);
     /// ECS: from the stop of a task to STOPPED: SIGTERM, then SIGKILL after 30 s, `stopTimeout` of
     /// *Task definition parameters for Fargate*.
     pub const TASK_STOP: Duration = seconds(30);

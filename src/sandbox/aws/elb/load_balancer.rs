@@ -246,6 +246,11 @@ impl LoadBalancer {
         })
     }
 
+    /// The zones in which it has a subnet.
+    pub fn zone_names(&self) -> Vec<String> {
+        self.subnets.iter().map(|(_, zone)| zone.clone()).collect()
+    }
+
     fn zones(&self) -> Value {
         let zone = |(subnet, zone): &(String, String)| json!({ "ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": [] });
         self.subnets.iter().map(zone).collect()

@@ -422,10 +422,13 @@ fn insert(connection: &Connection, source: &str, rule: &Rule) -> rusqlite::Resul
     Ok(())
 }
 
-/// Services look at their tasks again with the next call: what a rule says can change what they do. Changing rules is
-/// rare enough for that.
+/// Services and target groups look at what they have again with the next call: what a rule says can change it. Changing
+/// rules is rare enough for that.
 fn wake(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute("UPDATE document SET due = 0 WHERE kind = 'ecs/service'", [])?;
+    connection.execute(
+        "UPDATE document SET due = 0 WHERE kind IN ('ecs/service', 'elb/target-group')",
+        [],
+    )?;
     Ok(())
 }
 
