@@ -16,7 +16,7 @@ use crate::sandbox::serve::{Keys, Server, listen, sql};
 use crate::session::serve::{Served, keys, open};
 
 /// The services as the Terraform provider calls them in `endpoints`, beside the sandbox's names.
-const TERRAFORM: [(&str, &str); 13] = [
+const TERRAFORM: [(&str, &str); 14] = [
     ("acm", "acm"),
     ("ec2", "ec2"),
     ("ecr", "ecr"),
@@ -26,6 +26,7 @@ const TERRAFORM: [(&str, &str); 13] = [
     ("iam", "iam"),
     ("logs", "logs"),
     ("rds", "rds"),
+    ("route53", "route53"),
     ("secretsmanager", "secretsmanager"),
     ("ssm", "ssm"),
     ("sts", "sts"),

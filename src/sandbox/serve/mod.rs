@@ -24,12 +24,12 @@ use tokio::task::JoinSet;
 use self::http::{Answer, Bad, Connection, Head};
 pub use self::keys::Keys;
 use self::signature::Signed;
+use super::Clock;
 use super::aws::call::Fault;
 use super::aws::exchange::{Outcome, Received, exchange};
 use super::aws::model::{self, Protocol};
 use super::aws::protocol::Reply;
 use super::aws::{Aws, Request};
-use super::Clock;
 use crate::error::{Error, Result};
 
 /// How long requests that are under way may take when the server ends.

@@ -7,6 +7,7 @@ pub mod filters;
 pub mod gateway;
 pub mod interface;
 pub mod nat;
+pub mod network_acl;
 pub mod route_table;
 pub mod rule;
 pub mod security_group;
@@ -84,7 +85,12 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     (
         "CreateVpc",
         vpc::create,
-        &["CidrBlock", "InstanceTenancy", "TagSpecifications"],
+        &[
+            "AmazonProvidedIpv6CidrBlock",
+            "CidrBlock",
+            "InstanceTenancy",
+            "TagSpecifications",
+        ],
     ),
     ("DeleteInternetGateway", gateway::delete, &["InternetGatewayId"]),
     ("DeleteNatGateway", nat::delete, &["NatGatewayId"]),
@@ -104,6 +110,11 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         &["Filters", "PublicIps", "AllocationIds"],
     ),
     (
+        "DescribeAddressesAttribute",
+        address::attributes,
+        &["AllocationIds", "Attribute", "MaxResults", "NextToken"],
+    ),
+    (
         "DescribeAvailabilityZones",
         zones::describe,
         &["Filters", "ZoneNames", "ZoneIds", "AllAvailabilityZones"],
@@ -117,6 +128,11 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         "DescribeNatGateways",
         nat::describe,
         &["Filter", "NatGatewayIds", "MaxResults", "NextToken"],
+    ),
+    (
+        "DescribeNetworkAcls",
+        network_acl::describe,
+        &["Filters", "NetworkAclIds", "MaxResults", "NextToken"],
     ),
     (
         "DescribeNetworkInterfaces",
@@ -165,9 +181,18 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     (
         "ModifyVpcAttribute",
         vpc::modify_attribute,
-        &["VpcId", "EnableDnsHostnames", "EnableDnsSupport"],
+        &[
+            "VpcId",
+            "EnableDnsHostnames",
+            "EnableDnsSupport",
+            "EnableNetworkAddressUsageMetrics",
+        ],
     ),
-    ("ReleaseAddress", address::release, &["AllocationId"]),
+    (
+        "ReleaseAddress",
+        address::release,
+        &["AllocationId", "NetworkBorderGroup"],
+    ),
     ("ReplaceRoute", route_table::replace_route, route_table::ROUTE),
     (
         "ReplaceRouteTableAssociation",
