@@ -13,8 +13,8 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 
 use super::Aws;
-use super::exchange::{Outcome, Received, exchange};
 use super::protocol::Reply;
+use super::rules::meet::{self, Incoming, Lost};
 
 /// Give it to the SDK as its HTTP client. It takes every host: service and region come from the request's signature.
 #[derive(Clone, Debug)]
@@ -47,16 +47,18 @@ impl HttpConnector for Client {
                 .await
                 .map_err(ConnectorError::user)?
                 .to_bytes();
-            let received = Received {
+            let incoming = Incoming {
                 method,
                 uri,
                 authorization,
                 target,
                 body,
             };
-            match exchange(aws, received).await {
-                Outcome::Answered(reply) => response(reply),
-                Outcome::BrokenOff(how) => Err(broken_off(how)),
+            match meet::exchange(aws, incoming).await {
+                Ok(reply) => response(reply),
+                Err(Lost::Unreachable) => Err(broken_off("the connection was refused")),
+                Err(Lost::Answer) => Err(broken_off("the connection was reset before the answer came")),
+                Err(Lost::Broken) => Err(ConnectorError::other("the sandbox's thread ended".into(), None)),
             }
         })
     }

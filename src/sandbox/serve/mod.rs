@@ -26,9 +26,9 @@ pub use self::keys::Keys;
 use self::signature::Signed;
 use super::Clock;
 use super::aws::call::Fault;
-use super::aws::exchange::{Outcome, Received, exchange};
 use super::aws::model::{self, Protocol};
 use super::aws::protocol::Reply;
+use super::aws::rules::meet::{Incoming, Lost, exchange};
 use super::aws::{Aws, Request};
 use crate::error::{Error, Result};
 
@@ -171,7 +171,7 @@ impl Server {
         let head = connection.head().await?;
         let body = connection.body(&head).await?;
         let header = |name: &str| head.header(name).unwrap_or_default().to_owned();
-        let mut received = Received {
+        let mut received = Incoming {
             method: head.method.clone(),
             uri: head.target.clone(),
             authorization: header("authorization"),
@@ -202,11 +202,16 @@ impl Server {
         let outcome = exchange(self.aws.clone(), received).await;
         let milliseconds = began.elapsed().as_millis();
         Ok(match outcome {
-            Outcome::Answered(reply) => {
+            Ok(reply) => {
                 tracing::info!(target: "iacsh::calls", "{service}:{operation} {} {milliseconds} ms", reply.status);
                 (head, Some(reply))
             }
-            Outcome::BrokenOff(how) => {
+            Err(lost) => {
+                let how = match lost {
+                    Lost::Unreachable => "was not reached",
+                    Lost::Answer => "lost its answer",
+                    Lost::Broken => "broke down",
+                };
                 tracing::info!(target: "iacsh::calls", "{service}:{operation} {how} {milliseconds} ms");
                 (head, None)
             }

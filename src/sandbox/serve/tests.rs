@@ -10,7 +10,7 @@ use aws_sdk_ec2::error::ProvideErrorMetadata;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
-use crate::sandbox::aws::faults::{Effect, Rule};
+use crate::sandbox::aws::rules::{Effect, Rule};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 /// A server on a free port.
@@ -134,26 +134,22 @@ async fn an_old_signature_is_refused_in_each_protocols_words() {
 async fn faults_by_rule_meet_strangers_too() {
     let served = Served::new(Clock::System).await;
     let inject = |times, effect| {
-        let faults = served.sandbox.aws().faults();
-        faults.clear();
-        faults.add(Rule {
-            call: "ec2:*".to_owned(),
-            skip: 0,
+        let rules = served.sandbox.aws().rules();
+        rules.clear().unwrap();
+        let rule = Rule {
             times,
-            effect,
-        });
+            ..Rule::new("ec2", "*", effect)
+        };
+        rules.add(rule).unwrap();
     };
     let ec2 = aws_sdk_ec2::Client::new(&served.signed());
-    inject(Some(1), Effect::AnswerLost);
+    inject(Some(1), Effect::LoseAnswer);
     ec2.create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap();
     assert_eq!(ec2.describe_vpcs().send().await.unwrap().vpcs().len(), 2);
     inject(None, Effect::Unreachable);
     let error = ec2.describe_vpcs().send().await.unwrap_err();
     assert!(error.as_service_error().is_none(), "{error:?}");
-    inject(
-        None,
-        Effect::Refused(Fault::new("UnauthorizedOperation", "no").status(403)),
-    );
+    inject(None, Effect::Deny);
     let error = ec2.describe_vpcs().send().await.unwrap_err();
     assert_eq!(error.code(), Some("UnauthorizedOperation"));
 }

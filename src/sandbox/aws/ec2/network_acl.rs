@@ -66,9 +66,7 @@ pub fn disassociate(call: &Call<'_>, subnet: &str) -> Result<(), Fault> {
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let acls: Vec<NetworkAcl> = call.store.all(KIND)?;
-    let shown = acls.iter().map(|acl| shown(call, acl)).collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, KIND, "VpcId", &LISTING, |acl| shown(call, acl).map(Some))
 }
 
 const LISTING: Listing = Listing {

@@ -23,7 +23,7 @@ pub fn put(call: &Call<'_>) -> Answer {
     secret.not_deleted(MARKED)?;
     let text = call.text("ResourcePolicy");
     let parsed: Option<Value> = serde_json::from_str(text).ok();
-    if !parsed.is_some_and(|policy| policy.get("Statement").is_some()) {
+    if parsed.is_none_or(|policy| policy.get("Statement").is_none()) {
         return Err(Fault::new(
             "MalformedPolicyDocumentException",
             "This resource policy contains a syntax error.",

@@ -4,12 +4,14 @@ mod caches;
 mod containers;
 mod faults;
 mod foreign;
+mod growth;
 mod listing;
 mod network;
 mod rules;
 mod settings;
 mod shared;
 mod tagging;
+mod waiters;
 
 use std::path::Path;
 use std::sync::Arc;
