@@ -18,7 +18,7 @@
 //!
 //! # The way of a call
 //!
-//! [`http`] takes the SDK's request, [`super::serve`] a stranger's; in [`rules::meet`] what goes wrong on purpose meets it; [`protocol`]
+//! [`http`] takes the SDK's request, [`super::serve`] a stranger's; in [`rules::meet`] rules meet it; [`protocol`]
 //! parses and checks it by the [`model`], [`dispatch`] hands it to the service's file within one transaction of
 //! [`state`], and the answer goes back the same way. A fault rolls everything back that the call did. An answer can hold
 //! more than the output shape has; only what the model names is shown.

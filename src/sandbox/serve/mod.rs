@@ -28,7 +28,7 @@ use super::Clock;
 use super::aws::call::Fault;
 use super::aws::model::{self, Protocol};
 use super::aws::protocol::Reply;
-use super::aws::rules::meet::{Incoming, Lost, exchange};
+use super::aws::rules::meet::{self, Incoming, Lost};
 use super::aws::{Aws, Request};
 use crate::error::{Error, Result};
 
@@ -199,21 +199,22 @@ impl Server {
         }
         let began = Instant::now();
         let (_, operation) = received.request().names();
-        let outcome = exchange(self.aws.clone(), received).await;
+        let refused = received.clone();
+        let outcome = meet::exchange(self.aws.clone(), received).await;
         let milliseconds = began.elapsed().as_millis();
+        let told = match &outcome {
+            Ok(reply) => reply.status.to_string(),
+            Err(Lost::Unreachable) => "is not carried out, by a rule".to_owned(),
+            Err(Lost::Answer) => "loses its answer, by a rule".to_owned(),
+            Err(Lost::Broken) => "broke the sandbox's thread".to_owned(),
+        };
+        tracing::info!(target: "iacsh::calls", "{service}:{operation} {told} {milliseconds} ms");
         Ok(match outcome {
-            Ok(reply) => {
-                tracing::info!(target: "iacsh::calls", "{service}:{operation} {} {milliseconds} ms", reply.status);
-                (head, Some(reply))
-            }
-            Err(lost) => {
-                let how = match lost {
-                    Lost::Unreachable => "was not reached",
-                    Lost::Answer => "lost its answer",
-                    Lost::Broken => "broke down",
-                };
-                tracing::info!(target: "iacsh::calls", "{service}:{operation} {how} {milliseconds} ms");
-                (head, None)
+            Ok(reply) => (head, Some(reply)),
+            Err(Lost::Unreachable | Lost::Answer) => (head, None),
+            Err(Lost::Broken) => {
+                let fault = Fault::new("InternalFailure", "the sandbox's thread ended").status(500);
+                (head, Some(self.aws.refuse(refused.request(), &fault)))
             }
         })
     }

@@ -149,7 +149,10 @@ async fn faults_by_rule_meet_strangers_too() {
     inject(None, Effect::Unreachable);
     let error = ec2.describe_vpcs().send().await.unwrap_err();
     assert!(error.as_service_error().is_none(), "{error:?}");
-    inject(None, Effect::Deny);
+    inject(
+        None,
+        Effect::fail(&Fault::new("UnauthorizedOperation", "no").status(403)),
+    );
     let error = ec2.describe_vpcs().send().await.unwrap_err();
     assert_eq!(error.code(), Some("UnauthorizedOperation"));
 }
