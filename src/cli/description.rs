@@ -141,9 +141,11 @@ pub(super) fn command() -> Command {
 const SERVE: &str = "\
 Opens the embedded cloud on this machine's loopback for the AWS CLI, an SDK, Terraform or a SQL client, until Ctrl-C.
 
-When it listens it prints, on standard output, the lines to paste: address, access key, login. The key is made at every
-start, and requests signed with any other are refused as AWS refuses them. The state is the one that iacsh itself works
-on: both can go on at once. Account, region and speed are those of the environment (--env).";
+When it listens it prints, on standard output, the lines to paste: address, access key, login. The key is made at every \
+start, and requests signed with any other are refused as AWS refuses them.
+
+The state is the one that iacsh itself works on: both can go on at once. Account, region and speed are those of the \
+environment (--env).";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:

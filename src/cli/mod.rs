@@ -268,7 +268,9 @@ fn usage(command: &Command, error: &clap::Error) -> Error {
     let known = known.filter(|known| !known.is_empty());
     let told = match error.kind() {
         ErrorKind::InvalidValue if value.is_empty() => Error::usage(format!("`{arg}` needs a value")),
-        ErrorKind::InvalidValue => Error::usage(format!("`{value}` is no value of `{arg}`")),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            Error::usage(format!("`{value}` is no value of `{arg}`"))
+        }
         ErrorKind::InvalidSubcommand => {
             let word = context(ContextKind::InvalidSubcommand).unwrap_or_default();
             Error::usage(format!("there is no command `{word}` here"))

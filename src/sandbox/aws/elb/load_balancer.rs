@@ -199,6 +199,13 @@ pub fn set_subnets(call: &Call<'_>) -> Answer {
     answer(json!({ "AvailabilityZones": balancer.zones(), "IpAddressType": "ipv4" }))
 }
 
+/// Nothing is reserved, as `ModifyCapacityReservation` is not in the sandbox. Source: *Capacity reservations for your
+/// Application Load Balancer*: it can be decreased twice a day.
+pub fn capacity_reservation(call: &Call<'_>) -> Answer {
+    existing(call)?;
+    answer(json!({ "DecreaseRequestsRemaining": 2, "CapacityReservationState": [] }))
+}
+
 pub fn attributes(call: &Call<'_>) -> Answer {
     answer(json!({ "Attributes": attribute_list(&existing(call)?.attributes) }))
 }

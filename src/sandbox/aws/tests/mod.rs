@@ -14,6 +14,7 @@ mod shared;
 mod shop;
 mod starts;
 mod tagging;
+mod waiters;
 
 use std::path::Path;
 use std::sync::Arc;
