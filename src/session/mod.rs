@@ -33,6 +33,7 @@ use crate::resource::{Engine, EngineOptions, Scope, Verb};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
+pub use sandbox::row as rule_row;
 pub use variables::{Purpose, Variables};
 
 /// The folder below the root that a run leaves behind for people: journal and history.
