@@ -38,6 +38,7 @@ pub mod logs;
 pub mod model;
 pub mod page;
 pub mod protocol;
+pub mod rds;
 pub mod secrets;
 pub mod ssm;
 pub mod state;
@@ -48,7 +49,7 @@ pub mod tags;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -61,7 +62,7 @@ use self::state::State;
 use self::store::Store;
 use super::Options;
 use super::vault::Vault;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The account of a sandbox that was not given another one.
 pub const ACCOUNT: &str = "000000000000";
@@ -87,6 +88,7 @@ impl Request<'_> {
 /// The AWS behind one state file.
 pub struct Aws {
     state: State,
+    dir: PathBuf,
     vault: Arc<Vault>,
     options: Options,
     faults: Faults,
@@ -102,8 +104,12 @@ impl std::fmt::Debug for Aws {
 
 impl Aws {
     pub fn open(file: &Path, vault: Arc<Vault>, options: Options) -> Result<Self> {
+        let state = State::open(file)?;
+        let dir = file.parent().map(Path::to_path_buf).unwrap_or_default();
+        rds::sweep(&state, &dir)?;
         Ok(Self {
-            state: State::open(file)?,
+            state,
+            dir,
             vault,
             options,
             faults: Faults::default(),
@@ -173,6 +179,7 @@ impl Aws {
                 now: self.options.clock.now(),
                 time_scale: self.options.time_scale,
                 store: &store,
+                dir: &self.dir,
                 vault: &self.vault,
             })
         };
@@ -186,6 +193,39 @@ impl Aws {
             self.state.write(|connection| once(connection, input))
         };
         asked.answer(known, &answer?)
+    }
+
+    /// The database instance behind a host name, as it is now. `None`: no instance has that name.
+    pub fn database_at(&self, host: &str) -> Result<Option<rds::DatabaseAt>> {
+        let Some(region) = rds::region_of(host) else {
+            return Ok(None);
+        };
+        let account = self.options.account.as_str();
+        let once = |connection: &rusqlite::Connection| {
+            let store = Store {
+                connection,
+                account,
+                region,
+            };
+            let call = Call {
+                service: "rds",
+                operation: "",
+                input: Map::new(),
+                account,
+                region,
+                now: self.options.clock.now(),
+                time_scale: self.options.time_scale,
+                store: &store,
+                dir: &self.dir,
+                vault: &self.vault,
+            };
+            rds::database_at(&call, host)
+        };
+        let found = match self.state.read(once) {
+            Err(fault) if fault.status == 500 => self.state.write(once),
+            found => found,
+        };
+        found.map_err(|fault| Error::failed(format!("the sandbox's database server {host}: {}", fault.message)))?
     }
 }
 
