@@ -7,6 +7,7 @@ mod database_snapshots;
 mod databases;
 mod faults;
 mod foreign;
+mod growth;
 mod listing;
 mod network;
 mod rules;
