@@ -3,6 +3,9 @@
 mod caches;
 mod conditions;
 mod containers;
+mod database_groups;
+mod database_snapshots;
+mod databases;
 mod faults;
 mod foreign;
 mod growth;
