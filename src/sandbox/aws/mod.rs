@@ -22,6 +22,7 @@
 //! service's file within one transaction of [`state`], and the answer goes back the same way. A fault rolls everything
 //! back that the call did. An answer can hold more than the output shape has; only what the model names is shown.
 
+pub mod acm;
 pub mod answers;
 pub mod call;
 pub mod dispatch;
@@ -39,6 +40,7 @@ pub mod logs;
 pub mod model;
 pub mod page;
 pub mod protocol;
+pub mod route53;
 pub mod secrets;
 pub mod ssm;
 pub mod state;

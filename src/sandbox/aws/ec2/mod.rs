@@ -3,6 +3,8 @@
 //! Codes and texts of errors: EC2 API reference, "Error codes for the Amazon EC2 API".
 
 pub mod address;
+pub mod endpoint;
+pub mod endpoint_service;
 pub mod filters;
 pub mod gateway;
 pub mod interface;
@@ -86,6 +88,22 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         vpc::create,
         &["CidrBlock", "InstanceTenancy", "TagSpecifications"],
     ),
+    (
+        "CreateVpcEndpoint",
+        endpoint::create,
+        &[
+            "ClientToken",
+            "PolicyDocument",
+            "PrivateDnsEnabled",
+            "RouteTableIds",
+            "SecurityGroupIds",
+            "ServiceName",
+            "SubnetIds",
+            "TagSpecifications",
+            "VpcEndpointType",
+            "VpcId",
+        ],
+    ),
     ("DeleteInternetGateway", gateway::delete, &["InternetGatewayId"]),
     ("DeleteNatGateway", nat::delete, &["NatGatewayId"]),
     (
@@ -98,6 +116,7 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ("DeleteSubnet", subnet::delete, &["SubnetId"]),
     ("DeleteTags", tags::delete, &["Resources", "Tags"]),
     ("DeleteVpc", vpc::delete, &["VpcId"]),
+    ("DeleteVpcEndpoints", endpoint::delete, &["VpcEndpointIds"]),
     (
         "DescribeAddresses",
         address::describe,
@@ -114,6 +133,11 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         &["Filters", "InternetGatewayIds", "MaxResults", "NextToken"],
     ),
     (
+        "DescribeManagedPrefixLists",
+        endpoint_service::managed_prefix_lists,
+        &["Filters", "PrefixListIds", "MaxResults", "NextToken"],
+    ),
+    (
         "DescribeNatGateways",
         nat::describe,
         &["Filter", "NatGatewayIds", "MaxResults", "NextToken"],
@@ -122,6 +146,11 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         "DescribeNetworkInterfaces",
         interface::describe,
         &["Filters", "NetworkInterfaceIds", "MaxResults", "NextToken"],
+    ),
+    (
+        "DescribePrefixLists",
+        endpoint_service::prefix_lists,
+        &["Filters", "PrefixListIds", "MaxResults", "NextToken"],
     ),
     (
         "DescribeRouteTables",
@@ -146,6 +175,16 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ("DescribeTags", tags::describe, &["Filters", "MaxResults", "NextToken"]),
     ("DescribeVpcAttribute", vpc::describe_attribute, &["Attribute", "VpcId"]),
     (
+        "DescribeVpcEndpoints",
+        endpoint::describe,
+        &["Filters", "VpcEndpointIds", "MaxResults", "NextToken"],
+    ),
+    (
+        "DescribeVpcEndpointServices",
+        endpoint_service::describe,
+        &["Filters", "ServiceNames", "MaxResults", "NextToken"],
+    ),
+    (
         "DescribeVpcs",
         vpc::describe,
         &["Filters", "VpcIds", "MaxResults", "NextToken"],
@@ -166,6 +205,22 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         "ModifyVpcAttribute",
         vpc::modify_attribute,
         &["VpcId", "EnableDnsHostnames", "EnableDnsSupport"],
+    ),
+    (
+        "ModifyVpcEndpoint",
+        endpoint::modify,
+        &[
+            "AddRouteTableIds",
+            "AddSecurityGroupIds",
+            "AddSubnetIds",
+            "PolicyDocument",
+            "PrivateDnsEnabled",
+            "RemoveRouteTableIds",
+            "RemoveSecurityGroupIds",
+            "RemoveSubnetIds",
+            "ResetPolicy",
+            "VpcEndpointId",
+        ],
     ),
     ("ReleaseAddress", address::release, &["AllocationId"]),
     ("ReplaceRoute", route_table::replace_route, route_table::ROUTE),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Fault};
 use super::filters::{self, Listing};
-use super::{cidr, gateway, in_use, new_id, route_table, security_group, subnet, tags};
+use super::{cidr, endpoint, gateway, in_use, new_id, route_table, security_group, subnet, tags};
 
 pub const KIND: &str = "ec2/vpc";
 
@@ -76,6 +76,7 @@ pub fn delete(call: &Call<'_>) -> Answer {
         || gateway::of_vpc(call, id)?.is_some()
         || groups.iter().any(|group| group.group_name != "default")
         || tables.iter().any(|table| !table.is_main())
+        || !endpoint::of_vpc(call, id)?.is_empty()
     {
         return Err(in_use("vpc", id));
     }
