@@ -5,6 +5,7 @@ mod containers;
 mod endpoints;
 mod faults;
 mod foreign;
+mod growth;
 mod listing;
 mod names;
 mod network;
