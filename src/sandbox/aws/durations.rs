@@ -119,6 +119,27 @@ durations! {
     pub const DATABASE_STOPPED: Duration = minutes(7 * 24 * 60);
     /// RDS: a role of an instance from `PENDING` to `ACTIVE`. Experience: about a minute.
     pub const DATABASE_ROLE: Duration = minutes(1);
+
+    /// Route 53: from PENDING to INSYNC. *ChangeResourceRecordSets*: "Changes generally propagate to all Route 53 name servers
+    /// managing the hosted zone within 60 seconds."
+    pub const DNS_PROPAGATION: Duration = seconds(60);
+    /// ACM: "there is a delay of several seconds before you can retrieve information about it", `DescribeCertificate`: until
+    /// the records for the validation are shown.
+    pub const CERTIFICATE_RECORDS: Duration = seconds(5);
+    /// ACM: from the moment the records are seen to ISSUED. Experience: minutes to over an hour (terraform-provider-aws 9338).
+    pub const CERTIFICATE_ISSUE: Duration = minutes(5);
+    /// ACM: when a certificate that was never validated fails, *Troubleshoot DNS validation problems*: 72 hours. Like all
+    /// that is counted in days, it is not divided by the time scale.
+    pub const CERTIFICATE_TIMES_OUT: Duration = minutes(72 * 60);
+    /// ACM: "The validity period for ACM certificates is 13 months (395 days)", *ACM certificate characteristics*.
+    pub const CERTIFICATE_LIFE: Duration = minutes(395 * 24 * 60);
+    /// EC2: an interface endpoint from `pending` to `available`. Experience: 1 to 3 minutes; a gateway endpoint, which is a
+    /// route, takes no time.
+    pub const ENDPOINT_CREATE: Duration = minutes(2);
+    /// EC2: how long an interface endpoint is `deleting`, with its network interfaces. Experience: 1 to 3 minutes.
+    pub const ENDPOINT_DELETE: Duration = minutes(2);
+    /// EC2: how long a deleted endpoint is still listed. Experience.
+    pub const ENDPOINT_REMEMBERED: Duration = minutes(2);
 }
 
 #[cfg(test)]
