@@ -40,6 +40,7 @@ impl HttpConnector for Client {
         HttpConnectorFuture::new(async move {
             let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
             let (authorization, target) = (header("authorization"), header("x-amz-target"));
+            let (method, uri) = (request.method().to_owned(), request.uri().to_owned());
             let body = request
                 .into_body()
                 .collect()
@@ -47,6 +48,8 @@ impl HttpConnector for Client {
                 .map_err(ConnectorError::user)?
                 .to_bytes();
             let asked = Request {
+                method: &method,
+                uri: &uri,
                 authorization: &authorization,
                 target: &target,
                 body: &body,
@@ -63,6 +66,8 @@ impl HttpConnector for Client {
             // SQLite blocks, so the work is done off the threads that run futures.
             let reply = tokio::task::spawn_blocking(move || {
                 aws.answer(Request {
+                    method: &method,
+                    uri: &uri,
                     authorization: &authorization,
                     target: &target,
                     body: &body,

@@ -1,0 +1,42 @@
+//! Image scans.
+
+use serde_json::{Value, json};
+
+use super::super::answers::{answer, seconds};
+use super::super::call::{Answer, Call, Fault};
+use super::{existing, of, one_image, save};
+
+pub fn start_scan(call: &Call<'_>) -> Answer {
+    let repository = existing(call)?;
+    let mut image = one_image(call, &repository)?;
+    image.scanned = Some(call.now);
+    save(call, &repository.name, &image)?;
+    answer(of(
+        call,
+        json!({ "imageId": call.input.get("imageId"), "imageScanStatus": { "status": "IN_PROGRESS" } }),
+    ))
+}
+
+/// A simulated image has no packages, so a scan finds nothing.
+pub fn findings(call: &Call<'_>) -> Answer {
+    let repository = existing(call)?;
+    let image = one_image(call, &repository)?;
+    let Some(scanned) = image.scanned else {
+        return Err(Fault::new(
+            "ScanNotFoundException",
+            format!("Image scan does not exist for the image with '{}'", image.digest),
+        ));
+    };
+    answer(of(
+        call,
+        json!({
+            "imageId": { "imageDigest": image.digest, "imageTag": image.tags.first() },
+            "imageScanStatus": scan_complete(),
+            "imageScanFindings": { "imageScanCompletedAt": seconds(scanned), "findingSeverityCounts": {}, "findings": [] },
+        }),
+    ))
+}
+
+pub fn scan_complete() -> Value {
+    json!({ "status": "COMPLETE", "description": "The scan was completed successfully." })
+}

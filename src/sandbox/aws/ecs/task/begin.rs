@@ -1,0 +1,128 @@
+//! A task begins: its interface, its time line, and how its start ends.
+
+use serde_json::Value;
+
+use super::super::super::answers::hex;
+use super::super::super::call::{Call, Fault};
+use super::super::super::interfaces::InterfaceSpec;
+use super::super::super::tags::Tags;
+use super::super::super::{durations, interfaces, tags};
+use super::super::definition::Definition;
+use super::super::start::Start;
+use super::super::{invalid, start};
+use super::{Attached, Container, Stop, Task, save, span};
+
+/// What a new task is made of.
+pub struct Spec<'a> {
+    pub cluster: &'a str,
+    pub definition: &'a Definition,
+    /// `awsvpcConfiguration`.
+    pub network: &'a Value,
+    pub service: Option<&'a str>,
+    pub rollout: Option<&'a str>,
+    pub started_by: Option<&'a str>,
+    pub group: String,
+    pub exec: bool,
+    pub capacity_provider: Option<String>,
+    pub overrides: Value,
+    pub tags: Tags,
+    /// Which of the subnets: tasks are spread over them.
+    pub place: usize,
+    pub at: i64,
+}
+
+pub fn start(call: &Call<'_>, spec: Spec<'_>) -> Result<Task, Fault> {
+    let id = hex(32);
+    let arn = call.arn("ecs", &format!("task/{}/{id}", spec.cluster));
+    let subnets: Vec<&str> = spec.network["subnets"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let subnet = subnets
+        .get(spec.place % subnets.len().max(1))
+        .copied()
+        .unwrap_or_default();
+    let groups: Vec<String> = spec.network["securityGroups"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    let attachment = uuid::Uuid::new_v4().to_string();
+    let description = call.arn("ecs", &format!("attachment/{attachment}"));
+    let wanted = InterfaceSpec {
+        subnet,
+        groups: &groups,
+        description: &description,
+        owner: &arn,
+    };
+    let mut interface = match spec.network["assignPublicIp"].as_str() {
+        Some("ENABLED") => interfaces::attach_public(call, wanted),
+        _ => interfaces::attach(call, wanted),
+    }
+    .map_err(|fault| invalid(&fault.message))?;
+    let pulls = spec.at + span(call, durations::TASK_PROVISION);
+    let runs = pulls + span(call, durations::TASK_PULL);
+    let (failure, digests) = match start::attempt(call, spec.definition)? {
+        Start::Runs(digests) => (None, digests),
+        Start::Fails(reason) => (Some(reason), Vec::new()),
+    };
+    let stop = failure.clone().map(|reason| Stop {
+        asked: runs,
+        done: runs,
+        code: "TaskFailedToStart".to_owned(),
+        reason,
+    });
+    if let Some(stop) = &stop {
+        interface.gone_at = Some(stop.done);
+        interfaces::save(call, &interface)?;
+    }
+    let containers = spec
+        .definition
+        .containers()
+        .iter()
+        .enumerate()
+        .map(|(place, container)| Container {
+            name: container["name"].as_str().unwrap_or_default().to_owned(),
+            image: container["image"].as_str().unwrap_or_default().to_owned(),
+            digest: digests.get(place).cloned().flatten(),
+            runtime: format!("{id}-{:010}", rand::random::<u32>()),
+        });
+    let task = Task {
+        cluster: spec.cluster.to_owned(),
+        service: spec.service.map(str::to_owned),
+        rollout: spec.rollout.map(str::to_owned),
+        definition: spec.definition.arn.clone(),
+        created: spec.at,
+        pulls,
+        runs,
+        failure,
+        counted: false,
+        announced: false,
+        stop,
+        interface: Attached {
+            eni: interface.id,
+            attachment,
+            subnet: interface.subnet,
+            zone: interface.zone,
+            address: interface.private_ip.to_string(),
+            mac: interface.mac,
+        },
+        containers: containers.collect(),
+        started_by: spec.started_by.map(str::to_owned),
+        group: spec.group,
+        exec: spec.exec,
+        capacity_provider: spec.capacity_provider,
+        overrides: spec.overrides,
+        cpu: spec.definition.text("cpu").to_owned(),
+        memory: spec.definition.text("memory").to_owned(),
+        id,
+        arn,
+    };
+    save(call, &task)?;
+    tags::put(call, &task.arn, &spec.tags)?;
+    Ok(task)
+}
