@@ -256,7 +256,7 @@ async fn prove(engine: &Engine, done: &DestroyPlan) -> Result<()> {
         let mut waiter = Waiter::new("the sweep by tags", SWEEP_LIMIT, engine.pace(), engine.cancel());
         let strange = loop {
             let found = sweep(engine.scope().clone()).await?;
-            let is_strange = |arn: &String| !known.contains(arn.as_str()) && !known.contains(last(arn));
+            let is_strange = |arn: &String| !known.iter().any(|id| is_of(arn, id));
             let strange: Vec<_> = found.into_iter().filter(is_strange).collect();
             // The Tagging API lags behind, so what it lists may be gone already.
             if strange.is_empty() || waiter.is_over() {
@@ -280,10 +280,11 @@ async fn prove(engine: &Engine, done: &DestroyPlan) -> Result<()> {
     Err(error)
 }
 
-/// `vpc-1` of `arn:aws:ec2:eu-west-1:1:vpc/vpc-1`: EC2's and ElastiCache's listings know ids where the Tagging API knows
-/// ARNs.
-fn last(arn: &str) -> &str {
-    arn.rsplit(['/', ':']).next().unwrap_or(arn)
+/// `arn:aws:ec2:eu-west-1:1:vpc/vpc-1` is that of `vpc-1`: EC2's, ElastiCache's and RDS's listings know ids where the
+/// Tagging API knows ARNs.
+fn is_of(arn: &str, id: &str) -> bool {
+    let before = arn.strip_suffix(id);
+    before.is_some_and(|before| before.is_empty() || before.ends_with(['/', ':']))
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

@@ -29,6 +29,12 @@ const AWS_FILE: &str = "aws.sqlite";
 /// Locked shared by every process that has the sandbox open, exclusively by a reset.
 const LOCK_FILE: &str = "lock";
 
+pub struct DatabaseAt {
+    pub folder: PathBuf,
+    pub user: String,
+    pub password: crate::secret::Secret,
+}
+
 /// How a sandbox behaves.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -128,6 +134,10 @@ impl Sandbox {
     /// Encrypts what this sandbox keeps.
     pub fn vault(&self) -> &Arc<Vault> {
         &self.0.vault
+    }
+
+    pub fn database_at(&self, _host: &str) -> Result<Option<DatabaseAt>> {
+        Ok(None)
     }
 
     pub fn dir(&self) -> &Path {

@@ -12,6 +12,7 @@ use super::present;
 use crate::aws::Aws;
 use crate::aws::error::Call;
 use crate::aws::plain::Plain;
+use crate::aws::unsupported::is_unsupported;
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -187,6 +188,11 @@ impl Kind for OptionGroups {
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
         let pages = self.0.rds.describe_option_groups();
         let found = pages.into_paginator().items().send().try_collect().await;
+        // Where nobody can list them, none of them can be found again.
+        if found.as_ref().is_err_and(|error| is_unsupported(&self.0, error)) {
+            tracing::warn!("the endpoint lists no option groups");
+            return Ok(Vec::new());
+        }
         let groups = found.call("rds:DescribeOptionGroups")?;
         let can_be_ours = |group: &&OptionGroup| scope.logical(group.option_group_name().unwrap_or_default()).is_some();
         let ours = try_join_all(groups.iter().filter(can_be_ours).map(async |group| {

@@ -1,1 +1,212 @@
 //! The kinds as scripts use them.
+
+use std::collections::BTreeMap;
+
+use crate::aws::testing::World;
+use crate::map;
+use crate::resource::{Change, Outcome};
+use crate::secret::Secret;
+use crate::value::{Map, Value};
+
+/// What a database server stands on: a network, groups, and the secret with its password.
+struct Ground {
+    subnet_group: String,
+    parameter_group: String,
+    security_group: String,
+    secret: String,
+}
+
+async fn ground(world: &World) -> Ground {
+    let (_, subnets, security_group) = world.network().await;
+    let options = map! { "name" => "database", "subnets" => subnets };
+    let (_, subnet_group) = world.ensure("db-subnet-group", options).await.unwrap();
+    let options = map! { "name" => "database-15", "family" => "sqlserver-se-15.0" };
+    let (_, parameter_group) = world.ensure("db-parameter-group", options).await.unwrap();
+    let options = map! { "name" => "password", "value" => Secret::new("correct-horse-battery") };
+    let (_, secret) = world.ensure("secret", options).await.unwrap();
+    Ground {
+        subnet_group: subnet_group["id"].to_string(),
+        parameter_group: parameter_group["id"].to_string(),
+        security_group,
+        secret: secret["arn"].to_string(),
+    }
+}
+
+fn instance(ground: &Ground) -> Map {
+    map! {
+        "name" => "main",
+        "engine" => "sqlserver-se",
+        "engine_version" => "15.00",
+        "class" => "db.m5.large",
+        "storage" => 20,
+        "storage_type" => "gp2",
+        "backup_window" => "01:00-01:30",
+        "maintenance_window" => "sun:02:00-sun:03:00",
+        "subnet_group" => ground.subnet_group.as_str(),
+        "parameter_group" => ground.parameter_group.as_str(),
+        "security_groups" => vec![ground.security_group.clone()],
+        "user" => "iacsh",
+        "password_secret" => ground.secret.as_str(),
+    }
+}
+
+fn with(options: &Map, more: Map) -> Map {
+    let mut options = options.clone();
+    options.extend(more);
+    options
+}
+
+async fn outcome(world: &World, options: &Map) -> Outcome {
+    world.ensure("db-instance", options.clone()).await.unwrap().0
+}
+
+/// The changes of a run that changed something.
+async fn changes(world: &World, kind: &str, options: &Map) -> Vec<Change> {
+    match world.ensure(kind, options.clone()).await.unwrap().0 {
+        Outcome::Changed(changes) => changes,
+        other => panic!("{kind}: {other:?}"),
+    }
+}
+
+fn fields(changes: &[Change]) -> Vec<&str> {
+    changes.iter().map(|change| change.field.as_str()).collect()
+}
+
+/// The tag that says which password the instance has, as the service has it.
+async fn password_tag(world: &World, id: &str) -> String {
+    let answer = world.aws.rds.describe_db_instances().db_instance_identifier(id);
+    let answer = answer.send().await.unwrap();
+    let tags: BTreeMap<_, _> = answer.db_instances()[0]
+        .tag_list()
+        .iter()
+        .map(|tag| (tag.key().unwrap(), tag.value().unwrap()))
+        .collect();
+    tags["iacsh:password"].to_owned()
+}
+
+/// What every peer can play: an instance is made, found, changed, kept, taken away with its data, and restored.
+async fn live_and_live_again(world: &mut World) {
+    let ground = ground(world).await;
+    let options = instance(&ground);
+    let (made, outputs) = world.ensure("db-instance", options.clone()).await.unwrap();
+    assert_eq!(made, Outcome::Created);
+    assert!(
+        outputs["endpoint"].as_str().is_some_and(|host| !host.is_empty()),
+        "{outputs:?}"
+    );
+    assert_eq!(outputs["port"].to_string(), "1433");
+    assert_eq!(outcome(world, &options).await, Outcome::Unchanged);
+    let id = outputs["id"].to_string();
+    let first = password_tag(world, &id).await;
+
+    // Another version of the secret is another password.
+    let renewed = map! { "name" => "password", "value" => Secret::new("another-horse-battery") };
+    world.ensure("secret", renewed).await.unwrap();
+    assert_eq!(fields(&changes(world, "db-instance", &options).await), ["password"]);
+    assert_ne!(password_tag(world, &id).await, first);
+    assert_eq!(outcome(world, &options).await, Outcome::Unchanged);
+
+    let larger = with(
+        &options,
+        map! { "storage" => 30, "backup_days" => 3, "deletion_protection" => true },
+    );
+    assert_eq!(
+        fields(&changes(world, "db-instance", &larger).await),
+        ["storage", "backup_days", "deletion_protection"]
+    );
+    assert_eq!(outcome(world, &larger).await, Outcome::Unchanged);
+    let refused = world.ensure("db-instance", options.clone()).await.unwrap_err();
+    assert!(refused.message().contains("storage: 30 -> 20"), "{refused}");
+    let other = with(&larger, map! { "encryption" => false });
+    let refused = world.ensure("db-instance", other).await.unwrap_err();
+    assert!(refused.message().contains("encryption: true -> false"), "{refused}");
+
+    // Kept with what it stands on, and protected from those who name it.
+    world.destroy(&[]).await.unwrap();
+    assert_eq!(world.count("db-instance").await, 1);
+    assert_eq!(world.count("db-subnet-group").await, 1);
+    assert_eq!(world.count("db-parameter-group").await, 1);
+    world.data_may_go = vec!["main".into()];
+    let refused = world.destroy(&["db-instance"]).await.unwrap_err();
+    assert!(refused.message().contains("protected from deletion"), "{refused}");
+
+    let options = with(&larger, map! { "deletion_protection" => false });
+    changes(world, "db-instance", &options).await;
+    world.destroy(&[]).await.unwrap();
+    for kind in ["db-instance", "db-subnet-group", "db-parameter-group"] {
+        assert_eq!(world.count(kind).await, 0, "{kind}");
+    }
+    let snapshots = world.engine().list("db-snapshot").await.unwrap();
+    let last = snapshots
+        .iter()
+        .find(|row| row["id"].to_string().contains("-main-final-"))
+        .unwrap_or_else(|| panic!("{snapshots:?}"));
+    assert_eq!(last["state"].to_string(), "available");
+
+    // It is there again, with what is wanted now and not with what was.
+    let options = with(&options, map! { "backup_days" => 5 });
+    let empty = with(&options, map! { "source" => "empty" });
+    let subnets: Vec<String> = world.subnets().await;
+    let group = map! { "name" => "database", "subnets" => subnets };
+    world.ensure("db-subnet-group", group).await.unwrap();
+    let group = map! { "name" => "database-15", "family" => "sqlserver-se-15.0" };
+    world.ensure("db-parameter-group", group).await.unwrap();
+    let refused = world.ensure("db-instance", empty).await.unwrap_err();
+    assert!(refused.message().contains("there is a snapshot of it"), "{refused}");
+    let existing = with(&options, map! { "source" => "existing" });
+    let refused = world.ensure("db-instance", existing).await.unwrap_err();
+    assert!(refused.message().contains("must be"), "{refused}");
+    assert_eq!(outcome(world, &options).await, Outcome::Created);
+    assert!(
+        world
+            .told
+            .all()
+            .iter()
+            .any(|told| told.contains("is restored from the snapshot"))
+    );
+    assert!(password_tag(world, &id).await.starts_with("arn:"));
+    assert_eq!(outcome(world, &options).await, Outcome::Unchanged);
+    let rows = world.engine().list("db-instance").await.unwrap();
+    assert_eq!(rows[0]["backup_days"].to_string(), "5");
+
+    let told = format!("{:?} {rows:?}", world.told.all());
+    assert!(!told.contains("horse"), "a password was told: {told}");
+}
+
+#[tokio::test]
+async fn moto_lives_and_lives_again() {
+    let Some(mut world) = World::moto("aws::rds::moto_lives_and_lives_again").await else {
+        return;
+    };
+    live_and_live_again(&mut world).await;
+}
+
+#[tokio::test]
+async fn what_the_service_would_refuse_is_refused_first() {
+    let world = World::sandbox();
+    let ground = Ground {
+        subnet_group: "x".into(),
+        parameter_group: "x".into(),
+        security_group: "sg-0123456789abcdef0".into(),
+        secret: "x".into(),
+    };
+    let options = instance(&ground);
+    let wrong = [
+        (map! { "name" => "a".repeat(60) }, "69 characters, the most are 63"),
+        (map! { "class" => "m5.large" }, "not a class"),
+        (map! { "storage" => 10 }, "20 to 16384"),
+        (map! { "engine" => "sqlserver-ex", "multi_az" => true }, "no `multi_az`"),
+        (
+            map! { "security_groups" => Value::List(vec![]) },
+            "at least one security group",
+        ),
+        (map! { "user" => "sa" }, "the name is taken"),
+        (map! { "port" => 1434 }, "cannot listen on port 1434"),
+        (map! { "backup_window" => "at night" }, "not a window"),
+        (map! { "source" => "bak:s3://bucket/file.bak" }, "not supported yet"),
+    ];
+    for (more, words) in wrong {
+        let error = world.ensure("db-instance", with(&options, more)).await.unwrap_err();
+        assert!(error.message().contains(words), "{words:?} is missing in {error}");
+    }
+}
