@@ -204,8 +204,8 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
             "mssql",
             "connect",
             "The environment's database, or another one on its server. Nothing is sent to the server before it is used. A \
-             server of ours on RDS is found by what `stdlib/database.rhai` publishes: `database.endpoint`, `database.user` \
-             and `database.password-secret`.",
+             server of ours on RDS is found by what is published as `database.endpoint`, `database.user` and \
+             `database.password-secret`, else by itself.",
         )
         .optional::<ConnectOptions>(
             "options",

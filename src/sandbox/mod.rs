@@ -6,6 +6,7 @@
 
 pub mod aws;
 pub mod mssql;
+pub mod serve;
 pub mod vault;
 
 use std::fs;
@@ -28,12 +29,6 @@ pub const TIME_SCALE: &str = "IACSH_SANDBOX_TIME_SCALE";
 const AWS_FILE: &str = "aws.sqlite";
 /// Locked shared by every process that has the sandbox open, exclusively by a reset.
 const LOCK_FILE: &str = "lock";
-
-pub struct DatabaseAt {
-    pub folder: PathBuf,
-    pub user: String,
-    pub password: crate::secret::Secret,
-}
 
 /// How a sandbox behaves.
 #[derive(Clone, Debug)]
@@ -75,6 +70,8 @@ pub enum Clock {
     /// The machine's.
     #[default]
     System,
+    /// The machine's, and moved on by [`Aws::advance`].
+    Virtual,
     /// For tests: milliseconds since 1970, moved on by hand.
     Manual(Arc<AtomicI64>),
 }
@@ -83,7 +80,7 @@ impl Clock {
     /// Milliseconds since 1970.
     pub fn now(&self) -> i64 {
         match self {
-            Self::System => {
+            Self::System | Self::Virtual => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
             }
@@ -134,10 +131,6 @@ impl Sandbox {
     /// Encrypts what this sandbox keeps.
     pub fn vault(&self) -> &Arc<Vault> {
         &self.0.vault
-    }
-
-    pub fn database_at(&self, _host: &str) -> Result<Option<DatabaseAt>> {
-        Ok(None)
     }
 
     pub fn dir(&self) -> &Path {

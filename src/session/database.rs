@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::variables::{Purpose, Variables};
+use crate::aws::rds::db_instance;
 use crate::aws::{Aws, secrets};
 use crate::environment::{self, DatabasePlan, Environment, MASTER_PASSWORD};
 use crate::error::{Error, Result};
@@ -15,6 +16,9 @@ use crate::mssql::{Connector, Encryption, Server, Stream, TcpConnector};
 use crate::resource::Engine;
 use crate::sandbox::Sandbox;
 use crate::sandbox::mssql::{Login, SqlServer};
+
+/// The kind of a database server on RDS.
+const INSTANCE: &str = db_instance::KIND;
 
 /// What makes connections.
 #[derive(Clone)]
@@ -143,20 +147,21 @@ impl Way {
         Ok(Arc::new(Embedded { server, embedded }))
     }
 
-    /// What the script that made the server published, in this run or in an earlier one.
+    /// What the script that made the server published, in this run or in an earlier one; where a destroy took that away
+    /// and left the server, what the server itself says.
     async fn published(&self, engine: &Engine, given: Address) -> Result<Address> {
         let host = match given.host {
             Some(host) => host,
-            None => published(engine, "database.endpoint").await?,
+            None => published(engine, "database.endpoint", "endpoint").await?,
         };
         let user = match given.user {
             Some(user) => user,
-            None => published(engine, "database.user").await?,
+            None => published(engine, "database.user", "user").await?,
         };
         let password = match given.password {
             Some(password) => password,
             None => {
-                let secret = published(engine, "database.password-secret").await?;
+                let secret = published(engine, "database.password-secret", "password_secret").await?;
                 secrets::secret::value(&self.aws, &secret).await?
             }
         };
@@ -194,20 +199,30 @@ fn over_tcp(server: Server) -> Arc<dyn Connector> {
     Arc::new(TcpConnector { server })
 }
 
-async fn published(engine: &Engine, name: &str) -> Result<String> {
-    let hint = "`scripts/database.rhai` makes the server alone, `scripts/recreate.rhai` everything";
-    let value = engine.lookup(name).await.map_err(|error| error.hint(hint))?;
-    let value = value.resolve().await?;
+/// A contract, or the same of the environment's only server.
+async fn published(engine: &Engine, name: &str, field: &str) -> Result<String> {
+    let value = match engine.find_contract(name).await? {
+        Some(value) => value.resolve().await?,
+        None => {
+            let mut servers = engine.list(INSTANCE).await?;
+            let server = servers.pop().filter(|_| servers.is_empty());
+            server.and_then(|server| server.get(field).cloned()).unwrap_or_default()
+        }
+    };
     match value.as_str() {
-        Some(text) => Ok(text.to_owned()),
-        None => Err(Error::failed(format!("{name} is published, and is no text")).hint(hint)),
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(Error::failed(format!(
+            "the database server is not there yet: nothing is published as \"{name}\" in {}",
+            engine.scope().environment
+        ))
+        .hint("`iacsh scripts/database.rhai` makes the server alone, `iacsh scripts/recreate.rhai` everything")),
     }
 }
 
 /// Where an instance that is only referenced answers.
 async fn endpoint(engine: &Engine, id: &str) -> Result<String> {
     let options = crate::map! { "id" => id };
-    let handle = engine.reference("db-instance", options.into()).await?;
+    let handle = engine.reference(INSTANCE, options.into()).await?;
     let outputs = handle.promise.wait().await?;
     match outputs.get("endpoint").and_then(|endpoint| endpoint.as_str()) {
         Some(endpoint) if !endpoint.is_empty() => Ok(endpoint.to_owned()),

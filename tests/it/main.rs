@@ -7,5 +7,6 @@ mod moto;
 mod parts;
 mod peer;
 mod project;
+mod rds;
 mod secrets;
 mod together;
