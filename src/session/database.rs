@@ -132,16 +132,12 @@ impl Way {
                     .hint("[database] target = \"server\" or \"rds\" goes elsewhere"),
             );
         }
-        let own = self.server(Address::default())?;
         let mut server = self.server(address)?;
         server.encryption = Encryption::Off;
         // It has the environment's login; another one is refused by it, as everywhere.
         let opened = self.embedded.get_or_init(|| {
-            let login = Login {
-                user: own.user,
-                password: own.password,
-            };
-            SqlServer::open(&sandbox.dir().join("mssql"), login)
+            let (server, _) = embedded(&self.environment, sandbox, &self.variables)?;
+            Ok(server)
         });
         let embedded = opened.clone()?;
         Ok(Arc::new(Embedded { server, embedded }))
@@ -193,6 +189,17 @@ impl Way {
         let embedded = SqlServer::open(&at.folder, login)?;
         Ok(Arc::new(Embedded { server, embedded }))
     }
+}
+
+/// The sandbox's SQL Server, and the environment's login, which is made when it is not set.
+pub fn embedded(environment: &Environment, sandbox: &Sandbox, variables: &Variables) -> Result<(SqlServer, Login)> {
+    let database = &environment.database;
+    let login = Login {
+        user: variables.get(&database.user, Purpose::User, true)?.expose().to_owned(),
+        password: variables.get(&database.password, Purpose::Password, true)?,
+    };
+    let server = SqlServer::open(&sandbox.dir().join("mssql"), login.clone())?;
+    Ok((server, login))
 }
 
 fn over_tcp(server: Server) -> Arc<dyn Connector> {

@@ -6,6 +6,7 @@
 mod cloud;
 mod database;
 mod facts;
+pub mod serve;
 mod variables;
 mod verbs;
 
@@ -54,21 +55,7 @@ impl Session {
         more: Vec<Verb>,
     ) -> Result<Self> {
         let environment = Arc::new(environment);
-        let sandbox = match environment.aws.is_sandbox() || environment.database.is_sandbox() {
-            true => Some(Sandbox::open(
-                &sandbox_folder(&environment.root),
-                sandbox::Options {
-                    account: environment
-                        .aws
-                        .account
-                        .clone()
-                        .unwrap_or_else(|| sandbox::aws::ACCOUNT.to_owned()),
-                    time_scale: environment.sandbox.time_scale,
-                    ..sandbox::Options::default()
-                },
-            )?),
-            false => None,
-        };
+        let sandbox = open_sandbox(&environment)?;
         let variables = Variables::new(&environment, sandbox.as_ref());
         let calls = Calls::default();
         let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone()).await?;
@@ -122,6 +109,19 @@ impl Session {
             calls,
         })
     }
+}
+
+/// The sandbox, where the environment uses one.
+fn open_sandbox(environment: &Environment) -> Result<Option<Sandbox>> {
+    if !environment.aws.is_sandbox() && !environment.database.is_sandbox() {
+        return Ok(None);
+    }
+    let options = sandbox::Options {
+        account: serve::account(environment),
+        time_scale: environment.sandbox.time_scale,
+        ..sandbox::Options::default()
+    };
+    Sandbox::open(&sandbox_folder(&environment.root), options).map(Some)
 }
 
 /// Why nothing may be changed: a protected environment that was not confirmed by its name.

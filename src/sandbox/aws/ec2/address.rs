@@ -32,12 +32,9 @@ pub fn get(call: &Call<'_>, id: &str) -> Result<Address, Fault> {
 
 /// The interface that has this address, and the association.
 pub fn holder(call: &Call<'_>, allocation: &str) -> Result<Option<(Interface, String)>, Fault> {
-    Ok(interfaces::all(call)?.into_iter().find_map(|interface| {
-        let elastic = interface
-            .elastic
-            .clone()
-            .filter(|elastic| elastic.allocation == allocation)?;
-        Some((interface, elastic.association))
+    Ok(interfaces::with_elastic(call, allocation)?.and_then(|interface| {
+        let association = interface.elastic.clone()?.association;
+        Some((interface, association))
     }))
 }
 
@@ -74,17 +71,20 @@ pub fn allocate(call: &Call<'_>) -> Answer {
             "Addresses outside a VPC (domain standard) are retired.",
         ));
     }
-    let taken: Vec<Address> = call.store.all(KIND)?;
-    let public_ip = std::iter::repeat_with(interfaces::public_address)
-        .take(64)
-        .find(|candidate| !taken.iter().any(|address| address.public_ip == *candidate))
-        .ok_or_else(|| Fault::new("InsufficientAddressCapacity", "There are no addresses left."))?;
+    let mut free = None;
+    for candidate in std::iter::repeat_with(interfaces::public_address).take(64) {
+        if !call.store.is_linked(KIND, &candidate.to_string())? {
+            free = Some(candidate);
+            break;
+        }
+    }
     let address = Address {
         id: new_id("eipalloc"),
-        public_ip,
+        public_ip: free.ok_or_else(|| Fault::new("InsufficientAddressCapacity", "There are no addresses left."))?,
     };
     tags::on_create(call, "elastic-ip", &address.id)?;
-    call.store.put(KIND, &address.id, "", &address)?;
+    let links = [address.public_ip.to_string()];
+    call.store.entry(KIND, &address.id).links(&links).put(&address)?;
     Ok(json!({
         "AllocationId": address.id,
         "PublicIp": address.public_ip,
@@ -111,9 +111,8 @@ pub fn associate(call: &Call<'_>) -> Answer {
 
 pub fn disassociate(call: &Call<'_>) -> Answer {
     let id = call.text("AssociationId");
-    let holder = interfaces::all(call)?
-        .into_iter()
-        .find(|interface| {
+    let holder = interfaces::with_elastic(call, id)?
+        .filter(|interface| {
             interface
                 .elastic
                 .as_ref()
@@ -158,25 +157,19 @@ pub fn release(call: &Call<'_>) -> Answer {
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let mut addresses: Vec<Address> = call.store.all(KIND)?;
     let wanted = call.texts("PublicIps");
-    if let Some(missing) = wanted
-        .iter()
-        .find(|ip| !addresses.iter().any(|address| address.public_ip.to_string() == **ip))
-    {
-        return Err(Fault::new(
-            "InvalidAddress.NotFound",
-            format!("Address '{missing}' not found."),
-        ));
+    for ip in &wanted {
+        if !call.store.is_linked(KIND, ip)? {
+            return Err(Fault::new(
+                "InvalidAddress.NotFound",
+                format!("Address '{ip}' not found."),
+            ));
+        }
     }
-    if !wanted.is_empty() {
-        addresses.retain(|address| wanted.contains(&address.public_ip.to_string()));
-    }
-    let shown = addresses
-        .iter()
-        .map(|address| shown(call, address))
-        .collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, KIND, "", &LISTING, |address: &Address| {
+        let asked = wanted.is_empty() || wanted.contains(&address.public_ip.to_string());
+        asked.then(|| shown(call, address)).transpose()
+    })
 }
 
 const LISTING: Listing = Listing {

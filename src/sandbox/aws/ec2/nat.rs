@@ -69,8 +69,11 @@ pub fn get(call: &Call<'_>, id: &str) -> Result<Nat, Fault> {
 pub fn create(call: &Call<'_>) -> Answer {
     let subnet = subnet::get(call, call.text("SubnetId"))?;
     let token = call.text("ClientToken");
-    let all: Vec<Nat> = call.store.all(KIND)?;
-    if let Some(earlier) = all.iter().find(|nat| !token.is_empty() && nat.token == token) {
+    let earlier: Vec<Nat> = match token {
+        "" => Vec::new(),
+        token => call.store.linked(KIND, token)?,
+    };
+    if let Some(earlier) = earlier.first() {
         // A retry of the call whose answer was lost.
         if earlier.subnet != subnet.subnet_id {
             return Err(Fault::new(
@@ -138,7 +141,16 @@ pub fn create(call: &Call<'_>) -> Answer {
         deletion: None,
     };
     tags::on_create(call, "natgateway", &nat.id)?;
-    call.store.put(KIND, &nat.id, &nat.vpc, &nat)?;
+    let links: Vec<String> = Some(token)
+        .filter(|token| !token.is_empty())
+        .map(str::to_owned)
+        .into_iter()
+        .collect();
+    call.store
+        .entry(KIND, &nat.id)
+        .parent(&nat.vpc)
+        .links(&links)
+        .put(&nat)?;
     let mut shown = shown(call, &nat)?;
     shown["State"] = "pending".into();
     Ok(json!({ "NatGateway": shown, "ClientToken": token }))
@@ -159,10 +171,10 @@ pub fn delete(call: &Call<'_>) -> Answer {
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let all: Vec<Nat> = call.store.all(KIND)?;
-    let listed = all.iter().filter(|nat| nat.state(call.now).is_some());
-    let shown = listed.map(|nat| shown(call, nat)).collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, KIND, "VpcId", &LISTING, |nat: &Nat| {
+        let listed = nat.state(call.now).is_some();
+        listed.then(|| shown(call, nat)).transpose()
+    })
 }
 
 const LISTING: Listing = Listing {

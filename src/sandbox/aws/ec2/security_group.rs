@@ -137,9 +137,7 @@ pub fn delete(call: &Call<'_>) -> Answer {
             ),
         ));
     }
-    let attached = interfaces::all(call)?
-        .iter()
-        .any(|interface| interface.groups.contains(&group.group_id));
+    let attached = !interfaces::in_group(call, &group.group_id)?.is_empty();
     if attached || rule::refer_to(call, &group.group_id)? {
         return Err(Fault::new(
             "DependencyViolation",
@@ -160,25 +158,23 @@ pub fn forget(call: &Call<'_>, group: &Group) -> Result<(), Fault> {
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let mut groups: Vec<Group> = call.store.all(KIND)?;
     let names = call.texts("GroupNames");
-    if let Some(missing) = names
-        .iter()
-        .find(|name| !groups.iter().any(|group| group.group_name == **name))
-    {
-        return Err(Fault::new(
-            "InvalidGroup.NotFound",
-            format!("The security group '{missing}' does not exist"),
-        ));
-    }
     if !names.is_empty() {
-        groups.retain(|group| names.contains(&group.group_name));
+        let groups: Vec<Group> = call.store.all(KIND)?;
+        if let Some(missing) = names
+            .iter()
+            .find(|name| !groups.iter().any(|group| group.group_name == **name))
+        {
+            return Err(Fault::new(
+                "InvalidGroup.NotFound",
+                format!("The security group '{missing}' does not exist"),
+            ));
+        }
     }
-    let shown = groups
-        .iter()
-        .map(|group| shown(call, group))
-        .collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, KIND, "VpcId", &LISTING, |group: &Group| {
+        let asked = names.is_empty() || names.contains(&group.group_name);
+        asked.then(|| shown(call, group)).transpose()
+    })
 }
 
 const LISTING: Listing = Listing {

@@ -150,15 +150,14 @@ pub fn delete(call: &Call<'_>) -> Answer {
                 kept.remove(key);
             }
         }
-        tags::clear(call, &arn)?;
-        tags::put(call, &arn, &kept)?;
+        tags::set(call, &arn, kept)?;
     }
     Ok(json!({}))
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
     let mut shown = Vec::new();
-    for (arn, tags) in tags::all(call)? {
+    for (arn, tags) in tags::all_of(call, "ec2")? {
         let Some((kind, id)) = arn
             .strip_prefix(&call.arn("ec2", ""))
             .and_then(|rest| rest.split_once('/'))

@@ -129,9 +129,7 @@ pub fn describe_attribute(call: &Call<'_>) -> Answer {
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let vpcs: Vec<Vpc> = call.store.all(KIND)?;
-    let shown = vpcs.iter().map(|vpc| shown(call, vpc)).collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, KIND, "", &LISTING, |vpc| shown(call, vpc).map(Some))
 }
 
 const LISTING: Listing = Listing {

@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::super::call::{Call, Fault};
+use super::super::rules::{self, Condition};
 use super::super::{ecr, iam, logs, secrets, ssm};
 use super::definition::Definition;
 
@@ -34,14 +35,14 @@ pub fn attempt(call: &Call<'_>, definition: &Definition) -> Result<Start, Fault>
             return Ok(Start::Fails(reason));
         }
         let image = container["image"].as_str().unwrap_or_default();
+        if rules::of(call, Condition::BadImage, &[image])? {
+            return Ok(Start::Fails(not_found(image)));
+        }
         match ecr::pull(call, image)? {
             ecr::Pull::Found(digest) => digests.push(Some(digest)),
             ecr::Pull::Elsewhere => digests.push(None),
             ecr::Pull::NoImage => {
-                return Ok(Start::Fails(format!(
-                    "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
-                     {image}: {image}: not found"
-                )));
+                return Ok(Start::Fails(not_found(image)));
             }
             ecr::Pull::NoRepository(name) => {
                 return Ok(Start::Fails(format!(
@@ -54,19 +55,26 @@ pub fn attempt(call: &Call<'_>, definition: &Definition) -> Result<Start, Fault>
     Ok(Start::Runs(digests))
 }
 
+fn not_found(image: &str) -> String {
+    format!(
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {image}: \
+         not found"
+    )
+}
+
 fn secrets_missing(call: &Call<'_>, container: &Value) -> Result<Option<String>, Fault> {
     const FAILED: &str = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
                           failed: unable to retrieve";
     for secret in container["secrets"].as_array().into_iter().flatten() {
         let from = secret["valueFrom"].as_str().unwrap_or_default();
         if from.contains(":secretsmanager:") {
-            if secrets::current(call, from)?.is_none() {
+            if rules::of(call, Condition::MissingSecret, &[from])? || secrets::current(call, from)?.is_none() {
                 return Ok(Some(format!(
                     "{FAILED} secret from asm: service call has been retried 1 time(s): failed to fetch secret {from} from \
                      secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret."
                 )));
             }
-        } else if !ssm::exists(call, from)? {
+        } else if rules::of(call, Condition::MissingSecret, &[from])? || !ssm::exists(call, from)? {
             let name = from.split_once(":parameter").map_or(from, |(_, name)| name);
             return Ok(Some(format!(
                 "{FAILED} secrets from ssm: service call has been retried 1 time(s): invalid parameters: {name}"

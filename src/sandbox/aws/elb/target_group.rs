@@ -532,7 +532,8 @@ fn all(call: &Call<'_>) -> Result<Vec<TargetGroup>, Fault> {
 
 fn save(call: &Call<'_>, group: &TargetGroup) -> Result<(), Fault> {
     call.store
-        .put(KIND, &group.arn, group.vpc.as_deref().unwrap_or_default(), group)
+        .put(KIND, &group.arn, group.vpc.as_deref().unwrap_or_default(), group)?;
+    ecs::wake(call, &group.arn)
 }
 
 pub fn not_found(arn: &str) -> Fault {

@@ -4,6 +4,7 @@ mod caches;
 mod containers;
 mod faults;
 mod foreign;
+mod growth;
 mod listing;
 mod network;
 mod rules;

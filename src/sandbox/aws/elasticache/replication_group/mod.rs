@@ -129,10 +129,8 @@ impl Group {
 
 /// Ends the states whose time is over.
 pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
-    for mut group in call.store.all::<Group>(KIND)? {
-        if group.state == State::Available || group.until > call.now {
-            continue;
-        }
+    let _everything = call.store.see_all();
+    for mut group in call.store.due::<Group>(KIND)? {
         if group.state == State::Deleting {
             for node in &group.nodes {
                 interfaces::release(call, &cluster_arn(call, &node.id))?;
@@ -199,9 +197,7 @@ fn available(call: &Call<'_>) -> Result<Group, Fault> {
 
 /// The group that has this member cluster.
 pub fn of_cluster(call: &Call<'_>, id: &str) -> Result<Group, Fault> {
-    let found = all(call)?
-        .into_iter()
-        .find(|group| group.nodes.iter().any(|node| node.id == id));
+    let found = call.store.linked::<Group>(KIND, id)?.into_iter().next();
     found.ok_or_else(|| cluster_not_found(id))
 }
 
@@ -243,5 +239,11 @@ fn cluster_not_found(id: &str) -> Fault {
 }
 
 fn save(call: &Call<'_>, group: &Group) -> Result<(), Fault> {
-    call.store.put(KIND, &group.id, &group.subnet_group, group)
+    let nodes: Vec<String> = group.nodes.iter().map(|node| node.id.clone()).collect();
+    call.store
+        .entry(KIND, &group.id)
+        .parent(&group.subnet_group)
+        .due((group.state != State::Available).then_some(group.until))
+        .links(&nodes)
+        .put(group)
 }
