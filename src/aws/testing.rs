@@ -63,6 +63,7 @@ pub struct World {
     pub data_may_go: Vec<String>,
     pub purge_secrets: bool,
     pub limit: Duration,
+    sandbox: Option<Sandbox>,
     /// The sandbox's folder, for as long as the world lasts.
     _folder: Option<tempfile::TempDir>,
     /// The moto server, likewise.
@@ -90,6 +91,7 @@ impl World {
             data_may_go: Vec::new(),
             purge_secrets: false,
             limit: Duration::from_secs(20),
+            sandbox: Some(sandbox),
             _folder: Some(folder),
             _peer: None,
         }
@@ -117,6 +119,7 @@ impl World {
             data_may_go: Vec::new(),
             purge_secrets: false,
             limit: Duration::from_secs(20),
+            sandbox: None,
             _folder: None,
             _peer: Some(peer),
         })
@@ -201,6 +204,12 @@ impl World {
             .iter()
             .map(|subnet| subnet.subnet_id().unwrap().to_owned());
         ids.collect()
+    }
+
+    /// The master password of the sandbox's database server with that host name.
+    pub fn database_at(&self, host: &str) -> crate::secret::Secret {
+        let sandbox = self.sandbox.as_ref().unwrap();
+        sandbox.database_at(host).unwrap().unwrap().password
     }
 
     /// How many of a kind there are.

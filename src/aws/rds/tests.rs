@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::aws::testing::World;
 use crate::map;
-use crate::resource::{Change, Outcome};
+use crate::resource::{Change, Class, Outcome};
 use crate::secret::Secret;
 use crate::value::{Map, Value};
 
@@ -179,6 +179,189 @@ async fn moto_lives_and_lives_again() {
         return;
     };
     live_and_live_again(&mut world).await;
+}
+
+#[tokio::test]
+async fn the_sandbox_lives_and_lives_again() {
+    live_and_live_again(&mut World::sandbox()).await;
+}
+
+#[tokio::test]
+async fn options_are_included_and_removed() {
+    let world = World::sandbox();
+    let role = map! { "IAM_ROLE_ARN" => format!("arn:aws:iam::{}:role/backup", world.aws.account) };
+    let with_backup = map! { "SQLSERVER_BACKUP_RESTORE" => role };
+    let mut options = map! {
+        "name" => "backup", "engine" => "sqlserver-se", "engine_version" => "15.00", "options" => with_backup,
+    };
+    let (made, outputs) = world.ensure("option-group", options.clone()).await.unwrap();
+    assert_eq!(
+        (made, outputs["options"].to_json().to_string()),
+        (Outcome::Created, r#"["SQLSERVER_BACKUP_RESTORE"]"#.into())
+    );
+    let (again, _) = world.ensure("option-group", options.clone()).await.unwrap();
+    assert_eq!(again, Outcome::Unchanged);
+    options.insert("options".into(), Value::Map(Map::new()));
+    let changes = changes(&world, "option-group", &options).await;
+    assert_eq!(fields(&changes), ["options.SQLSERVER_BACKUP_RESTORE"]);
+    let (again, _) = world.ensure("option-group", options).await.unwrap();
+    assert_eq!(again, Outcome::Unchanged);
+    // Snapshots hold on to their option group: it is left.
+    world.destroy(&[]).await.unwrap();
+    assert_eq!(world.count("option-group").await, 1);
+}
+
+#[tokio::test]
+async fn parameters_are_set_and_set_back() {
+    let world = World::sandbox();
+    let mut options = map! {
+        "name" => "database-15", "family" => "sqlserver-se-15.0",
+        "parameters" => map! { "max degree of parallelism" => 2, "cost threshold for parallelism" => 20 },
+    };
+    let (made, _) = world.ensure("db-parameter-group", options.clone()).await.unwrap();
+    assert_eq!(made, Outcome::Created);
+    let (again, _) = world.ensure("db-parameter-group", options.clone()).await.unwrap();
+    assert_eq!(again, Outcome::Unchanged);
+    options.insert(
+        "parameters".into(),
+        Value::Map(map! { "max degree of parallelism" => 4 }),
+    );
+    assert_eq!(
+        fields(&changes(&world, "db-parameter-group", &options).await),
+        [
+            "parameters.max degree of parallelism",
+            "parameters.cost threshold for parallelism"
+        ]
+    );
+    let (again, _) = world.ensure("db-parameter-group", options).await.unwrap();
+    assert_eq!(again, Outcome::Unchanged);
+}
+
+#[tokio::test]
+async fn what_waits_for_the_window_is_told_and_no_drift() {
+    let world = World::sandbox();
+    let ground = ground(&world).await;
+    let options = with(&instance(&ground), map! { "apply" => "window" });
+    assert_eq!(outcome(&world, &options).await, Outcome::Created);
+    let larger = with(&options, map! { "class" => "db.m5.xlarge", "multi_az" => true });
+    let made = changes(&world, "db-instance", &larger).await;
+    assert_eq!(fields(&made), ["class", "multi_az"]);
+    assert!(
+        made.iter().all(|change| change.class == Class::MaintenanceWindow),
+        "{made:?}"
+    );
+    let told = world.told.all().join("\n");
+    assert!(
+        told.contains("class db.m5.large -> db.m5.xlarge waits for the maintenance window sun:02:00"),
+        "{told}"
+    );
+    assert_eq!(outcome(&world, &larger).await, Outcome::Unchanged);
+    let rows = world.engine().list("db-instance").await.unwrap();
+    assert_eq!(rows[0]["class"].to_string(), "db.m5.large");
+    // Wanting what was takes it back.
+    assert_eq!(
+        fields(&changes(&world, "db-instance", &options).await),
+        ["class", "multi_az"]
+    );
+    let rows = world.engine().list("db-instance").await.unwrap();
+    assert_eq!(rows[0]["pending"].to_json().to_string(), "[]");
+    // And wanting it now does not wait.
+    let now = with(&larger, map! { "apply" => "now" });
+    changes(&world, "db-instance", &now).await;
+    let rows = world.engine().list("db-instance").await.unwrap();
+    assert_eq!(rows[0]["class"].to_string(), "db.m5.xlarge");
+    assert_eq!(outcome(&world, &now).await, Outcome::Unchanged);
+}
+
+#[tokio::test]
+async fn a_server_is_rebooted_stopped_started_and_looked_at() {
+    let world = World::sandbox();
+    let ground = ground(&world).await;
+    let options = instance(&ground);
+    world.ensure("db-instance", options.clone()).await.unwrap();
+    let main = || vec![Value::text("main")];
+    world.call("rds::reboot", main()).await.unwrap();
+    let taken = world
+        .call("rds::create_snapshot", vec![Value::text("main"), Value::text("before")])
+        .await
+        .unwrap();
+    assert_eq!(taken.as_map().unwrap()["state"].to_string(), "available");
+    let kept = map! { "name" => "before", "instance" => world.scope.physical("main") };
+    let (again, _) = world.ensure("db-snapshot", kept).await.unwrap();
+    assert_eq!(again, Outcome::Unchanged);
+    let events = world.call("rds::events", vec![]).await.unwrap();
+    assert!(events.to_json().to_string().contains("restarted"), "{events:?}");
+
+    world.call("rds::stop", main()).await.unwrap();
+    let error = world.ensure("db-instance", options.clone()).await.unwrap_err();
+    assert!(
+        error.message().contains("stopped") && error.help().unwrap().contains("rds::start"),
+        "{error}"
+    );
+    world.call("rds::start", main()).await.unwrap();
+    assert_eq!(outcome(&world, &options).await, Outcome::Unchanged);
+    let versions = world
+        .call("rds::engine_versions", vec![Value::text("sqlserver-se")])
+        .await
+        .unwrap();
+    assert!(versions.to_json().to_string().contains("sqlserver-se-15.0"));
+
+    // It is used by its id, and by nobody's name but that.
+    let engine = world.engine();
+    let id = map! { "id" => world.scope.physical("main") };
+    let used = engine.reference("db-instance", Value::Map(id)).await.unwrap();
+    assert_eq!(used.promise.wait().await.unwrap()["port"].to_string(), "1433");
+    let missing = engine
+        .reference("db-instance", Value::Map(map! { "id" => "nobody" }))
+        .await
+        .unwrap_err();
+    assert!(
+        missing.message().contains("there is no database instance nobody"),
+        "{missing}"
+    );
+}
+
+/// A run that died after RestoreDBInstanceFromDBSnapshot: the next one sees that the password is the snapshot's.
+#[tokio::test]
+async fn a_restore_that_nobody_finished_is_finished() {
+    let mut world = World::sandbox();
+    let ground = ground(&world).await;
+    let options = instance(&ground);
+    let (_, outputs) = world.ensure("db-instance", options.clone()).await.unwrap();
+    let (id, host) = (outputs["id"].to_string(), outputs["endpoint"].to_string());
+    world.data_may_go = vec!["main".into()];
+    world.destroy(&["db-instance"]).await.unwrap();
+    let renewed = map! { "name" => "password", "value" => Secret::new("another-horse-battery") };
+    world.ensure("secret", renewed).await.unwrap();
+
+    let snapshots = world.engine().list("db-snapshot").await.unwrap();
+    let last = snapshots
+        .iter()
+        .find(|row| row["made"].to_string() == "manual")
+        .unwrap();
+    let tags = world.scope.for_create("db-instance", "main", "");
+    let tags = tags
+        .into_iter()
+        .chain([("iacsh:password".to_owned(), "of the snapshot".to_owned())]);
+    let tag = |(key, value): (String, String)| aws_sdk_rds::types::Tag::builder().key(key).value(value).build();
+    let call = world.aws.rds.restore_db_instance_from_db_snapshot();
+    let call = call
+        .db_instance_identifier(&id)
+        .db_snapshot_identifier(last["id"].to_string());
+    let call = call
+        .db_subnet_group_name(&ground.subnet_group)
+        .set_tags(Some(tags.map(tag).collect()));
+    call.send().await.unwrap();
+
+    let changes = changes(&world, "db-instance", &options).await;
+    let fields = fields(&changes);
+    assert!(
+        fields.contains(&"password") && fields.contains(&"security_groups"),
+        "{fields:?}"
+    );
+    let at = world.database_at(&host);
+    assert_eq!(at, Secret::new("another-horse-battery"));
+    assert_eq!(outcome(&world, &options).await, Outcome::Unchanged);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::call::{Answer, Call, Fault};
 use super::model::{self, Protocol};
-use super::{ec2, ecr, ecs, elasticache, elb, iam, logs, secrets, ssm, sts, tagging};
+use super::{ec2, ecr, ecs, elasticache, elb, iam, logs, rds, secrets, ssm, sts, tagging};
 
 /// Hands a call to its service.
 pub fn handle(call: &mut Call<'_>) -> Answer {
@@ -14,6 +14,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "elasticloadbalancing" => elb::handle(call),
         "iam" => iam::handle(call),
         "logs" => logs::handle(call),
+        "rds" => rds::handle(call),
         "secretsmanager" => secrets::handle(call),
         "ssm" => ssm::handle(call),
         "sts" => sts::handle(call),

@@ -2,6 +2,9 @@
 
 mod caches;
 mod containers;
+mod database_groups;
+mod database_snapshots;
+mod databases;
 mod faults;
 mod foreign;
 mod growth;
