@@ -8,5 +8,7 @@ mod moto;
 mod parts;
 mod peer;
 mod project;
+mod rds;
 mod secrets;
+mod strangers;
 mod together;
