@@ -18,6 +18,8 @@
 
 pub mod client;
 pub mod expect;
+#[cfg(test)]
+mod page;
 pub mod run;
 pub mod suite;
 #[cfg(test)]

@@ -10,9 +10,6 @@ use super::client::{self, Answer, Client};
 use super::expect::Path;
 use super::suite::{Case, Step, Suite, Undo};
 
-/// Between two attempts of a repeated call: at first, and at most.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How long something may take to go away: a database server takes longest.
 const PATIENCE_WITH_UNDO: Duration = Duration::from_secs(60 * 60);
 
@@ -124,7 +121,8 @@ impl<'a> Run<'a> {
             (None, true) => self.client.settles_within(),
             (None, false) => Duration::ZERO,
         };
-        let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
+        let (mut pause, longest) = self.client.pauses();
+        let mut waited = Duration::ZERO;
         loop {
             let input = fill_members(&step.with, &self.names).map_err(mistake)?;
             let answer = client::call(self.client, service, operation, &Value::Object(input.clone()))
@@ -138,7 +136,7 @@ impl<'a> Run<'a> {
                 Err(_) if waited < patience => {
                     self.client.pause(pause).await;
                     waited += pause;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pause = (pause * 2).min(longest);
                 }
                 checked => return checked,
             }
@@ -238,7 +236,8 @@ impl<'a> Run<'a> {
         while let Some((undo, with)) = self.made.pop() {
             let (service, operation) = undo.call.split_once(':').unwrap_or((&undo.call, ""));
             let patience = self.client.patience(PATIENCE_WITH_UNDO);
-            let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
+            let (mut pause, longest) = self.client.pauses();
+            let mut waited = Duration::ZERO;
             let input = Value::Object(with);
             loop {
                 let why = match client::call(self.client, service, operation, &input).await {
@@ -256,7 +255,7 @@ impl<'a> Run<'a> {
                 }
                 self.client.pause(pause).await;
                 waited += pause;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                pause = (pause * 2).min(longest);
             }
         }
         left

@@ -4,6 +4,8 @@
 //! `moto.toml` names each case in which moto differs, with the reason. A case that is not named must pass, and one that
 //! is named must not.
 
+mod command;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
