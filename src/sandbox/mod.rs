@@ -5,6 +5,7 @@
 //! the thing.
 
 pub mod aws;
+pub mod contract;
 pub mod mssql;
 mod saved;
 pub mod serve;

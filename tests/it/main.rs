@@ -2,6 +2,7 @@
 //! peer. Each file is about one thing that a user does.
 
 mod bad_input;
+mod contract;
 mod main_job;
 mod moto;
 mod parts;
