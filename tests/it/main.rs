@@ -7,5 +7,6 @@ mod moto;
 mod parts;
 mod peer;
 mod project;
+mod rules;
 mod secrets;
 mod together;

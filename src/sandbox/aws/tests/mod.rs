@@ -3,8 +3,10 @@
 mod caches;
 mod conditions;
 mod containers;
+mod crash;
 mod faults;
 mod foreign;
+mod fuzz;
 mod growth;
 mod listing;
 mod network;
