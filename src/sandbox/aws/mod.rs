@@ -130,6 +130,10 @@ impl Aws {
         })
     }
 
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// What goes wrong on purpose. All processes over the same folder share it.
     pub fn rules(&self) -> Rules<'_> {
         Rules { state: &self.state }

@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod interface;
 pub mod nat;
 pub mod network_acl;
+pub mod reach;
 pub mod route_table;
 pub mod rule;
 pub mod security_group;
@@ -19,6 +20,8 @@ pub mod zones;
 use ipnet::Ipv4Net;
 
 use super::call::{Answer, Call, Fault};
+use super::ecs;
+use super::elb::target_group;
 
 type Handler = fn(&Call<'_>) -> Answer;
 
@@ -213,6 +216,13 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ),
 ];
 
+/// How the operations begin that open or close a way between a load balancer and its targets.
+const OPENING: &[&str] = &[
+    "AuthorizeSecurityGroup",
+    "RevokeSecurityGroup",
+    "ModifySecurityGroupRules",
+];
+
 pub fn handle(call: &mut Call<'_>) -> Answer {
     let Some((_, handler, parameters)) = OPERATIONS.iter().find(|(name, ..)| *name == call.operation) else {
         return super::dispatch::not_in_the_sandbox(call);
@@ -224,7 +234,15 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
     {
         return Err(unsupported(call, other));
     }
+    let opens = OPENING.iter().any(|verb| call.operation.starts_with(verb));
+    if opens {
+        // What happened up to now happened under the old rules.
+        ecs::settle(call)?;
+    }
     let answer = handler(call);
+    if opens && answer.is_ok() {
+        target_group::observe(call)?;
+    }
     if call.flag("DryRun") && answer.is_ok() {
         // A fault rolls back what the call changed.
         return Err(Fault::new(

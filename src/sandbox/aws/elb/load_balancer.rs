@@ -78,8 +78,8 @@ pub fn create(call: &Call<'_>) -> Answer {
         scheme => scheme,
     };
     let wanted = wanted_tags(call)?;
-    let existing: Option<LoadBalancer> = all(call)?.into_iter().find(|balancer| balancer.name == name);
-    if let Some(existing) = existing {
+    let existing: Vec<LoadBalancer> = call.store.linked(KIND, name)?;
+    if let Some(existing) = existing.into_iter().next() {
         let same = existing.scheme == scheme
             && sorted(&existing.groups) == sorted(&groups)
             && existing.subnets == subnets
@@ -253,6 +253,11 @@ impl LoadBalancer {
         })
     }
 
+    /// The zones in which it has a subnet.
+    pub fn zone_names(&self) -> Vec<String> {
+        self.subnets.iter().map(|(_, zone)| zone.clone()).collect()
+    }
+
     fn zones(&self) -> Value {
         let zone = |(subnet, zone): &(String, String)| json!({ "ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": [] });
         self.subnets.iter().map(zone).collect()
@@ -398,7 +403,11 @@ fn all(call: &Call<'_>) -> Result<Vec<LoadBalancer>, Fault> {
 }
 
 fn save(call: &Call<'_>, balancer: &LoadBalancer) -> Result<(), Fault> {
-    call.store.put(KIND, &balancer.arn, &balancer.vpc, balancer)
+    call.store
+        .entry(KIND, &balancer.arn)
+        .parent(&balancer.vpc)
+        .links(std::slice::from_ref(&balancer.name))
+        .put(balancer)
 }
 
 pub fn not_found(arn: &str) -> Fault {

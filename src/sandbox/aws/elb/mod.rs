@@ -13,11 +13,22 @@ use serde_json::{Map, Value, json};
 
 use super::answers::{Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
-use super::{dispatch, tags};
+use super::{dispatch, ecs, tags};
 
 pub use load_balancer::of_target_group;
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
+    if call.operation.starts_with("Describe") {
+        return route(call);
+    }
+    // What happened up to now happened under the old settings.
+    ecs::settle(call)?;
+    let answer = route(call)?;
+    target_group::observe(call)?;
+    Ok(answer)
+}
+
+fn route(call: &Call<'_>) -> Answer {
     match call.operation {
         "CreateLoadBalancer" => load_balancer::create(call),
         "DescribeLoadBalancers" => load_balancer::describe(call),

@@ -1,6 +1,7 @@
 //! The embedded AWS seen by the real SDK clients.
 
 mod caches;
+mod conditions;
 mod containers;
 mod faults;
 mod foreign;
@@ -10,6 +11,8 @@ mod network;
 mod rules;
 mod settings;
 mod shared;
+mod shop;
+mod starts;
 mod tagging;
 mod waiters;
 
@@ -102,6 +105,20 @@ impl Cloud {
             .await
             .unwrap();
         id
+    }
+
+    /// Leads the VPC's main route table to an internet gateway.
+    async fn open(&self, vpc: &str, gateway: &str) {
+        let of_vpc = aws_sdk_ec2::types::Filter::builder().name("vpc-id").values(vpc).build();
+        let tables = self.ec2.describe_route_tables().filters(of_vpc).send().await.unwrap();
+        self.ec2
+            .create_route()
+            .route_table_id(tables.route_tables()[0].route_table_id().unwrap())
+            .destination_cidr_block("0.0.0.0/0")
+            .gateway_id(gateway)
+            .send()
+            .await
+            .unwrap();
     }
 
     async fn address(&self) -> String {
