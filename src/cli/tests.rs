@@ -171,7 +171,10 @@ fn a_wrong_line_says_what_would_be_right() {
             "sandbox serve --prot 1",
             "there is no option `--prot` (did you mean `--port`?)",
         ),
-        ("sandbox serve --port 70000", "`70000` is no value of `--port <N>`"),
+        (
+            "sandbox serve --port 70000",
+            "`70000` is no value of `--port <N>` (`iacsh --help` shows the options)",
+        ),
         (
             "sandbox serve --host example.org",
             "`--host` needs an address of this machine, such as 127.0.0.1 or ::1",

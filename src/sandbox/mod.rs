@@ -10,6 +10,8 @@ pub mod mssql;
 mod saved;
 pub mod serve;
 mod summary;
+#[cfg(test)]
+mod testing;
 pub mod vault;
 
 use std::fs;

@@ -9,6 +9,7 @@ mod parts;
 mod peer;
 mod project;
 mod rds;
+mod rules;
 mod secrets;
 mod strangers;
 mod together;

@@ -2,7 +2,7 @@
 
 use super::call::{Answer, Call, Fault};
 use super::model::{self, Protocol};
-use super::{acm, ec2, ecr, ecs, elasticache, elb, iam, logs, rds, route53, secrets, ssm, sts, tagging};
+use super::{acm, answers, ec2, ecr, ecs, elasticache, elb, iam, logs, rds, route53, secrets, ssm, sts, tagging};
 
 /// Parameters that no service's file looks at. They are refused here, as everywhere: to ignore them would be a silent
 /// yes. A test of the contract suite finds what is missing.
@@ -11,7 +11,11 @@ const NOT_LOOKED_AT: &[(&str, &str, &[&str])] = &[
     ("ecr", "PutImageTagMutability", &["imageTagMutabilityExclusionFilters"]),
     ("ecs", "ListServices", &["resourceManagementType"]),
     ("ecs", "ListTasks", &["containerInstance", "daemonName"]),
-    ("elasticache", "DescribeSnapshots", &["SnapshotSource", "ShowNodeGroupConfig"]),
+    (
+        "elasticache",
+        "DescribeSnapshots",
+        &["SnapshotSource", "ShowNodeGroupConfig"],
+    ),
     ("elasticloadbalancing", "DescribeTargetHealth", &["Include"]),
     ("iam", "ListEntitiesForPolicy", &["EntityFilter", "PolicyUsageFilter"]),
     ("iam", "ListPolicies", &["PolicyUsageFilter"]),

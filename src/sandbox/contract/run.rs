@@ -1,6 +1,7 @@
 //! Carrying out a case.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use regex::Regex;
@@ -34,11 +35,12 @@ pub struct Difference {
     pub real: String,
 }
 
-/// Runs a case, and takes away what it made.
-pub async fn run(suite: &Suite, case: &Case, client: &dyn Client) -> Verdict {
+/// Runs a case, and takes away what it made. Once `stop` is set it only does the latter.
+pub async fn run(suite: &Suite, case: &Case, client: &dyn Client, stop: &AtomicBool) -> Verdict {
     let mut run = Run {
         suite,
         client,
+        stop,
         names: BTreeMap::new(),
         made: Vec::new(),
         calls: Vec::new(),
@@ -93,6 +95,7 @@ impl std::fmt::Display for Difference {
 struct Run<'a> {
     suite: &'a Suite,
     client: &'a dyn Client,
+    stop: &'a AtomicBool,
     /// What `${name}` stands for.
     names: BTreeMap<String, Value>,
     /// What takes away what was made, oldest first.
@@ -124,6 +127,9 @@ impl<'a> Run<'a> {
         let (mut pause, longest) = self.client.pauses();
         let mut waited = Duration::ZERO;
         loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(difference("", "an answer", "nothing: it was interrupted"));
+            }
             let input = fill_members(&step.with, &self.names).map_err(mistake)?;
             let answer = client::call(self.client, service, operation, &Value::Object(input.clone()))
                 .await

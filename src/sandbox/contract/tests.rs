@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 
@@ -45,9 +46,15 @@ fn the_sandbox_passes_every_case() {
                     let client: Arc<dyn Client> = Arc::new(Embedded::open(folder.path()).unwrap());
                     let mut verdicts = Vec::new();
                     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-                    runtime.block_on(run_all(suite, &mine, &[client], |number, verdict| {
-                        verdicts.push((mine[number].title(), (mine[number], verdict)));
-                    }));
+                    runtime.block_on(run_all(
+                        suite,
+                        &mine,
+                        &[client],
+                        &AtomicBool::new(false),
+                        |number, verdict| {
+                            verdicts.push((mine[number].title(), (mine[number], verdict)));
+                        },
+                    ));
                     verdicts
                 })
             })
