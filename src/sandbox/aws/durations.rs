@@ -25,6 +25,13 @@ pub const CACHE_REPLACE_NODES: Duration = minutes(10);
 /// ElastiCache: a failover. "Typically a few minutes at most", *Minimizing downtime in ElastiCache by using Multi-AZ*.
 pub const CACHE_FAILOVER: Duration = minutes(1);
 
+/// ElastiCache: a snapshot of a small cache. Experience: 2 to 10 minutes.
+pub const CACHE_SNAPSHOT: Duration = minutes(3);
+/// ElastiCache: a snapshot in `deleting`.
+pub const CACHE_SNAPSHOT_DELETE: Duration = seconds(30);
+/// ElastiCache: the reboot of a node.
+pub const CACHE_REBOOT: Duration = minutes(1);
+
 /// Elastic Load Balancing: from `provisioning` to `active`. Experience: 2 to 4 minutes.
 pub const LOAD_BALANCER_CREATE: Duration = minutes(3);
 /// Elastic Load Balancing: how long a deleted load balancer's network interfaces linger. Experience: minutes

@@ -1,15 +1,18 @@
 //! ElastiCache: replication groups of Redis OSS and Valkey with cluster mode disabled, their member clusters, subnet
 //! groups, parameter groups, events.
 //!
-//! Source: the ElastiCache API reference, version 2015-02-02. Snapshots, serverless caches, users, global data stores
-//! and sharding are refused by name.
+//! Source: the ElastiCache API reference, version 2015-02-02. Serverless caches, users, global data stores and sharding
+//! are refused by name.
 
 mod engine;
 mod event;
+mod node_type;
 mod parameter_group;
 mod replication_group;
+mod snapshot;
 mod subnet_group;
 mod view;
+mod window;
 
 use serde_json::{Value, json};
 
@@ -20,12 +23,15 @@ use super::tags::{self, Tags};
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
     replication_group::settle(call)?;
+    snapshot::settle(call)?;
     match call.operation {
         "CreateReplicationGroup" => replication_group::create(call),
         "DescribeReplicationGroups" => replication_group::describe(call),
         "ModifyReplicationGroup" => replication_group::modify(call),
         "DeleteReplicationGroup" => replication_group::delete(call),
         "IncreaseReplicaCount" | "DecreaseReplicaCount" => replication_group::set_replicas(call),
+        "RebootCacheCluster" => replication_group::reboot(call),
+        "ListAllowedNodeTypeModifications" => node_type::allowed_modifications(call),
         "TestFailover" => replication_group::test_failover(call),
         "DescribeCacheClusters" => replication_group::describe_clusters(call),
         "CreateCacheSubnetGroup" => subnet_group::create(call),
@@ -37,14 +43,13 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "DescribeCacheParameters" => parameter_group::parameters(call),
         "ModifyCacheParameterGroup" => parameter_group::modify(call),
         "ResetCacheParameterGroup" => parameter_group::reset(call),
+        "DescribeEngineDefaultParameters" => parameter_group::defaults(call),
         "DeleteCacheParameterGroup" => parameter_group::delete(call),
         "DescribeCacheEngineVersions" => engine::describe(call),
         "DescribeEvents" => event::describe(call),
-        // No snapshot can be made here, so none is there.
-        "DescribeSnapshots" => match call.text("SnapshotName") {
-            "" => answer(json!({ "Snapshots": [] })),
-            name => Err(Fault::new("SnapshotNotFoundFault", format!("Snapshot not found: {name}")).status(404)),
-        },
+        "CreateSnapshot" => snapshot::create(call),
+        "DescribeSnapshots" => snapshot::describe(call),
+        "DeleteSnapshot" => snapshot::delete(call),
         "AddTagsToResource" => {
             let arn = tagged(call)?;
             let added = wanted_tags(call)?;
@@ -74,9 +79,21 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
 
 /// A page as this service gives it: `Marker`, 100 items unless `MaxRecords` (20 to 100) says less.
 fn paged(call: &Call<'_>, member: &str, items: Vec<(String, Value)>) -> Answer {
-    let limit = limit(call, "MaxRecords", 100);
-    if !(20..=100).contains(&limit) {
-        return Err(invalid(&format!("MaxRecords must be between 20 and 100, not {limit}.")));
+    paged_up_to(call, member, items, 100)
+}
+
+/// The same with another limit.
+fn paged_up_to(call: &Call<'_>, member: &str, items: Vec<(String, Value)>, most: usize) -> Answer {
+    let (items, next) = page_of(call, items, most)?;
+    answer(json!({ member: items, "Marker": next }))
+}
+
+fn page_of(call: &Call<'_>, items: Vec<(String, Value)>, most: usize) -> Result<(Vec<Value>, Option<String>), Fault> {
+    let limit = limit(call, "MaxRecords", most);
+    if !(20..=most).contains(&limit) {
+        return Err(invalid(&format!(
+            "MaxRecords must be between 20 and {most}, not {limit}."
+        )));
     }
     let Page { items, next } = page(
         items,
@@ -85,7 +102,7 @@ fn paged(call: &Call<'_>, member: &str, items: Vec<(String, Value)>) -> Answer {
         limit,
         || invalid("The marker is invalid."),
     )?;
-    answer(json!({ member: items.into_iter().map(|(_, view)| view).collect::<Vec<_>>(), "Marker": next }))
+    Ok((items.into_iter().map(|(_, view)| view).collect(), next))
 }
 
 fn wanted_tags(call: &Call<'_>) -> Result<Tags, Fault> {
@@ -107,6 +124,9 @@ fn tagged(call: &Call<'_>) -> Result<String, Fault> {
         }
         ("subnetgroup", name) => {
             subnet_group::existing(call, name)?;
+        }
+        ("snapshot", name) => {
+            snapshot::existing(call, name)?;
         }
         ("parametergroup", name) => {
             parameter_group::existing(call, name)?;

@@ -10,6 +10,7 @@ mod rules;
 mod settings;
 mod shared;
 mod shop;
+mod snapshots;
 mod starts;
 mod tagging;
 
