@@ -130,9 +130,66 @@ pub(super) fn command() -> Command {
         )
         .subcommand(
             Command::new("sandbox")
-                .about("The embedded cloud: reset")
+                .about("The embedded cloud: serve, reset")
                 .subcommand_required(true)
                 .disable_help_subcommand(true)
+                .subcommand(serve())
                 .subcommand(Command::new("reset").about("Delete everything that the embedded cloud keeps")),
+        )
+}
+
+const SERVE: &str = "\
+Opens the embedded cloud on this machine's loopback for the AWS CLI, an SDK, Terraform or a SQL client, until Ctrl-C.
+
+When it listens it prints, on standard output, the lines to paste: address, access key, login. The key is made at every \
+start, and requests signed with any other are refused as AWS refuses them.
+
+The state is the one that iacsh itself works on: both can go on at once. Account, region and speed are those of the \
+environment (--env).";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  iacsh sandbox serve
+  iacsh sandbox serve --port 0 --json      any free port; one document, for scripts
+  iacsh sandbox serve -v                   shows each call
+  aws ecs list-services --cluster identity-sandbox       in another terminal, with the lines pasted
+
+Ctrl-C finishes the requests under way and ends with exit code 0.";
+
+fn serve() -> Command {
+    let port = |name: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("N")
+            .help(help)
+            .value_parser(clap::value_parser!(u16))
+            .default_value(default)
+    };
+    Command::new("serve")
+        .about("Open the embedded cloud for the AWS CLI, Terraform, a SQL client")
+        .long_about(SERVE)
+        .after_help(SERVE_EXAMPLES)
+        .arg(port(
+            "port",
+            "4566",
+            "The port of the embedded AWS; 0 takes any free one",
+        ))
+        .arg(port(
+            "sql-port",
+            "11433",
+            "The port of the embedded SQL Server; 0 takes any free one",
+        ))
+        .arg(
+            Arg::new("host")
+                .long("host")
+                .value_name("ADDRESS")
+                .help("The address of loopback: 127.0.0.1, ::1; any other is refused")
+                .default_value("127.0.0.1"),
+        )
+        .arg(
+            Arg::new("keep-key")
+                .long("keep-key")
+                .help("Use the same access key every time; it is kept encrypted in the sandbox")
+                .action(ArgAction::SetTrue),
         )
 }

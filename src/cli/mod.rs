@@ -8,6 +8,7 @@ mod description;
 mod split;
 
 use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -39,8 +40,22 @@ pub enum Action {
     EnvList,
     /// `iacsh sandbox reset`
     SandboxReset,
+    /// `iacsh sandbox serve`
+    SandboxServe(Serve),
     /// Print this text: the help, the version. It holds colour codes, which the printer takes out where they do not belong.
     Show(String),
+}
+
+/// How the sandbox is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serve {
+    pub host: IpAddr,
+    /// 0: any free one.
+    pub port: u16,
+    /// Of the SQL Server.
+    pub sql_port: u16,
+    /// The same access key every time.
+    pub keep_key: bool,
 }
 
 /// When to use colour.
@@ -196,7 +211,10 @@ fn action(matches: &ArgMatches) -> Result<Action> {
             Some(("check", matches)) => Action::EnvCheck(matches.get_one::<String>("NAME").cloned()),
             _ => Action::EnvList,
         },
-        Some(("sandbox", _)) => Action::SandboxReset,
+        Some(("sandbox", matches)) => match matches.subcommand() {
+            Some(("serve", matches)) => Action::SandboxServe(serve(matches)?),
+            _ => Action::SandboxReset,
+        },
         _ => match matches.get_one::<String>("SCRIPT").map(String::as_str) {
             Some("-") => Action::Stdin,
             Some(script) => Action::Script(script.into()),
@@ -205,10 +223,27 @@ fn action(matches: &ArgMatches) -> Result<Action> {
     })
 }
 
-fn unknown_option(command: &Command, long: &str) -> Error {
+fn serve(matches: &ArgMatches) -> Result<Serve> {
+    let port = |name: &str| matches.get_one::<u16>(name).copied().unwrap_or_default();
+    let host = match matches.get_one::<String>("host").map(String::as_str) {
+        None | Some("localhost") => Some(IpAddr::from(Ipv4Addr::LOCALHOST)),
+        Some(text) => text.parse().ok(),
+    };
+    Ok(Serve {
+        host: host
+            .ok_or_else(|| Error::usage("`--host` needs an address of this machine, such as 127.0.0.1 or ::1"))?,
+        port: port("port"),
+        sql_port: port("sql-port"),
+        keep_key: matches.get_flag("keep-key"),
+    })
+}
+
+/// `commands` are those whose options can stand here.
+fn unknown_option<'a>(commands: impl IntoIterator<Item = &'a Command>, long: &str) -> Error {
     let error = Error::usage(format!("there is no option `--{long}`"));
-    let known = command.get_arguments().filter(|option| !option.is_hide_set());
-    match nearest(long, known.filter_map(Arg::get_long).chain(["help", "version"])) {
+    let known = commands.into_iter().flat_map(Command::get_arguments);
+    let known = known.filter(|option| !option.is_hide_set()).filter_map(Arg::get_long);
+    match nearest(long, known.chain(["help", "version"])) {
         Some(near) => error.hint(format!("did you mean `--{near}`?")),
         None => error.hint("parameters of a script come behind its name; `iacsh --help` shows the options"),
     }
@@ -233,14 +268,16 @@ fn usage(command: &Command, error: &clap::Error) -> Error {
     let known = known.filter(|known| !known.is_empty());
     let told = match error.kind() {
         ErrorKind::InvalidValue if value.is_empty() => Error::usage(format!("`{arg}` needs a value")),
-        ErrorKind::InvalidValue => Error::usage(format!("`{value}` is no value of `{arg}`")),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            Error::usage(format!("`{value}` is no value of `{arg}`"))
+        }
         ErrorKind::InvalidSubcommand => {
             let word = context(ContextKind::InvalidSubcommand).unwrap_or_default();
             Error::usage(format!("there is no command `{word}` here"))
         }
         ErrorKind::MissingSubcommand => Error::usage("a command is missing"),
         ErrorKind::UnknownArgument => match arg.strip_prefix("--") {
-            Some(long) => return unknown_option(command, long),
+            Some(long) => return unknown_option([command], long),
             None => Error::usage(format!("`{arg}` is not expected here")),
         },
         ErrorKind::ArgumentConflict => {

@@ -47,7 +47,7 @@ impl Split {
                         split.own.push(arg);
                     }
                     None if split.script.is_some() => split.parameter(name, &mut args)?,
-                    None => return Err(unknown_option(command, long)),
+                    None => return Err(unknown_option([command], long)),
                 }
             } else if arg.len() > 1 && arg.starts_with('-') {
                 split.help |= arg == "-h";
@@ -97,20 +97,19 @@ impl Split {
         Ok(())
     }
 
-    /// The rest of the line belongs to a subcommand, which has no parameters.
+    /// The rest of the line belongs to a subcommand, which has no parameters. Its own options are known behind its name.
     fn command(&mut self, command: &Command, name: &str, rest: impl Iterator<Item = String>) -> Result<()> {
         self.own.push(name.to_owned());
+        let mut inner = command.find_subcommand(name);
         for arg in rest {
-            if name == "sandbox" && arg == "serve" {
-                return Err(not_yet("iacsh sandbox serve"));
-            }
             if let Some(long) = arg.strip_prefix("--").filter(|long| !long.is_empty()) {
                 let long = long.split_once('=').map_or(long, |(long, _)| long);
-                let known = ["help", "version"].contains(&long)
-                    || command.get_arguments().any(|option| option.get_long() == Some(long));
-                if !known {
-                    return Err(unknown_option(command, long));
+                let has = |command: &Command| command.get_arguments().any(|option| option.get_long() == Some(long));
+                if !["help", "version"].contains(&long) && !has(command) && !inner.is_some_and(has) {
+                    return Err(unknown_option(inner.into_iter().chain([command]), long));
                 }
+            } else if let Some(found) = inner.and_then(|inner| inner.find_subcommand(&arg)) {
+                inner = Some(found);
             }
             self.own.push(arg);
         }

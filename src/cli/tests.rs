@@ -1,3 +1,5 @@
+use std::net::Ipv6Addr;
+
 use super::*;
 
 fn parse_words(words: &[&str]) -> Result<Invocation> {
@@ -39,6 +41,24 @@ fn each_line_means_one_action() {
         ("env check", Action::EnvCheck(None)),
         ("env check staging --json", Action::EnvCheck(Some("staging".into()))),
         ("sandbox reset", Action::SandboxReset),
+        (
+            "sandbox serve",
+            Action::SandboxServe(Serve {
+                host: [127, 0, 0, 1].into(),
+                port: 4566,
+                sql_port: 11433,
+                keep_key: false,
+            }),
+        ),
+        (
+            "sandbox --json serve --port=0 --host ::1 --keep-key --env staging --sql-port 1433",
+            Action::SandboxServe(Serve {
+                host: Ipv6Addr::LOCALHOST.into(),
+                port: 0,
+                sql_port: 1433,
+                keep_key: true,
+            }),
+        ),
     ];
     for (text, action) in table {
         assert_eq!(line(text).action, action, "{text}");
@@ -143,8 +163,17 @@ fn a_wrong_line_says_what_would_be_right() {
             "`iacsh iam` is not there yet (`iacsh --help` shows what is)",
         ),
         (
-            "sandbox serve",
-            "`iacsh sandbox serve` is not there yet (`iacsh --help` shows what is)",
+            "sandbox serve --prot 1",
+            "there is no option `--prot` (did you mean `--port`?)",
+        ),
+        ("sandbox serve --port 70000", "`70000` is no value of `--port <N>`"),
+        (
+            "sandbox serve --host example.org",
+            "`--host` needs an address of this machine, such as 127.0.0.1 or ::1",
+        ),
+        (
+            "sandbox reset --port 1",
+            "there is no option `--port` (parameters of a script come behind its name; `iacsh --help` shows the options)",
         ),
         (
             "a.rhai --4 x",

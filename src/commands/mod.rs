@@ -47,7 +47,8 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
             let name = name.as_deref().unwrap_or(&invocation.options.env);
             env::check(&root(None)?, name, printer)
         }
-        Action::SandboxReset => sandbox::reset(&root(None)?, &invocation.options, printer),
+        Action::SandboxReset => sandbox::reset::reset(&root(None)?, &invocation.options, printer),
+        Action::SandboxServe(serve) => sandbox::serve::serve(&root(None)?, &invocation.options, serve, printer),
         Action::ScriptHelp(file) => Run::begin(invocation, printer, Some(file))?.help(file),
         Action::Script(file) => {
             if !file.is_file() {

@@ -6,6 +6,7 @@ mod document;
 mod model;
 mod needs;
 mod rules;
+mod sandbox;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use crate::error::{Error, Result, nearest};
 pub use document::Document;
 pub use model::*;
 pub use needs::Need;
+pub use sandbox::{Clock, Rule, RuleKind, Sandbox};
 
 /// The directory of the environment files below the root.
 const DIRECTORY: &str = "environments";

@@ -65,14 +65,17 @@ impl Stream {
     }
 
     fn write(&self, text: &str) -> io::Result<()> {
+        self.write_unmasked(&mask(text))
+    }
+
+    fn write_unmasked(&self, text: &str) -> io::Result<()> {
         if self.closed.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let text = mask(text);
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let written = match self.color {
             true => writer.write_all(text.as_bytes()),
-            false => write!(writer, "{}", anstream::adapter::strip_str(&text)),
+            false => write!(writer, "{}", anstream::adapter::strip_str(text)),
         };
         match written.and_then(|()| writer.flush()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
@@ -198,6 +201,12 @@ impl Printer {
     /// Text of iacsh's own on standard output, as the help. It may hold colour codes.
     pub fn show(&self, text: &str) -> Result<()> {
         self.out(text)
+    }
+
+    /// Text on standard output that shows secrets because its reader asked for them, as the keys of a server.
+    pub fn reveal(&self, text: &str) -> Result<()> {
+        (self.0.out.write_unmasked(text))
+            .map_err(|error| Error::failed(format!("standard output cannot be written: {error}")))
     }
 
     /// What a script prints: standard output, or standard error when that is to hold one JSON document.

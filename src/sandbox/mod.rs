@@ -6,6 +6,7 @@
 
 pub mod aws;
 pub mod mssql;
+pub mod serve;
 pub mod vault;
 
 use std::fs;
@@ -69,6 +70,8 @@ pub enum Clock {
     /// The machine's.
     #[default]
     System,
+    /// The machine's, and moved on by [`Aws::advance`].
+    Virtual,
     /// For tests: milliseconds since 1970, moved on by hand.
     Manual(Arc<AtomicI64>),
 }
@@ -77,7 +80,7 @@ impl Clock {
     /// Milliseconds since 1970.
     pub fn now(&self) -> i64 {
         match self {
-            Self::System => {
+            Self::System | Self::Virtual => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
             }

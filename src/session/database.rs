@@ -65,24 +65,29 @@ fn connector(
         host: database.host.clone().unwrap_or_else(|| "sandbox".into()),
         port: database.port,
         user: user.expose().to_owned(),
-        password: password.clone(),
+        password,
         encryption,
     };
     match (database.target, sandbox) {
         (DatabaseTarget::Sandbox, Some(sandbox)) => {
             server.encryption = Encryption::Off;
-            let login = Login {
-                user: server.user.clone(),
-                password,
-            };
-            Ok(Arc::new(Embedded {
-                server,
-                embedded: SqlServer::open(&sandbox.dir().join("mssql"), login)?,
-            }))
+            let (embedded, _) = embedded(environment, sandbox, variables)?;
+            Ok(Arc::new(Embedded { server, embedded }))
         }
         (DatabaseTarget::Sandbox, None) => Err(Error::failed("the sandbox is not open")),
         (DatabaseTarget::Server | DatabaseTarget::Rds, _) => Ok(Arc::new(TcpConnector { server })),
     }
+}
+
+/// The sandbox's SQL Server, and the environment's login, which is made when it is not set.
+pub fn embedded(environment: &Environment, sandbox: &Sandbox, variables: &Variables) -> Result<(SqlServer, Login)> {
+    let database = &environment.database;
+    let login = Login {
+        user: variables.get(&database.user, Purpose::User, true)?.expose().to_owned(),
+        password: variables.get(&database.password, Purpose::Password, true)?,
+    };
+    let server = SqlServer::open(&sandbox.dir().join("mssql"), login.clone())?;
+    Ok((server, login))
 }
 
 /// The server in this process.

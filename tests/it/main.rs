@@ -8,4 +8,5 @@ mod parts;
 mod peer;
 mod project;
 mod secrets;
+mod strangers;
 mod together;

@@ -12,9 +12,9 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 
-use super::faults::{self, Effect};
+use super::Aws;
 use super::protocol::Reply;
-use super::{Aws, Request};
+use super::rules::meet::{self, Incoming, Lost};
 
 /// Give it to the SDK as its HTTP client. It takes every host: service and region come from the request's signature.
 #[derive(Clone, Debug)]
@@ -40,40 +40,26 @@ impl HttpConnector for Client {
         HttpConnectorFuture::new(async move {
             let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
             let (authorization, target) = (header("authorization"), header("x-amz-target"));
+            let (method, uri) = (request.method().to_owned(), request.uri().to_owned());
             let body = request
                 .into_body()
                 .collect()
                 .await
                 .map_err(ConnectorError::user)?
                 .to_bytes();
-            let asked = Request {
-                authorization: &authorization,
-                target: &target,
-                body: &body,
+            let incoming = Incoming {
+                method,
+                uri,
+                authorization,
+                target,
+                body,
             };
-            let (service, operation) = asked.names();
-            let effect = aws.faults().meet(&service, &operation);
-            match &effect {
-                Some(Effect::Throttled) => return response(aws.refuse(asked, &faults::throttled())),
-                Some(Effect::Refused(fault)) => return response(aws.refuse(asked, fault)),
-                Some(Effect::Delayed(time)) => tokio::time::sleep(*time).await,
-                Some(Effect::Unreachable) => return Err(broken_off("the connection was refused")),
-                Some(Effect::AnswerLost) | None => {}
+            match meet::exchange(aws, incoming).await {
+                Ok(reply) => response(reply),
+                Err(Lost::Unreachable) => Err(broken_off("the connection was refused")),
+                Err(Lost::Answer) => Err(broken_off("the connection was reset before the answer came")),
+                Err(Lost::Broken) => Err(ConnectorError::other("the sandbox's thread ended".into(), None)),
             }
-            // SQLite blocks, so the work is done off the threads that run futures.
-            let reply = tokio::task::spawn_blocking(move || {
-                aws.answer(Request {
-                    authorization: &authorization,
-                    target: &target,
-                    body: &body,
-                })
-            })
-            .await
-            .map_err(|error| ConnectorError::other(error.into(), None))?;
-            if effect == Some(Effect::AnswerLost) {
-                return Err(broken_off("the connection was reset before the answer came"));
-            }
-            response(reply)
         })
     }
 }

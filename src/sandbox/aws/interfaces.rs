@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::call::{Call, Fault};
-use super::ec2::{self, security_group, subnet};
+use super::ec2::subnet::{self, Subnet};
+use super::ec2::{self, security_group};
 
 pub const KIND: &str = "ec2/interface";
 
@@ -79,19 +80,12 @@ pub fn attach(call: &Call<'_>, spec: InterfaceSpec<'_>) -> Result<Interface, Fau
             ));
         }
     }
-    let taken: Vec<Ipv4Addr> = in_subnet(call, spec.subnet)?
-        .iter()
-        .map(|interface| interface.private_ip)
-        .collect();
-    let private_ip = subnet
-        .addresses()
-        .find(|address| !taken.contains(address))
-        .ok_or_else(|| {
-            Fault::new(
-                "InsufficientFreeAddressesInSubnet",
-                format!("The subnet '{}' has no free addresses.", spec.subnet),
-            )
-        })?;
+    let private_ip = free_address(call, &subnet)?.ok_or_else(|| {
+        Fault::new(
+            "InsufficientFreeAddressesInSubnet",
+            format!("The subnet '{}' has no free addresses.", spec.subnet),
+        )
+    })?;
     let id = ec2::new_id("eni");
     let octets = rand::random::<[u8; 5]>().map(|octet| format!("{octet:02x}"));
     let interface = Interface {
@@ -141,10 +135,37 @@ pub fn release_after(call: &Call<'_>, owner: &str, real: Duration) -> Result<(),
 
 /// The interfaces of one owner, in the order of their creation.
 pub fn of_owner(call: &Call<'_>, owner: &str) -> Result<Vec<Interface>, Fault> {
-    Ok(all(call)?
-        .into_iter()
-        .filter(|interface| interface.owner == owner)
-        .collect())
+    linked(call, &format!("owner:{owner}"))
+}
+
+/// The interfaces in a security group.
+pub fn in_group(call: &Call<'_>, group: &str) -> Result<Vec<Interface>, Fault> {
+    linked(call, &format!("group:{group}"))
+}
+
+/// The interfaces of a VPC that have a public address.
+pub fn public_in(call: &Call<'_>, vpc: &str) -> Result<Vec<Interface>, Fault> {
+    linked(call, &format!("public:{vpc}"))
+}
+
+/// The interface with this elastic address, by the id of its allocation or its association.
+pub fn with_elastic(call: &Call<'_>, id: &str) -> Result<Option<Interface>, Fault> {
+    Ok(linked(call, &format!("elastic:{id}"))?.into_iter().next())
+}
+
+/// The interface with this private address in a VPC.
+pub fn at_address(call: &Call<'_>, vpc: &str, address: &str) -> Result<Option<Interface>, Fault> {
+    Ok(linked(call, &format!("private:{vpc}/{address}"))?.into_iter().next())
+}
+
+/// The interface with this id.
+pub fn get(call: &Call<'_>, id: &str) -> Result<Option<Interface>, Fault> {
+    let found = call.store.get(KIND, id)?;
+    Ok(present(call, found.into_iter().collect()).pop())
+}
+
+fn linked(call: &Call<'_>, link: &str) -> Result<Vec<Interface>, Fault> {
+    Ok(present(call, call.store.linked(KIND, link)?))
 }
 
 /// Every interface that is there now.
@@ -157,9 +178,67 @@ pub fn in_subnet(call: &Call<'_>, subnet: &str) -> Result<Vec<Interface>, Fault>
     Ok(present(call, call.store.children(KIND, subnet)?))
 }
 
+/// How many interfaces are in one subnet.
+pub fn count_in(call: &Call<'_>, subnet: &str) -> Result<usize, Fault> {
+    let store = call.store;
+    let count: Option<i64> = store.row(
+        "SELECT count(*) FROM document WHERE account = ?1 AND region = ?2 AND kind = ?3 AND parent = ?4
+         AND (due IS NULL OR due > ?5)",
+        rusqlite::params![store.account, store.region, KIND, subnet, call.now],
+    )?;
+    Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or_default())
+}
+
 /// Keeps a changed interface.
 pub fn save(call: &Call<'_>, interface: &Interface) -> Result<(), Fault> {
-    call.store.put(KIND, &interface.id, &interface.subnet, interface)
+    let mut links = vec![
+        format!("owner:{}", interface.owner),
+        format!("address:{}/{}", interface.subnet, interface.private_ip),
+    ];
+    links.push(format!("private:{}/{}", interface.vpc, interface.private_ip));
+    links.extend(interface.groups.iter().map(|group| format!("group:{group}")));
+    if interface.public_ip.is_some() {
+        links.push(format!("public:{}", interface.vpc));
+    }
+    if let Some(elastic) = &interface.elastic {
+        links.push(format!("elastic:{}", elastic.allocation));
+        links.push(format!("elastic:{}", elastic.association));
+    }
+    call.store
+        .entry(KIND, &interface.id)
+        .parent(&interface.subnet)
+        .due(interface.gone_at)
+        .links(&links)
+        .put(interface)
+}
+
+/// Addresses that are tried behind the last one that was given away, before all of a subnet's are looked at.
+const TRIED: usize = 64;
+
+/// An address of the subnet that no interface has. EC2 gives them in no order; here the next one is tried first, so that
+/// it costs the same however many are taken.
+fn free_address(call: &Call<'_>, subnet: &Subnet) -> Result<Option<Ipv4Addr>, Fault> {
+    for gone in call.store.due::<Interface>(KIND)? {
+        call.store.delete(KIND, &gone.id)?;
+    }
+    let free = |address: &Ipv4Addr| {
+        let link = format!("address:{}/{address}", subnet.subnet_id);
+        call.store.is_linked(KIND, &link).map(|taken| !taken)
+    };
+    if let Some(newest) = call.store.newest_below::<Interface>(KIND, &subnet.subnet_id)? {
+        let next = subnet.addresses_from(newest.private_ip).skip(1);
+        for address in next.take(TRIED) {
+            if free(&address)? {
+                return Ok(Some(address));
+            }
+        }
+    }
+    for address in subnet.addresses() {
+        if free(&address)? {
+            return Ok(Some(address));
+        }
+    }
+    Ok(None)
 }
 
 /// An address that looks public and belongs to nobody: 198.18.0.0/15 is kept for tests of network devices (RFC 2544).

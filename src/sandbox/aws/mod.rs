@@ -5,21 +5,23 @@
 //! Two ways were weighed for the wire protocols: an existing family of crates with a type for each shape of each
 //! service, and one generic codec driven by AWS's own models. The models won:
 //!
-//! - *Small.* 245 operations of 11 services are 47 KB in the program, and nothing to compile; generated types for EC2
+//! - *Small.* 336 operations of 14 services are 74 KB in the program, and nothing to compile; generated types for EC2
 //!   alone take over a minute and 4.5 GB to build.
 //! - *Strict.* Required members, enums, ranges, lengths and patterns come from AWS and are checked with AWS's words.
 //! - *Honest.* An operation that is in a model and has no handler answers "not in the sandbox" by name, and so does a
 //!   parameter that a handler does not know.
 //! - *Checked from outside.* The other side of every byte is the real SDK, which knows nothing of this codec.
 //!
-//! Three protocols are enough: EC2's form, the Query form, and AWS JSON 1.1. Today's Rust SDK speaks JSON 1.1 with ECS,
-//! ECR, CloudWatch Logs, SSM, Secrets Manager and the Tagging API; none of the services here is called with CBOR.
+//! Four protocols are enough: EC2's form, the Query form, AWS JSON 1.1, and REST with XML. Today's Rust SDK speaks JSON
+//! 1.1 with ECS, ECR, CloudWatch Logs, SSM, Secrets Manager, ACM and the Tagging API, and REST with Route 53; none of the
+//! services here is called with CBOR.
 //!
 //! # The way of a call
 //!
-//! [`http`] takes the SDK's request, [`protocol`] parses and checks it by the [`model`], [`dispatch`] hands it to the
-//! service's file within one transaction of [`state`], and the answer goes back the same way. A fault rolls everything
-//! back that the call did. An answer can hold more than the output shape has; only what the model names is shown.
+//! [`http`] takes the SDK's request, [`super::serve`] a stranger's; in [`rules::meet`] rules meet it; [`protocol`]
+//! parses and checks it by the [`model`], [`dispatch`] hands it to the service's file within one transaction of
+//! [`state`], and the answer goes back the same way. A fault rolls everything back that the call did. An answer can hold
+//! more than the output shape has; only what the model names is shown.
 
 pub mod answers;
 pub mod call;
@@ -30,7 +32,6 @@ pub mod ecr;
 pub mod ecs;
 pub mod elasticache;
 pub mod elb;
-pub mod faults;
 pub mod http;
 pub mod iam;
 pub mod interfaces;
@@ -38,6 +39,7 @@ pub mod logs;
 pub mod model;
 pub mod page;
 pub mod protocol;
+pub mod rules;
 pub mod secrets;
 pub mod ssm;
 pub mod state;
@@ -50,25 +52,37 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Map, Value};
 
 use self::call::{Call, Fault};
-use self::faults::Faults;
 use self::model::Protocol;
 use self::protocol::{Asked, Reply};
+use self::rules::{Rules, limits};
 use self::state::State;
-use self::store::Store;
-use super::Options;
+use self::store::{Scope, Store, internal};
 use super::vault::Vault;
-use crate::error::Result;
+use super::{Clock, Options};
+use crate::error::{Error, Result};
 
 /// The account of a sandbox that was not given another one.
 pub const ACCOUNT: &str = "000000000000";
 
-/// What of an HTTP request matters here. Signatures are not checked: the sandbox has no secrets of its own to check with.
+/// The clock goes no further ahead than a hundred years.
+const MOST_AHEAD: i64 = 100 * 366 * 24 * 3600 * 1000;
+
+/// What of an HTTP request matters here. Signatures are not checked here: within the process there is nobody to keep out,
+/// and [`super::serve`] checks them before it asks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request<'a> {
+    /// `GET`, `POST`, `DELETE`. Only REST protocols ask; the others take any.
+    pub method: &'a str,
+    /// Path and query as they were sent, `/2013-04-01/hostedzone?maxitems=3`, or the whole address. Only REST protocols
+    /// ask.
+    pub uri: &'a str,
     /// The header `Authorization`; its scope names region and service.
     pub authorization: &'a str,
     /// The header `X-Amz-Target` of the JSON protocol.
@@ -77,9 +91,14 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The service that the scope names; empty where there is none.
+    pub fn service(&self) -> &str {
+        scope(self.authorization).map_or("", |(_, service)| service)
+    }
+
     /// The service and the operation that it asks for; empty where it does not say.
-    fn names(&self) -> (String, String) {
-        let service = scope(self.authorization).map_or("", |(_, service)| service);
+    pub fn names(&self) -> (String, String) {
+        let service = self.service();
         (service.to_owned(), operation(service, *self))
     }
 }
@@ -89,7 +108,8 @@ pub struct Aws {
     state: State,
     vault: Arc<Vault>,
     options: Options,
-    faults: Faults,
+    /// See [`Aws::steps`].
+    steps: AtomicU64,
 }
 
 impl std::fmt::Debug for Aws {
@@ -106,13 +126,73 @@ impl Aws {
             state: State::open(file)?,
             vault,
             options,
-            faults: Faults::default(),
+            steps: AtomicU64::default(),
         })
     }
 
-    /// What meets the calls of the SDK's clients that come through [`http`].
-    pub fn faults(&self) -> &Faults {
-        &self.faults
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What goes wrong on purpose. All processes over the same folder share it.
+    pub fn rules(&self) -> Rules<'_> {
+        Rules { state: &self.state }
+    }
+
+    /// The sandbox's time, in milliseconds since 1970.
+    pub fn now(&self) -> Result<i64> {
+        self.state
+            .read(|connection| self.moment(connection))
+            .map_err(|fault| Error::failed(fault.message))
+    }
+
+    /// Moves the sandbox's time on, for all processes over the same folder, and gives it. What ends or begins meanwhile
+    /// does so in its order with the next call.
+    ///
+    /// # Errors
+    /// The clock is the machine's.
+    pub fn advance(&self, time: Duration) -> Result<i64> {
+        if matches!(self.options.clock, Clock::System) {
+            return Err(
+                Error::invalid("the sandbox's clock is the machine's and cannot be moved")
+                    .hint("`clock = \"virtual\"` in [sandbox] of the environment makes it one that can"),
+            );
+        }
+        let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        self.state
+            .write(|connection| {
+                connection
+                    .execute(
+                        "INSERT INTO setting (name, value) VALUES ('clock', ?1)
+                         ON CONFLICT (name) DO UPDATE SET value = min(value + excluded.value, ?2)",
+                        [time.min(MOST_AHEAD), MOST_AHEAD],
+                    )
+                    .map_err(internal)?;
+                self.moment(connection)
+            })
+            .map_err(|fault| Error::failed(fault.message))
+    }
+
+    /// How much SQLite did for the calls so far, in steps of its machine: what a call costs, without a clock.
+    pub fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// The clock, and by how much it was moved on; that is in the state, so that processes agree.
+    fn moment(&self, connection: &Connection) -> Result<i64, Fault> {
+        let moved: Option<i64> = connection
+            .prepare_cached("SELECT value FROM setting WHERE name = 'clock'")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)).optional())
+            .map_err(internal)?;
+        Ok(self.options.clock.now().saturating_add(moved.unwrap_or_default()))
+    }
+
+    /// The parameters of a request, where it is one that the sandbox understands.
+    fn input(&self, request: Request<'_>) -> Option<Map<String, Value>> {
+        let (service, operation) = request.names();
+        let asked = asked(&service, &operation, "", request.target);
+        let known = asked.model.operations.get(operation.as_str())?;
+        asked.input(known, request).ok()
     }
 
     /// The error of a request that is refused before anything is looked at.
@@ -156,25 +236,38 @@ impl Aws {
         {
             return Err(unknown());
         }
-        let input = asked.input(known, request.body)?;
-        let once = |connection: &rusqlite::Connection, input: Map<String, Value>| {
+        let input = asked.input(known, request)?;
+        let once = |connection: &Connection, input: Map<String, Value>| {
             let account = self.options.account.as_str();
+            let scope = Scope {
+                now: self.moment(connection)?,
+                ..Scope::default()
+            };
             let store = Store {
                 connection,
                 account,
                 region: dispatch::home(asked.service, region),
+                scope: &scope,
             };
-            dispatch::handle(&mut Call {
+            let mut call = Call {
                 service: asked.service,
                 operation: asked.operation,
                 input,
                 account,
                 region,
-                now: self.options.clock.now(),
+                now: scope.now,
                 time_scale: self.options.time_scale,
                 store: &store,
                 vault: &self.vault,
-            })
+            };
+            if reads(asked.operation) {
+                limits::hide(&call)?;
+            }
+            let answer = dispatch::handle(&mut call);
+            self.steps.fetch_add(scope.steps.get(), Ordering::Relaxed);
+            let answer = answer?;
+            limits::check(&call)?;
+            Ok(answer)
         };
         let answer = if reads(asked.operation) {
             match self.state.read(|connection| once(connection, input.clone())) {
@@ -211,13 +304,18 @@ fn scope(authorization: &str) -> Option<(&str, &str)> {
     (!service.is_empty() && !region.is_empty()).then_some((region, service))
 }
 
-/// The operation: of the form, or of the target's header.
+/// The operation: of the form, of the target's header, or of method and path.
 fn operation(service: &str, request: Request<'_>) -> String {
-    if model::of(service).is_some_and(|(_, model)| model.metadata.protocol == Protocol::Json) {
-        return request.target.rsplit('.').next().unwrap_or_default().to_owned();
+    match model::of(service) {
+        Some((_, model)) if model.metadata.protocol == Protocol::Json => {
+            request.target.rsplit('.').next().unwrap_or_default().to_owned()
+        }
+        Some((_, model)) if model.metadata.protocol == Protocol::RestXml => protocol::rest::operation(model, request),
+        _ => {
+            let action = form_urlencoded::parse(request.body).find(|(name, _)| name == "Action");
+            action.map(|(_, action)| action.into_owned()).unwrap_or_default()
+        }
     }
-    let action = form_urlencoded::parse(request.body).find(|(name, _)| name == "Action");
-    action.map(|(_, action)| action.into_owned()).unwrap_or_default()
 }
 
 /// Whether an operation is one that changes nothing, by its name.
@@ -230,6 +328,7 @@ fn reads(operation: &str) -> bool {
         "BatchCheck",
         "Filter",
         "Simulate",
+        "TestDNS",
     ]
     .iter()
     .any(|verb| operation.starts_with(verb))

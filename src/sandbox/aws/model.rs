@@ -39,16 +39,44 @@ pub enum Protocol {
     Query,
     /// AWS JSON 1.1.
     Json,
+    /// Method and path name the operation; XML in and out.
+    #[serde(rename = "rest-xml")]
+    RestXml,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Operation {
     pub input: Option<String>,
+    /// Of a REST protocol.
+    pub http: Option<Http>,
+    /// What the document of a REST request is called; empty where the request has none.
+    pub input_name: String,
     pub output: Option<String>,
     pub result_wrapper: Option<String>,
     /// The shapes of the errors that it declares.
     pub errors: Vec<String>,
+}
+
+/// How a REST operation is called.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Http {
+    pub method: String,
+    /// `/2013-04-01/hostedzone/{Id}`
+    pub request_uri: String,
+    /// The status of an answer, where it is not 200.
+    pub response_code: Option<u16>,
+}
+
+/// Where a REST protocol carries a member, when that is not the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Location {
+    /// A label of the path.
+    Uri,
+    Querystring,
+    Header,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -102,6 +130,7 @@ pub struct Shape {
 pub struct Member {
     pub shape: String,
     pub location_name: Option<String>,
+    pub location: Option<Location>,
     /// EC2's own name in requests, where it is not the location name.
     pub query_name: Option<String>,
     #[serde(default)]
@@ -127,6 +156,13 @@ impl Model {
             let wire = error.and_then(|error| error.code.as_deref()).unwrap_or(name);
             (name == code || wire == code).then_some((wire, error.and_then(|error| error.http_status_code)))
         })
+    }
+}
+
+impl Member {
+    /// What it is called on the wire.
+    pub fn wire<'a>(&'a self, name: &'a str) -> &'a str {
+        self.location_name.as_deref().unwrap_or(name)
     }
 }
 
@@ -168,6 +204,7 @@ models!(
     "iam",
     "logs",
     "rds",
+    "route53",
     "secretsmanager",
     "ssm",
     "sts",
@@ -195,6 +232,19 @@ mod tests {
             for operation in model.operations.values() {
                 let roots = operation.input.iter().chain(&operation.output).chain(&operation.errors);
                 assert!(roots.into_iter().all(|shape| model.shape(shape).is_some()), "{service}");
+            }
+            for (name, operation) in &model.operations {
+                let input = operation.input.as_deref().and_then(|input| model.shape(input));
+                let bound = |location| {
+                    let members = input.into_iter().flat_map(|input| input.members.values());
+                    members.filter(move |member| member.location == Some(location)).count()
+                };
+                let labels = operation
+                    .http
+                    .as_ref()
+                    .map_or(0, |http| http.request_uri.matches('{').count());
+                assert_eq!(bound(Location::Uri), labels, "{service}:{name}");
+                assert_eq!(bound(Location::Header), 0, "{service}:{name}: headers are not read");
             }
             for (name, shape) in &model.shapes {
                 let members = shape

@@ -2,6 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+
+use super::call::Fault;
+use super::store::{Order, Store};
 
 /// A token that this sandbox did not give. Each service has its own code for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,63 @@ pub fn cut<T>(
         .filter(|_| end < total)
         .map(|last| URL_SAFE_NO_PAD.encode(format!("{end}:{}", key(last))));
     Ok((page, next))
+}
+
+/// What a token of [`read_page`] begins with; those of [`cut`] begin with a digit.
+const BEHIND: char = '>';
+
+/// One page of the documents that `keep` takes, read from the state without those of other pages: a page costs what is
+/// on it, and what `keep` leaves out on the way. The token names the last document of the page before in a way that
+/// holds also when that one is deleted meanwhile.
+///
+/// # Errors
+/// `invalid`, when the token is none of ours; what `keep` fails with.
+pub fn read_page<T: DeserializeOwned>(
+    store: &Store<'_>,
+    kind: &str,
+    order: Order<'_>,
+    (limit, token): (usize, &str),
+    mut keep: impl FnMut(&T) -> Result<bool, Fault>,
+    invalid: impl FnOnce() -> Fault,
+) -> Result<(Vec<T>, Option<String>), Fault> {
+    let limit = limit.max(1);
+    let mut after = match token {
+        "" => String::new(),
+        token => match behind(token) {
+            Some(key) => key,
+            None => return Err(invalid()),
+        },
+    };
+    let mut page: Vec<T> = Vec::new();
+    let mut last = String::new();
+    // One more than asked for, to know whether there is another page.
+    let batch = limit.saturating_add(1).min(1000);
+    loop {
+        let Some(found) = store.next::<T>(kind, order, &after, batch)? else {
+            return Err(invalid());
+        };
+        let end = found.len() < batch;
+        for (key, item) in found {
+            if keep(&item)? {
+                if page.len() == limit {
+                    return Ok((page, Some(URL_SAFE_NO_PAD.encode(format!("{BEHIND}{last}")))));
+                }
+                last.clone_from(&key);
+                page.push(item);
+            }
+            after = key;
+        }
+        if end {
+            return Ok((page, None));
+        }
+    }
+}
+
+fn behind(token: &str) -> Option<String> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    text.strip_prefix(BEHIND)
+        .filter(|key| !key.is_empty())
+        .map(str::to_owned)
 }
 
 fn read(token: &str) -> Option<(usize, String)> {

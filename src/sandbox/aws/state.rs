@@ -11,11 +11,14 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::call::Fault;
-use super::store::SCHEMA;
+use super::store::{SCHEMA, internal};
 use crate::error::{Error, Result};
 
 /// The version of [`SCHEMA`] and of the documents in it. A file of another version is refused, not guessed at.
-const VERSION: i64 = 1;
+///
+/// 2: documents know when they were made and when something happens to them next, and are found by links; rules and the
+/// clock are kept.
+const VERSION: i64 = 2;
 /// How long a call waits for other processes, in attempts of about a millisecond.
 const PATIENCE: i32 = 30_000;
 
@@ -33,11 +36,21 @@ impl State {
         let mut writer = connect(path).map_err(|error| broken(path, &error))?;
         let version = prepare(&mut writer).map_err(|error| broken(path, &error))?;
         if version != VERSION {
+            let (age, hint) = match version < VERSION {
+                true => (
+                    "an older",
+                    "`iacsh sandbox reset` starts a new sandbox; what is in the old one is lost",
+                ),
+                false => (
+                    "a newer",
+                    "use that version, or begin anew with `iacsh sandbox reset`; what is in the sandbox is then lost",
+                ),
+            };
             return Err(Error::failed(format!(
-                "{} was written by another version of iacsh (format {version}, this one has {VERSION})",
+                "{} was written by {age} version of iacsh (format {version}, this one has {VERSION})",
                 path.display()
             ))
-            .hint("`iacsh sandbox reset` starts a new sandbox; what is in the old one is lost"));
+            .hint(hint));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -83,7 +96,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let mut connection = Connection::open(path)?;
     connection.busy_handler(Some(wait))?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(128);
     // Changing the journal needs the file for itself, and SQLite does not ask the busy handler then.
     let mut attempts = 0;
     while let Err(error) = connection.pragma_update(None, "journal_mode", "WAL") {
@@ -120,10 +133,6 @@ fn wait(attempts: i32) -> bool {
     attempts < PATIENCE
 }
 
-fn internal(error: impl std::fmt::Display) -> Fault {
-    Fault::new("InternalFailure", format!("the sandbox's state: {error}")).status(500)
-}
-
 fn broken(path: &Path, error: &rusqlite::Error) -> Error {
     Error::failed(format!("the sandbox's state {}: {error}", path.display()))
         .hint("`iacsh sandbox reset` starts a new sandbox; what is in the old one is lost")
@@ -139,20 +148,26 @@ mod tests {
         let path = dir.path().join("aws.sqlite");
         drop(State::open(&path).unwrap());
         drop(State::open(&path).unwrap());
-        Connection::open(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", 99)
-            .unwrap();
-        let error = State::open(&path).err().unwrap();
-        assert!(error.message().contains("format 99, this one has 1"), "{error}");
-        assert!(error.help().unwrap().contains("sandbox reset"));
+        for (version, told) in [
+            (1, "an older version of iacsh (format 1, this one has 2)"),
+            (99, "a newer version of iacsh (format 99, this one has 2)"),
+        ] {
+            Connection::open(&path)
+                .unwrap()
+                .pragma_update(None, "user_version", version)
+                .unwrap();
+            let error = State::open(&path).err().unwrap();
+            assert!(error.message().contains(told), "{error}");
+            assert!(error.help().unwrap().contains("sandbox reset"));
+        }
     }
 
     #[test]
     fn a_fault_undoes_the_whole_call() {
         let dir = tempfile::tempdir().unwrap();
         let state = State::open(&dir.path().join("aws.sqlite")).unwrap();
-        let insert = "INSERT INTO document (account, region, kind, id, parent, body) VALUES ('', '', '', '', '', '')";
+        let insert =
+            "INSERT INTO document (account, region, kind, id, parent, made, body) VALUES ('', '', '', '', '', 0, '')";
         let count = |state: &State| {
             state
                 .read(|connection| {

@@ -57,14 +57,11 @@ fn resources(call: &Call<'_>) -> Answer {
     if !arns.is_empty() && (!types.is_empty() || !filters.is_empty() || call.input.contains_key("ResourcesPerPage")) {
         return Err(invalid("ResourceARNList cannot be combined with filters or pages."));
     }
-    let found: Vec<(String, Tags)> = tags::all(call)?
-        .into_iter()
-        .filter(|(arn, tags)| {
-            (arns.is_empty() || arns.contains(arn))
-                && (types.is_empty() || types.iter().any(|wanted| is_of_type(arn, wanted)))
-                && filters.iter().all(|filter| accepts(filter, tags))
-        })
-        .collect();
+    let keep = |arn: &str, tags: &Tags| {
+        (arns.is_empty() || arns.iter().any(|wanted| wanted == arn))
+            && (types.is_empty() || types.iter().any(|wanted| is_of_type(arn, wanted)))
+            && filters.iter().all(|filter| accepts(filter, tags))
+    };
     let limit = call
         .int("ResourcesPerPage")
         .and_then(|limit| usize::try_from(limit).ok())
@@ -72,12 +69,16 @@ fn resources(call: &Call<'_>) -> Answer {
     if !(1..=100).contains(&limit) {
         return Err(invalid("ResourcesPerPage must be between 1 and 100."));
     }
-    let (page, next) = cut(call, found, limit, |(arn, _)| arn.clone())?;
+    let service = match types.as_slice() {
+        [one] => one.split(':').next(),
+        _ => None,
+    };
+    let (page, next) = tags::page(call, service, (limit, call.text("PaginationToken")), keep, expired)?;
     let list: Vec<Value> = page
         .iter()
         .map(|(arn, tags)| json!({ "ResourceARN": arn, "Tags": tags::to_list(tags) }))
         .collect();
-    Ok(json!({ "ResourceTagMappingList": list, "PaginationToken": next }))
+    Ok(json!({ "ResourceTagMappingList": list, "PaginationToken": next.unwrap_or_default() }))
 }
 
 /// Values of one filter are joined with OR; a filter without values asks for the key.
@@ -114,7 +115,11 @@ fn listing(call: &Call<'_>, member: &str, all: BTreeSet<String>) -> Answer {
 fn cut<T>(call: &Call<'_>, items: Vec<T>, limit: usize, key: impl Fn(&T) -> String) -> Result<(Vec<T>, String), Fault> {
     page::cut(items, limit, call.text("PaginationToken"), key)
         .map(|(page, next)| (page, next.unwrap_or_default()))
-        .map_err(|_| Fault::new("PaginationTokenExpiredException", "The pagination token is not valid."))
+        .map_err(|_| expired())
+}
+
+fn expired() -> Fault {
+    Fault::new("PaginationTokenExpiredException", "The pagination token is not valid.")
 }
 
 /// Does something to each resource; what fails is told for each of them, and the others are done.

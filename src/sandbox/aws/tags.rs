@@ -7,9 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::call::{Call, Fault};
+use super::page;
+use super::rules::limits;
+use super::store::Order;
 
 /// Key to value. AWS keeps no order among tags.
 pub type Tags = BTreeMap<String, String>;
+
+/// A resource by its ARN, and its tags.
+pub type Tagged = (String, Tags);
 
 /// Tags of one resource at most (AWS General Reference, "Tag naming limits and requirements").
 pub const MOST: usize = 50;
@@ -18,10 +24,16 @@ const LONGEST_VALUE: usize = 256;
 
 const KIND: &str = "tags";
 
+/// What is gone and still listed by the Tagging API, because a rule says so.
+const LINGERING: &str = "tags/lingering";
+
 #[derive(Serialize, Deserialize)]
 struct Document {
     arn: String,
     tags: Tags,
+    /// When it got its first tag, in milliseconds since 1970.
+    #[serde(default)]
+    since: i64,
 }
 
 /// The service in an ARN: its third part.
@@ -36,7 +48,7 @@ pub fn put(call: &Call<'_>, arn: &str, added: &Tags) -> Result<(), Fault> {
     }
     let mut tags = of(call, arn)?;
     tags.extend(added.clone());
-    replace(call, arn, tags)
+    set(call, arn, tags)
 }
 
 /// The tags that the resource has.
@@ -52,11 +64,23 @@ pub fn of(call: &Call<'_>, arn: &str) -> Result<Tags, Fault> {
 pub fn remove(call: &Call<'_>, arn: &str, keys: &[String]) -> Result<(), Fault> {
     let mut tags = of(call, arn)?;
     tags.retain(|key, _| !keys.contains(key));
-    replace(call, arn, tags)
+    set(call, arn, tags)
 }
 
 /// Forgets all tags, because the resource is gone.
 pub fn clear(call: &Call<'_>, arn: &str) -> Result<(), Fault> {
+    let lag = limits::lag(call, arn)?;
+    if lag > 0
+        && let Some(document) = call.store.get::<Document>(KIND, arn)?
+    {
+        for over in call.store.due::<Document>(LINGERING)? {
+            call.store.delete(LINGERING, &over.arn)?;
+        }
+        call.store
+            .entry(LINGERING, arn)
+            .due(call.now.saturating_add(lag))
+            .put(&document)?;
+    }
     call.store.delete(KIND, arn).map(|_| ())
 }
 
@@ -70,9 +94,61 @@ pub fn all(call: &Call<'_>) -> Result<Vec<(String, Tags)>, Fault> {
         .collect())
 }
 
-fn replace(call: &Call<'_>, arn: &str, tags: Tags) -> Result<(), Fault> {
+/// As [`all`], of one service.
+pub fn all_of(call: &Call<'_>, service: &str) -> Result<Vec<(String, Tags)>, Fault> {
+    Ok(call
+        .store
+        .children::<Document>(KIND, service)?
+        .into_iter()
+        .map(|document| (document.arn, document.tags))
+        .collect())
+}
+
+/// One page of what the Tagging API sees and `keep` takes: what a rule holds back is missing, what it lets linger comes
+/// with the first page. Only one service's resources when it is given.
+pub fn page(
+    call: &Call<'_>,
+    service: Option<&str>,
+    (limit, token): (usize, &str),
+    keep: impl Fn(&str, &Tags) -> bool,
+    invalid: impl FnOnce() -> Fault,
+) -> Result<(Vec<Tagged>, Option<String>), Fault> {
+    let order = service.map_or(Order::Made, Order::MadeBelow);
+    let (page, next) = page::read_page(
+        call.store,
+        KIND,
+        order,
+        (limit, token),
+        |document: &Document| {
+            let seen = document.since.saturating_add(limits::lag(call, &document.arn)?) <= call.now;
+            Ok(seen && keep(&document.arn, &document.tags))
+        },
+        invalid,
+    )?;
+    let mut page: Vec<_> = page.into_iter().map(|document| (document.arn, document.tags)).collect();
+    if token.is_empty() {
+        let over: Vec<String> = call
+            .store
+            .due::<Document>(LINGERING)?
+            .into_iter()
+            .map(|document| document.arn)
+            .collect();
+        for document in call.store.all::<Document>(LINGERING)? {
+            let of_service = service.is_none_or(|service| service == service_of(&document.arn));
+            if of_service && !over.contains(&document.arn) && keep(&document.arn, &document.tags) {
+                page.push((document.arn, document.tags));
+            }
+        }
+    }
+    Ok((page, next))
+}
+
+/// Makes these the resource's tags; none takes all away.
+pub fn set(call: &Call<'_>, arn: &str, tags: Tags) -> Result<(), Fault> {
+    let before = call.store.get::<Document>(KIND, arn)?;
     if tags.is_empty() {
-        return clear(call, arn);
+        // The resource is still there: nothing lingers.
+        return call.store.delete(KIND, arn).map(|_| ());
     }
     call.store.put(
         KIND,
@@ -81,6 +157,7 @@ fn replace(call: &Call<'_>, arn: &str, tags: Tags) -> Result<(), Fault> {
         &Document {
             arn: arn.to_owned(),
             tags,
+            since: before.map_or(call.now, |before| before.since),
         },
     )
 }

@@ -32,12 +32,9 @@ pub fn get(call: &Call<'_>, id: &str) -> Result<Address, Fault> {
 
 /// The interface that has this address, and the association.
 pub fn holder(call: &Call<'_>, allocation: &str) -> Result<Option<(Interface, String)>, Fault> {
-    Ok(interfaces::all(call)?.into_iter().find_map(|interface| {
-        let elastic = interface
-            .elastic
-            .clone()
-            .filter(|elastic| elastic.allocation == allocation)?;
-        Some((interface, elastic.association))
+    Ok(interfaces::with_elastic(call, allocation)?.and_then(|interface| {
+        let association = interface.elastic.clone()?.association;
+        Some((interface, association))
     }))
 }
 
@@ -74,17 +71,20 @@ pub fn allocate(call: &Call<'_>) -> Answer {
             "Addresses outside a VPC (domain standard) are retired.",
         ));
     }
-    let taken: Vec<Address> = call.store.all(KIND)?;
-    let public_ip = std::iter::repeat_with(interfaces::public_address)
-        .take(64)
-        .find(|candidate| !taken.iter().any(|address| address.public_ip == *candidate))
-        .ok_or_else(|| Fault::new("InsufficientAddressCapacity", "There are no addresses left."))?;
+    let mut free = None;
+    for candidate in std::iter::repeat_with(interfaces::public_address).take(64) {
+        if !call.store.is_linked(KIND, &candidate.to_string())? {
+            free = Some(candidate);
+            break;
+        }
+    }
     let address = Address {
         id: new_id("eipalloc"),
-        public_ip,
+        public_ip: free.ok_or_else(|| Fault::new("InsufficientAddressCapacity", "There are no addresses left."))?,
     };
     tags::on_create(call, "elastic-ip", &address.id)?;
-    call.store.put(KIND, &address.id, "", &address)?;
+    let links = [address.public_ip.to_string()];
+    call.store.entry(KIND, &address.id).links(&links).put(&address)?;
     Ok(json!({
         "AllocationId": address.id,
         "PublicIp": address.public_ip,
@@ -111,9 +111,8 @@ pub fn associate(call: &Call<'_>) -> Answer {
 
 pub fn disassociate(call: &Call<'_>) -> Answer {
     let id = call.text("AssociationId");
-    let holder = interfaces::all(call)?
-        .into_iter()
-        .find(|interface| {
+    let holder = interfaces::with_elastic(call, id)?
+        .filter(|interface| {
             interface
                 .elastic
                 .as_ref()
@@ -143,6 +142,14 @@ pub fn release(call: &Call<'_>) -> Answer {
         ));
     }
     let address = get(call, call.text("AllocationId"))?;
+    // "If you provide an incorrect network border group, you receive an InvalidAddress.NotFound error", `ReleaseAddress`.
+    let group = call.text("NetworkBorderGroup");
+    if !group.is_empty() && group != call.region {
+        return Err(Fault::new(
+            "InvalidAddress.NotFound",
+            format!("Address '{}' not found.", address.public_ip),
+        ));
+    }
     if holder(call, &address.id)?.is_some() {
         return Err(Fault::new(
             "InvalidIPAddress.InUse",
@@ -157,26 +164,48 @@ pub fn release(call: &Call<'_>) -> Answer {
     Ok(json!({}))
 }
 
+/// The name that each address has in reverse DNS, with the dot at its end.
+pub fn attributes(call: &Call<'_>) -> Answer {
+    filters::kept(call, KIND, "", &NAMES, |address: &Address| {
+        Ok(Some(json!({
+            "AllocationId": address.id,
+            "PublicIp": address.public_ip,
+            "PtrRecord": format!("{}.", public_name(call.region, address.public_ip)),
+        })))
+    })
+}
+
+const NAMES: Listing = Listing {
+    answer: "Addresses",
+    ids: "AllocationIds",
+    id: "AllocationId",
+    missing: ("InvalidAllocationID.NotFound", "The allocation ID '{}' does not exist"),
+    filters: &[],
+};
+
+/// Source: VPC user guide, *View DNS hostnames for your EC2 instance*.
+fn public_name(region: &str, address: Ipv4Addr) -> String {
+    let domain = match region {
+        "us-east-1" => "compute-1.amazonaws.com".to_owned(),
+        region => format!("{region}.compute.amazonaws.com"),
+    };
+    format!("ec2-{}.{domain}", address.to_string().replace('.', "-"))
+}
+
 pub fn describe(call: &Call<'_>) -> Answer {
-    let mut addresses: Vec<Address> = call.store.all(KIND)?;
     let wanted = call.texts("PublicIps");
-    if let Some(missing) = wanted
-        .iter()
-        .find(|ip| !addresses.iter().any(|address| address.public_ip.to_string() == **ip))
-    {
-        return Err(Fault::new(
-            "InvalidAddress.NotFound",
-            format!("Address '{missing}' not found."),
-        ));
+    for ip in &wanted {
+        if !call.store.is_linked(KIND, ip)? {
+            return Err(Fault::new(
+                "InvalidAddress.NotFound",
+                format!("Address '{ip}' not found."),
+            ));
+        }
     }
-    if !wanted.is_empty() {
-        addresses.retain(|address| wanted.contains(&address.public_ip.to_string()));
-    }
-    let shown = addresses
-        .iter()
-        .map(|address| shown(call, address))
-        .collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, KIND, "", &LISTING, |address: &Address| {
+        let asked = wanted.is_empty() || wanted.contains(&address.public_ip.to_string());
+        asked.then(|| shown(call, address)).transpose()
+    })
 }
 
 const LISTING: Listing = Listing {

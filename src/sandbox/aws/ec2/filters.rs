@@ -3,10 +3,12 @@
 //! Source: EC2 API reference, "Filter" (values of one filter are joined with OR, filters with AND; `*` and `?` are
 //! wildcards), "Pagination".
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::super::call::{Answer, Call, Fault};
 use super::super::page;
+use super::super::store::Order;
 
 /// How one kind is listed.
 pub struct Listing {
@@ -45,23 +47,81 @@ pub fn list(call: &Call<'_>, items: Vec<Value>, listing: &Listing) -> Answer {
     let mut answer = Map::new();
     if limit.is_some() || !token.is_empty() {
         if !ids.is_empty() && limit.is_some() {
-            return Err(Fault::new(
-                "InvalidParameterCombination",
-                "The parameter maxResults cannot be used with a list of ids",
-            ));
+            return Err(ids_and_pages());
         }
         let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1000);
-        let (page, next) = page::cut(found, limit, token, id).map_err(|_| {
-            Fault::new(
-                "InvalidParameterValue",
-                format!("Invalid value '{token}' for nextToken."),
-            )
-        })?;
+        let (page, next) = page::cut(found, limit, token, id).map_err(|_| bad_token(token))?;
         found = page;
         answer.extend(next.map(|next| ("NextToken".to_owned(), Value::String(next))));
     }
     answer.insert(listing.answer.to_owned(), Value::Array(found));
     Ok(Value::Object(answer))
+}
+
+/// Answers a listing from the state, without reading more of it than the answer needs: the ids that are asked for, or
+/// one page. `shown` gives `None` for what is kept and not listed any more. `parent` is where an item names the parent
+/// under which its kind is kept, when it does: a filter by that reads only what is below.
+pub fn kept<T: DeserializeOwned>(
+    call: &Call<'_>,
+    kind: &str,
+    parent: &str,
+    listing: &Listing,
+    shown: impl Fn(&T) -> Result<Option<Value>, Fault>,
+) -> Answer {
+    let filters = Filters::read(call, listing)?;
+    let (ids, limit, token) = (call.texts(listing.ids), call.int("MaxResults"), call.text("NextToken"));
+    let mut found = Vec::new();
+    let mut answer = Map::new();
+    if ids.is_empty() {
+        let order = filters.one(parent).map_or(Order::Made, Order::MadeBelow);
+        let limit = match (limit, token) {
+            (None, "") => usize::MAX,
+            (limit, _) => limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1000),
+        };
+        let keep = |item: &T| {
+            let item = shown(item)?.filter(|item| filters.accept(item));
+            let taken = item.is_some();
+            found.extend(item);
+            Ok(taken)
+        };
+        let (page, next) = page::read_page(call.store, kind, order, (limit, token), keep, || bad_token(token))?;
+        // What comes behind the page was looked at too.
+        found.truncate(page.len());
+        answer.extend(next.map(|next| ("NextToken".to_owned(), Value::String(next))));
+    } else {
+        if limit.is_some() {
+            return Err(ids_and_pages());
+        }
+        for (place, id) in ids.iter().enumerate() {
+            let item = call
+                .store
+                .get::<T>(kind, id)?
+                .map(|item| shown(&item))
+                .transpose()?
+                .flatten();
+            let (code, text) = listing.missing;
+            let item = item.ok_or_else(|| Fault::new(code, text.replace("{}", id)))?;
+            if filters.accept(&item) && !ids[..place].contains(id) {
+                found.push(item);
+            }
+        }
+    }
+    answer.insert(listing.answer.to_owned(), Value::Array(found));
+    Ok(Value::Object(answer))
+}
+
+fn ids_and_pages() -> Fault {
+    Fault::new(
+        "InvalidParameterCombination",
+        "The parameter maxResults cannot be used with a list of ids",
+    )
+}
+
+fn bad_token(token: &str) -> Fault {
+    Fault::new(
+        "InvalidParameterValue",
+        format!("Invalid value '{token}' for nextToken."),
+    )
 }
 
 struct Filters(Vec<(Target, Vec<String>)>);
@@ -100,6 +160,20 @@ impl Filters {
             Ok((target, values))
         });
         Ok(Self(read.collect::<Result<_, _>>()?))
+    }
+
+    /// The one value that a filter wants at a path, when there is just one without wildcards.
+    fn one(&self, path: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find_map(|(target, values)| match (target, values.as_slice()) {
+                (Target::Path(wanted), [value])
+                    if *wanted == path && !path.is_empty() && !value.contains(['*', '?', '\\']) =>
+                {
+                    Some(value.as_str())
+                }
+                _ => None,
+            })
     }
 
     fn accept(&self, item: &Value) -> bool {
@@ -145,7 +219,7 @@ fn at(value: &Value, path: &str, found: &mut Vec<String>) {
 }
 
 /// Whether a text matches a pattern with `*` (any characters) and `?` (one character); `\` takes their meaning away.
-fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     // Where to go on when what follows the last star does not fit: the star takes one character more.

@@ -79,10 +79,7 @@ pub fn detach(call: &Call<'_>) -> Answer {
             format!("resource {} is not attached to network {vpc}", gateway.id),
         ));
     }
-    if interfaces::all(call)?
-        .iter()
-        .any(|interface| interface.vpc == vpc && interface.public_ip.is_some())
-    {
+    if !interfaces::public_in(call, &vpc)?.is_empty() {
         return Err(Fault::new(
             "DependencyViolation",
             format!(
@@ -107,12 +104,7 @@ pub fn delete(call: &Call<'_>) -> Answer {
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let gateways: Vec<Gateway> = call.store.all(KIND)?;
-    let shown = gateways
-        .iter()
-        .map(|gateway| shown(call, gateway))
-        .collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, KIND, "", &LISTING, |gateway| shown(call, gateway).map(Some))
 }
 
 const LISTING: Listing = Listing {

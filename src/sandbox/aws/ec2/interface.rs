@@ -11,23 +11,19 @@ use super::{security_group, tags};
 
 /// The interface, or `InvalidNetworkInterfaceID.NotFound`.
 pub fn get(call: &Call<'_>, id: &str) -> Result<Interface, Fault> {
-    interfaces::all(call)?
-        .into_iter()
-        .find(|interface| interface.id == id)
-        .ok_or_else(|| {
-            Fault::new(
-                "InvalidNetworkInterfaceID.NotFound",
-                format!("The networkInterface ID '{id}' does not exist"),
-            )
-        })
+    interfaces::get(call, id)?.ok_or_else(|| {
+        Fault::new(
+            "InvalidNetworkInterfaceID.NotFound",
+            format!("The networkInterface ID '{id}' does not exist"),
+        )
+    })
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let shown = interfaces::all(call)?
-        .iter()
-        .map(|interface| shown(call, interface))
-        .collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, interfaces::KIND, "SubnetId", &LISTING, |interface: &Interface| {
+        let there = interface.gone_at.is_none_or(|gone| gone > call.now);
+        there.then(|| shown(call, interface)).transpose()
+    })
 }
 
 const LISTING: Listing = Listing {

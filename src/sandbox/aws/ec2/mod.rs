@@ -7,6 +7,7 @@ pub mod filters;
 pub mod gateway;
 pub mod interface;
 pub mod nat;
+pub mod network_acl;
 pub mod reach;
 pub mod route_table;
 pub mod rule;
@@ -87,7 +88,12 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     (
         "CreateVpc",
         vpc::create,
-        &["CidrBlock", "InstanceTenancy", "TagSpecifications"],
+        &[
+            "AmazonProvidedIpv6CidrBlock",
+            "CidrBlock",
+            "InstanceTenancy",
+            "TagSpecifications",
+        ],
     ),
     ("DeleteInternetGateway", gateway::delete, &["InternetGatewayId"]),
     ("DeleteNatGateway", nat::delete, &["NatGatewayId"]),
@@ -107,6 +113,11 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         &["Filters", "PublicIps", "AllocationIds"],
     ),
     (
+        "DescribeAddressesAttribute",
+        address::attributes,
+        &["AllocationIds", "Attribute", "MaxResults", "NextToken"],
+    ),
+    (
         "DescribeAvailabilityZones",
         zones::describe,
         &["Filters", "ZoneNames", "ZoneIds", "AllAvailabilityZones"],
@@ -120,6 +131,11 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         "DescribeNatGateways",
         nat::describe,
         &["Filter", "NatGatewayIds", "MaxResults", "NextToken"],
+    ),
+    (
+        "DescribeNetworkAcls",
+        network_acl::describe,
+        &["Filters", "NetworkAclIds", "MaxResults", "NextToken"],
     ),
     (
         "DescribeNetworkInterfaces",
@@ -168,9 +184,18 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     (
         "ModifyVpcAttribute",
         vpc::modify_attribute,
-        &["VpcId", "EnableDnsHostnames", "EnableDnsSupport"],
+        &[
+            "VpcId",
+            "EnableDnsHostnames",
+            "EnableDnsSupport",
+            "EnableNetworkAddressUsageMetrics",
+        ],
     ),
-    ("ReleaseAddress", address::release, &["AllocationId"]),
+    (
+        "ReleaseAddress",
+        address::release,
+        &["AllocationId", "NetworkBorderGroup"],
+    ),
     ("ReplaceRoute", route_table::replace_route, route_table::ROUTE),
     (
         "ReplaceRouteTableAssociation",

@@ -3,22 +3,16 @@
 //! Source: EC2 API reference, `NatGateway` (pending, failed, available, deleting, deleted); VPC user guide, "NAT gateway
 //! basics" and "Troubleshoot NAT gateways" (`Gateway.NotAttached`; a deleted one stays visible for about an hour).
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Fault};
+use super::super::durations;
 use super::super::interfaces::{self, Interface, InterfaceSpec};
 use super::filters::{self, Listing};
 use super::{address, gateway, new_id, subnet, tags};
 
 pub const KIND: &str = "ec2/nat-gateway";
-
-/// Real durations.
-const CREATING: Duration = Duration::from_secs(110);
-const DELETING: Duration = Duration::from_secs(50);
-const STILL_LISTED: Duration = Duration::from_secs(3600);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Nat {
@@ -69,8 +63,11 @@ pub fn get(call: &Call<'_>, id: &str) -> Result<Nat, Fault> {
 pub fn create(call: &Call<'_>) -> Answer {
     let subnet = subnet::get(call, call.text("SubnetId"))?;
     let token = call.text("ClientToken");
-    let all: Vec<Nat> = call.store.all(KIND)?;
-    if let Some(earlier) = all.iter().find(|nat| !token.is_empty() && nat.token == token) {
+    let earlier: Vec<Nat> = match token {
+        "" => Vec::new(),
+        token => call.store.linked(KIND, token)?,
+    };
+    if let Some(earlier) = earlier.first() {
         // A retry of the call whose answer was lost.
         if earlier.subnet != subnet.subnet_id {
             return Err(Fault::new(
@@ -134,11 +131,20 @@ pub fn create(call: &Call<'_>) -> Answer {
         interface,
         failure,
         created: call.now,
-        available_at: call.after(CREATING),
+        available_at: call.after(durations::NAT_CREATE),
         deletion: None,
     };
     tags::on_create(call, "natgateway", &nat.id)?;
-    call.store.put(KIND, &nat.id, &nat.vpc, &nat)?;
+    let links: Vec<String> = Some(token)
+        .filter(|token| !token.is_empty())
+        .map(str::to_owned)
+        .into_iter()
+        .collect();
+    call.store
+        .entry(KIND, &nat.id)
+        .parent(&nat.vpc)
+        .links(&links)
+        .put(&nat)?;
     let mut shown = shown(call, &nat)?;
     shown["State"] = "pending".into();
     Ok(json!({ "NatGateway": shown, "ClientToken": token }))
@@ -147,22 +153,22 @@ pub fn create(call: &Call<'_>) -> Answer {
 pub fn delete(call: &Call<'_>) -> Answer {
     let mut nat = get(call, call.text("NatGatewayId"))?;
     if nat.deletion.is_none() {
-        let deleted_at = call.after(DELETING);
+        let deleted_at = call.after(durations::NAT_DELETE);
         nat.deletion = Some(Deletion {
             deleted_at,
-            gone_at: deleted_at + call.after(STILL_LISTED) - call.now,
+            gone_at: deleted_at + call.after(durations::NAT_REMEMBERED) - call.now,
         });
-        interfaces::release_after(call, &nat.id, DELETING)?;
+        interfaces::release_after(call, &nat.id, durations::NAT_DELETE)?;
         call.store.put(KIND, &nat.id, &nat.vpc, &nat)?;
     }
     Ok(json!({ "NatGatewayId": nat.id }))
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let all: Vec<Nat> = call.store.all(KIND)?;
-    let listed = all.iter().filter(|nat| nat.state(call.now).is_some());
-    let shown = listed.map(|nat| shown(call, nat)).collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, KIND, "VpcId", &LISTING, |nat: &Nat| {
+        let listed = nat.state(call.now).is_some();
+        listed.then(|| shown(call, nat)).transpose()
+    })
 }
 
 const LISTING: Listing = Listing {

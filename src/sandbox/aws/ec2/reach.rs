@@ -37,9 +37,7 @@ pub fn between(call: &Call<'_>, from: &[Interface], to: &Interface, port: i64) -
 
 /// The interface with this private address in a VPC.
 pub fn at_address(call: &Call<'_>, vpc: &str, address: &str) -> Result<Option<Interface>, Fault> {
-    Ok(interfaces::all(call)?
-        .into_iter()
-        .find(|interface| interface.vpc == vpc && interface.private_ip.to_string() == address))
+    interfaces::at_address(call, vpc, address)
 }
 
 /// Whether the groups of an interface let a port pass, to or from a peer.

@@ -79,7 +79,12 @@ pub fn of_vpc(call: &Call<'_>, vpc: &str) -> Result<Vec<Table>, Fault> {
 }
 
 fn save(call: &Call<'_>, table: &Table) -> Result<(), Fault> {
-    call.store.put(KIND, &table.id, &table.vpc, table)
+    let associations: Vec<String> = table.associations.iter().map(|one| one.id.clone()).collect();
+    call.store
+        .entry(KIND, &table.id)
+        .parent(&table.vpc)
+        .links(&associations)
+        .put(table)
 }
 
 fn empty(vpc: &Vpc, token: &str) -> Table {
@@ -222,7 +227,7 @@ pub fn replace_association(call: &Call<'_>) -> Answer {
 }
 
 fn by_association(call: &Call<'_>, id: &str) -> Result<(Table, Association), Fault> {
-    let tables: Vec<Table> = call.store.all(KIND)?;
+    let tables: Vec<Table> = call.store.linked(KIND, id)?;
     tables
         .into_iter()
         .find_map(|table| {
@@ -351,12 +356,7 @@ fn different_networks(table: &str, other: &str) -> Fault {
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let tables: Vec<Table> = call.store.all(KIND)?;
-    let shown = tables
-        .iter()
-        .map(|table| shown(call, table))
-        .collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, KIND, "VpcId", &LISTING, |table| shown(call, table).map(Some))
 }
 
 const LISTING: Listing = Listing {

@@ -108,14 +108,20 @@ pub fn of_group(call: &Call<'_>, group: &str) -> Result<Vec<Rule>, Fault> {
 
 /// Whether a rule of another group names this one.
 pub fn refer_to(call: &Call<'_>, group: &str) -> Result<bool, Fault> {
-    let rules: Vec<Rule> = call.store.all(KIND)?;
-    Ok(rules
-        .iter()
-        .any(|rule| rule.group != group && matches!(&rule.source, Source::Group(id) if id == group)))
+    let rules: Vec<Rule> = call.store.linked(KIND, group)?;
+    Ok(rules.iter().any(|rule| rule.group != group))
 }
 
 pub fn keep(call: &Call<'_>, rule: &Rule) -> Result<(), Fault> {
-    call.store.put(KIND, &rule.id, &rule.group, rule)
+    let links: Vec<String> = match &rule.source {
+        Source::Group(id) => vec![id.clone()],
+        Source::V4(_) | Source::V6(_) => Vec::new(),
+    };
+    call.store
+        .entry(KIND, &rule.id)
+        .parent(&rule.group)
+        .links(&links)
+        .put(rule)
 }
 
 pub fn forget(call: &Call<'_>, rule: &Rule) -> Result<(), Fault> {
@@ -410,9 +416,7 @@ fn in_words(rule: &Rule) -> String {
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let rules: Vec<Rule> = call.store.all(KIND)?;
-    let shown = rules.iter().map(|rule| shown(call, rule)).collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, KIND, "GroupId", &LISTING, |rule| shown(call, rule).map(Some))
 }
 
 const LISTING: Listing = Listing {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::call::{Answer, Call, Fault};
 use super::super::interfaces;
 use super::filters::{self, Listing};
-use super::{arn, cidr, new_id, route_table, tags, vpc, zones};
+use super::{arn, cidr, network_acl, new_id, route_table, tags, vpc, zones};
 
 pub const KIND: &str = "ec2/subnet";
 
@@ -35,6 +35,20 @@ impl Subnet {
             self.cidr_block.broadcast().to_bits(),
         );
         (first..last).map(Ipv4Addr::from_bits)
+    }
+
+    /// The same from one of them on.
+    pub fn addresses_from(&self, address: Ipv4Addr) -> impl Iterator<Item = Ipv4Addr> + use<> {
+        (address.to_bits()..self.cidr_block.broadcast().to_bits()).map(Ipv4Addr::from_bits)
+    }
+
+    /// How many there are.
+    pub fn size(&self) -> usize {
+        let (first, last) = (
+            self.cidr_block.network().to_bits(),
+            self.cidr_block.broadcast().to_bits(),
+        );
+        usize::try_from(last - first).unwrap_or_default().saturating_sub(4)
     }
 }
 
@@ -94,12 +108,13 @@ pub fn create(call: &Call<'_>) -> Answer {
     };
     tags::on_create(call, "subnet", &subnet.subnet_id)?;
     call.store.put(KIND, &subnet.subnet_id, &subnet.vpc_id, &subnet)?;
+    network_acl::associate(call, &subnet.vpc_id, &subnet.subnet_id)?;
     Ok(json!({ "Subnet": shown(call, &subnet)? }))
 }
 
 pub fn delete(call: &Call<'_>) -> Answer {
     let subnet = get(call, call.text("SubnetId"))?;
-    if !interfaces::in_subnet(call, &subnet.subnet_id)?.is_empty() {
+    if interfaces::count_in(call, &subnet.subnet_id)? > 0 {
         return Err(Fault::new(
             "DependencyViolation",
             format!(
@@ -109,6 +124,7 @@ pub fn delete(call: &Call<'_>) -> Answer {
         ));
     }
     route_table::forget_subnet(call, &subnet)?;
+    network_acl::disassociate(call, &subnet.subnet_id)?;
     call.store.delete(KIND, &subnet.subnet_id)?;
     tags::clear(call, "subnet", &subnet.subnet_id)?;
     Ok(json!({}))
@@ -130,12 +146,7 @@ pub fn modify_attribute(call: &Call<'_>) -> Answer {
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let subnets: Vec<Subnet> = call.store.all(KIND)?;
-    let shown = subnets
-        .iter()
-        .map(|subnet| shown(call, subnet))
-        .collect::<Result<_, _>>()?;
-    filters::list(call, shown, &LISTING)
+    filters::kept(call, KIND, "VpcId", &LISTING, |subnet| shown(call, subnet).map(Some))
 }
 
 const LISTING: Listing = Listing {
@@ -163,7 +174,7 @@ const LISTING: Listing = Listing {
 };
 
 fn shown(call: &Call<'_>, subnet: &Subnet) -> Answer {
-    let used = interfaces::in_subnet(call, &subnet.subnet_id)?.len();
+    let used = interfaces::count_in(call, &subnet.subnet_id)?;
     Ok(json!({
         "SubnetId": subnet.subnet_id,
         "SubnetArn": arn(call, "subnet", &subnet.subnet_id),
@@ -173,7 +184,7 @@ fn shown(call: &Call<'_>, subnet: &Subnet) -> Answer {
         "CidrBlock": subnet.cidr_block,
         "AvailabilityZone": subnet.availability_zone,
         "AvailabilityZoneId": subnet.availability_zone_id,
-        "AvailableIpAddressCount": subnet.addresses().count().saturating_sub(used),
+        "AvailableIpAddressCount": subnet.size().saturating_sub(used),
         "DefaultForAz": false,
         "MapPublicIpOnLaunch": subnet.map_public_ip_on_launch,
         "AssignIpv6AddressOnCreation": false,

@@ -8,7 +8,7 @@ use super::super::call::{Answer, Call, Fault};
 use super::super::interfaces;
 use super::super::tags::{self, Tags};
 use super::filters::{self, Listing};
-use super::{address, arn, gateway, nat, route_table, rule, security_group, subnet, vpc};
+use super::{address, arn, gateway, nat, network_acl, route_table, rule, security_group, subnet, vpc};
 
 /// What is behind an id: its prefix, the kind as ARNs and tag specifications name it, and where it is kept.
 struct Taggable {
@@ -20,6 +20,12 @@ struct Taggable {
 }
 
 const TAGGABLE: &[Taggable] = &[
+    taggable(
+        "acl-",
+        "network-acl",
+        network_acl::KIND,
+        ("InvalidNetworkAclID.NotFound", "networkAcl ID"),
+    ),
     taggable(
         "eipalloc-",
         "elastic-ip",
@@ -150,15 +156,14 @@ pub fn delete(call: &Call<'_>) -> Answer {
                 kept.remove(key);
             }
         }
-        tags::clear(call, &arn)?;
-        tags::put(call, &arn, &kept)?;
+        tags::set(call, &arn, kept)?;
     }
     Ok(json!({}))
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
     let mut shown = Vec::new();
-    for (arn, tags) in tags::all(call)? {
+    for (arn, tags) in tags::all_of(call, "ec2")? {
         let Some((kind, id)) = arn
             .strip_prefix(&call.arn("ec2", ""))
             .and_then(|rest| rest.split_once('/'))

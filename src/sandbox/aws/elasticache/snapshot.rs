@@ -132,22 +132,25 @@ fn take(call: &Call<'_>, group: &Group, name: &str, cluster: &str, at: i64) -> R
     })
 }
 
-/// Takes the daily snapshot of a group that keeps them, when its window has begun since the last one, and forgets those
-/// that are older than it keeps. A day stays a day: only what takes minutes is divided.
+/// The minute of the day at which a group's snapshot window begins. `None`: it keeps no snapshots.
+fn window(group: &Group) -> Option<i64> {
+    let (hours, minutes) = group.snapshot_window.split('-').next()?.split_once(':')?;
+    let start = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+    (group.snapshot_retention > 0).then_some(start)
+}
+
+/// When the next daily snapshot of a group is to be taken. A day stays a day: only what takes minutes is divided.
+pub fn next(call: &Call<'_>, group: &Group) -> Option<i64> {
+    let today = call.now - call.now.rem_euclid(DAY) + window(group)? * MINUTE;
+    Some(if today > call.now { today } else { today + DAY })
+}
+
+/// Takes the daily snapshot of a group that keeps them, and forgets those that are older than it keeps.
 pub fn daily(call: &Call<'_>, group: &Group) -> Result<(), Fault> {
-    if group.snapshot_retention <= 0 || group.state != State::Available {
+    let Some(due) = next(call, group).map(|next| next - DAY) else {
         return Ok(());
-    }
-    let minutes = |text: &str| {
-        let (hours, minutes) = text.split_once(':')?;
-        Some(hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?)
     };
-    let start = group.snapshot_window.split('-').next().and_then(minutes);
-    let Some(start) = start else { return Ok(()) };
-    let today = call.now - call.now.rem_euclid(DAY) + start * MINUTE;
-    let due = if today <= call.now { today } else { today - DAY };
-    let ours = |snapshot: &Snapshot| snapshot.automatic && snapshot.source.id == group.id;
-    let taken: Vec<Snapshot> = all(call)?.into_iter().filter(ours).collect();
+    let taken: Vec<Snapshot> = of(call, &group.id)?.into_iter().filter(|one| one.automatic).collect();
     if due > group.created && !taken.iter().any(|snapshot| snapshot.taken >= due) {
         let cluster = group.nodes.last().map(|node| node.id.as_str()).unwrap_or_default();
         let when = jiff::Timestamp::from_millisecond(due)
@@ -158,33 +161,39 @@ pub fn daily(call: &Call<'_>, group: &Group) -> Result<(), Fault> {
         save(call, &snapshot)?;
     }
     for old in taken {
-        if old.taken < due - (group.snapshot_retention - 1) * DAY {
+        if old.taken <= due - group.snapshot_retention * DAY {
             forget(call, &old)?;
         }
     }
     Ok(())
 }
 
-/// Forgets what is deleted. Automatic snapshots go with their group.
+/// Automatic snapshots go with their group.
+pub fn forget_automatic(call: &Call<'_>, group: &str) -> Result<(), Fault> {
+    for snapshot in of(call, group)?.iter().filter(|snapshot| snapshot.automatic) {
+        forget(call, snapshot)?;
+    }
+    Ok(())
+}
+
+/// Forgets what is deleted.
 pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
-    for snapshot in call.store.all::<Snapshot>(KIND)? {
-        let orphan = snapshot.automatic && !replication_group::is_there(call, &snapshot.source.id)?;
-        if orphan || snapshot.gone.is_some_and(|gone| gone <= call.now) {
-            forget(call, &snapshot)?;
-        }
+    for snapshot in call.store.due::<Snapshot>(KIND)? {
+        forget(call, &snapshot)?;
     }
     Ok(())
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let snapshots = match call.text("SnapshotName") {
-        "" => all(call)?,
-        name => vec![existing(call, name)?],
-    };
     let (group, cluster) = (
         call.text("ReplicationGroupId").to_ascii_lowercase(),
         call.text("CacheClusterId").to_ascii_lowercase(),
     );
+    let snapshots = match (call.text("SnapshotName"), group.as_str()) {
+        ("", "") => call.store.all(KIND)?,
+        ("", group) => of(call, group)?,
+        (name, _) => vec![existing(call, name)?],
+    };
     let wanted = |snapshot: &&Snapshot| {
         (group.is_empty() || snapshot.source.id == group)
             && (cluster.is_empty() || snapshot.cluster == cluster)
@@ -287,17 +296,13 @@ impl Snapshot {
     }
 }
 
-fn all(call: &Call<'_>) -> Result<Vec<Snapshot>, Fault> {
-    let mut all: Vec<Snapshot> = call.store.all(KIND)?;
-    all.retain(|snapshot| snapshot.gone.is_none_or(|gone| gone > call.now));
-    Ok(all)
+/// Those of one replication group; settled, as every call of this service begins with it.
+fn of(call: &Call<'_>, group: &str) -> Result<Vec<Snapshot>, Fault> {
+    call.store.children(KIND, group)
 }
 
 fn find(call: &Call<'_>, name: &str) -> Result<Option<Snapshot>, Fault> {
-    Ok(call
-        .store
-        .get(KIND, &name.to_ascii_lowercase())?
-        .filter(|snapshot: &Snapshot| snapshot.gone.is_none_or(|gone| gone > call.now)))
+    call.store.get(KIND, &name.to_ascii_lowercase())
 }
 
 pub fn existing(call: &Call<'_>, name: &str) -> Result<Snapshot, Fault> {
@@ -306,7 +311,11 @@ pub fn existing(call: &Call<'_>, name: &str) -> Result<Snapshot, Fault> {
 }
 
 fn save(call: &Call<'_>, snapshot: &Snapshot) -> Result<(), Fault> {
-    call.store.put(KIND, &snapshot.name, &snapshot.source.id, snapshot)
+    call.store
+        .entry(KIND, &snapshot.name)
+        .parent(&snapshot.source.id)
+        .due(snapshot.gone)
+        .put(snapshot)
 }
 
 fn forget(call: &Call<'_>, snapshot: &Snapshot) -> Result<(), Fault> {

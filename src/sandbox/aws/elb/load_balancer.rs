@@ -78,8 +78,8 @@ pub fn create(call: &Call<'_>) -> Answer {
         scheme => scheme,
     };
     let wanted = wanted_tags(call)?;
-    let existing: Option<LoadBalancer> = all(call)?.into_iter().find(|balancer| balancer.name == name);
-    if let Some(existing) = existing {
+    let existing: Vec<LoadBalancer> = call.store.linked(KIND, name)?;
+    if let Some(existing) = existing.into_iter().next() {
         let same = existing.scheme == scheme
             && sorted(&existing.groups) == sorted(&groups)
             && existing.subnets == subnets
@@ -197,6 +197,13 @@ pub fn set_subnets(call: &Call<'_>) -> Answer {
     balancer.attach(call, Some(&balancer.subnets))?;
     save(call, &balancer)?;
     answer(json!({ "AvailabilityZones": balancer.zones(), "IpAddressType": "ipv4" }))
+}
+
+/// Nothing is reserved, as `ModifyCapacityReservation` is not in the sandbox. Source: *Capacity reservations for your
+/// Application Load Balancer*: it can be decreased twice a day.
+pub fn capacity_reservation(call: &Call<'_>) -> Answer {
+    existing(call)?;
+    answer(json!({ "DecreaseRequestsRemaining": 2, "CapacityReservationState": [] }))
 }
 
 pub fn attributes(call: &Call<'_>) -> Answer {
@@ -396,7 +403,11 @@ fn all(call: &Call<'_>) -> Result<Vec<LoadBalancer>, Fault> {
 }
 
 fn save(call: &Call<'_>, balancer: &LoadBalancer) -> Result<(), Fault> {
-    call.store.put(KIND, &balancer.arn, &balancer.vpc, balancer)
+    call.store
+        .entry(KIND, &balancer.arn)
+        .parent(&balancer.vpc)
+        .links(std::slice::from_ref(&balancer.name))
+        .put(balancer)
 }
 
 pub fn not_found(arn: &str) -> Fault {

@@ -3,6 +3,7 @@
 //! Source: the Elastic Load Balancing API reference, version 2015-12-01.
 
 mod listener;
+mod listener_attributes;
 mod load_balancer;
 mod rule;
 mod tagging;
@@ -36,11 +37,14 @@ fn route(call: &Call<'_>) -> Answer {
         "SetSubnets" => load_balancer::set_subnets(call),
         "DescribeLoadBalancerAttributes" => load_balancer::attributes(call),
         "ModifyLoadBalancerAttributes" => load_balancer::modify_attributes(call),
+        "DescribeCapacityReservation" => load_balancer::capacity_reservation(call),
         "CreateListener" => listener::create(call),
         "DescribeListeners" => listener::describe(call),
         "ModifyListener" => listener::modify(call),
         "DeleteListener" => listener::delete(call),
         "DescribeListenerCertificates" => listener::certificates(call),
+        "DescribeListenerAttributes" => listener_attributes::describe(call),
+        "ModifyListenerAttributes" => listener_attributes::modify(call),
         "CreateRule" => rule::create(call),
         "DescribeRules" => rule::describe(call),
         "ModifyRule" => rule::modify(call),

@@ -51,7 +51,7 @@ SERVICES = {
         StopServiceDeployment StopTask TagResource UntagResource UpdateCluster UpdateClusterSettings UpdateService"""),
     "elasticloadbalancing": ("elbv2", """
         AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup DeleteListener DeleteLoadBalancer
-        DeleteRule DeleteTargetGroup DeregisterTargets DescribeListenerAttributes DescribeListeners
+        DeleteRule DeleteTargetGroup DeregisterTargets DescribeCapacityReservation DescribeListenerAttributes DescribeListeners
         DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules DescribeTags
         DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
         ModifyListenerAttributes ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup
@@ -96,13 +96,19 @@ SERVICES = {
         AddTagsToCertificate DeleteCertificate DescribeCertificate GetCertificate ImportCertificate
         ListCertificates ListTagsForCertificate RemoveTagsFromCertificate RequestCertificate
         UpdateCertificateOptions"""),
+    "route53": ("route53", """
+        AssociateVPCWithHostedZone ChangeResourceRecordSets ChangeTagsForResource CreateHostedZone DeleteHostedZone
+        DisassociateVPCFromHostedZone GetChange GetDNSSEC GetHostedZone GetHostedZoneCount GetHostedZoneLimit
+        ListHostedZones ListHostedZonesByName ListHostedZonesByVPC ListResourceRecordSets ListTagsForResource
+        ListTagsForResources TestDNSAnswer UpdateHostedZoneComment UpdateHostedZoneFeatures"""),
     "tagging": ("resourcegroupstaggingapi", "GetResources GetTagKeys GetTagValues TagResources UntagResources"),
 }
 
 METADATA = ["apiVersion", "jsonVersion", "protocol", "targetPrefix", "xmlNamespace"]
 SHAPE = ["enum", "error", "exception", "flattened", "key", "locationName", "max", "member", "members", "min",
          "pattern", "required", "sensitive", "type", "union", "value"]
-MEMBER = ["flattened", "locationName", "queryName", "shape", "timestampFormat"]
+HTTP = ["method", "requestUri", "responseCode"]
+MEMBER = ["flattened", "location", "locationName", "queryName", "shape", "timestampFormat"]
 
 
 def only(names, what):
@@ -129,6 +135,7 @@ def references(shape):
 
 def extract(name, names):
     model = botocore.loaders.Loader().load_service_model(name, "service-2")
+    metadata, rest = only(METADATA, model["metadata"]), model["metadata"]["protocol"] == "rest-xml"
     operations, wanted = {}, []
     for operation in sorted(names.split()):
         whole = model["operations"][operation]
@@ -136,6 +143,12 @@ def extract(name, names):
         if "input" in whole:
             kept["input"] = whole["input"]["shape"]
             wanted.append(kept["input"])
+            if rest:
+                kept["http"] = only(HTTP, whole["http"])
+                kept.update({"inputName": whole["input"][name] for name in ["locationName"] if name in whole["input"]})
+                # One namespace holds for the whole service, and only its inputs name it.
+                metadata.update({"xmlNamespace": whole["input"][name]["uri"]
+                                 for name in ["xmlNamespace"] if name in whole["input"]})
         if "output" in whole:
             kept["output"] = whole["output"]["shape"]
             wanted.append(kept["output"])
@@ -149,7 +162,7 @@ def extract(name, names):
             shapes[shape] = trim(model["shapes"][shape])
             wanted.extend(references(shapes[shape]))
     return {
-        "metadata": only(METADATA, model["metadata"]),
+        "metadata": metadata,
         "operations": operations,
         "shapes": dict(sorted(shapes.items())),
     }

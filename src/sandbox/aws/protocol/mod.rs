@@ -1,14 +1,17 @@
 //! The wire protocols: from a request to a call's input, and from an answer or a fault to a response.
 //!
-//! Source: Smithy 2.0, "AWS EC2 query protocol", "AWS query protocol", "AWS JSON 1.1 protocol".
+//! Source: Smithy 2.0, "AWS EC2 query protocol", "AWS query protocol", "AWS JSON 1.1 protocol", "AWS
+//! restXml protocol".
 
 mod json;
 mod query;
+pub mod rest;
 mod validate;
 mod xml;
 
 use serde_json::{Map, Value};
 
+use super::Request;
 use super::call::Fault;
 use super::model::{Kind, Model, Operation, Protocol};
 
@@ -34,13 +37,14 @@ impl Asked<'_> {
     }
 
     /// Parses and checks the parameters.
-    pub fn input(&self, operation: &Operation, body: &[u8]) -> Result<Map<String, Value>, Fault> {
+    pub fn input(&self, operation: &Operation, request: Request<'_>) -> Result<Map<String, Value>, Fault> {
         let Some(shape) = operation.input.as_deref().and_then(|name| self.model.shape(name)) else {
             return Ok(Map::new());
         };
         let input = match self.model.metadata.protocol {
-            Protocol::Json => json::parse(self.model, shape, body)?,
-            protocol => query::parse(self.model, shape, protocol, body)?,
+            Protocol::Json => json::parse(self.model, shape, request.body)?,
+            Protocol::RestXml => rest::parse(self.model, operation, shape, request)?,
+            protocol => query::parse(self.model, shape, protocol, request.body)?,
         };
         validate::check(self.service, self.model, shape, &input)?;
         Ok(input)
@@ -53,7 +57,10 @@ impl Asked<'_> {
             Protocol::Json => Ok(self.json(200, json::answer(self.model, shape, answer)?)),
             protocol => {
                 let body = xml::answer(self, protocol, operation, shape, answer)?;
-                Ok(self.xml(200, body))
+                let http = operation.http.as_ref();
+                let mut reply = self.xml(http.and_then(|http| http.response_code).unwrap_or(200), body);
+                reply.headers.extend(rest::headers(shape, answer));
+                Ok(reply)
             }
         }
     }
@@ -117,7 +124,7 @@ fn not_that(path: &str, kind: Kind, value: &Value) -> Fault {
 }
 
 /// The first letter in lower case, as AWS names parameters in messages.
-fn lower_first(name: &str) -> String {
+pub fn lower_first(name: &str) -> String {
     let mut letters = name.chars();
     letters
         .next()

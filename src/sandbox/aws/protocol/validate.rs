@@ -35,7 +35,8 @@ pub fn check(service: &str, model: &Model, shape: &Shape, input: &Map<String, Va
 /// What a broken constraint is called.
 fn code(service: &str) -> &'static str {
     match service {
-        "ssm" | "secretsmanager" => "ValidationException",
+        "acm" | "ssm" | "secretsmanager" => "ValidationException",
+        "route53" => "InvalidInput",
         "ecs" | "ecr" | "logs" | "tagging" => "InvalidParameterException",
         _ => "ValidationError",
     }

@@ -1,4 +1,4 @@
-//! Answers as XML: the EC2 and the Query protocol.
+//! Answers as XML: the EC2, the Query and the REST protocol.
 
 use quick_xml::escape::escape;
 use serde_json::Value;
@@ -30,6 +30,7 @@ pub fn answer(
             "{DECLARATION}<{name}Response xmlns=\"{}/\"><requestId>{id}</requestId>{body}</{name}Response>",
             namespace.trim_end_matches('/')
         ),
+        Protocol::RestXml => format!("{DECLARATION}<{name}Response xmlns=\"{namespace}\">{body}</{name}Response>"),
         _ => {
             let wrapped = match &operation.result_wrapper {
                 Some(wrapper) => format!("<{wrapper}>{body}</{wrapper}>"),
@@ -83,9 +84,11 @@ impl Writer<'_> {
             other => return Err(not_that(path, Kind::Structure, other)),
         };
         for (name, member) in &shape.members {
-            if let Some(given) = members.get(name).filter(|given| !given.is_null()) {
-                let wire = member.location_name.as_deref().unwrap_or(name);
-                self.element(out, wire, member, given, &format!("{path}.{name}"))?;
+            if let Some(given) = members
+                .get(name)
+                .filter(|given| !given.is_null() && member.location.is_none())
+            {
+                self.element(out, member.wire(name), member, given, &format!("{path}.{name}"))?;
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ mod create;
 mod delete;
 mod list;
 mod password;
+mod policy;
 mod stage;
 mod value;
 
@@ -75,6 +76,9 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "DeleteSecret" => delete(call),
         "RestoreSecret" => restore(call),
         "GetRandomPassword" => random_password(call),
+        "GetResourcePolicy" => policy::get(call),
+        "PutResourcePolicy" => policy::put(call),
+        "DeleteResourcePolicy" => policy::delete(call),
         "TagResource" => {
             let secret = existing(call)?;
             let added = tags::from_list(call.list("Tags"));
@@ -280,6 +284,7 @@ fn find(call: &Call<'_>, id: &str) -> Result<Option<Secret>, Fault> {
     match found {
         Some(secret) if !secret.alive(call.now) => {
             call.store.delete(KIND, &secret.name)?;
+            policy::forget(call, &secret)?;
             tags::clear(call, &secret.arn)?;
             Ok(None)
         }

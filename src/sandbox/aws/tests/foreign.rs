@@ -6,10 +6,24 @@ use super::super::model::{self, Protocol};
 use super::super::{Request, protocol::Reply};
 use super::*;
 
+/// A request of a REST protocol, to Route 53.
+pub fn call(cloud: &Cloud, method: &str, uri: &str, body: &[u8]) -> Reply {
+    let authorization = "AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/route53/aws4_request, SignedHeaders=host";
+    cloud.sandbox.aws().answer(Request {
+        method,
+        uri,
+        authorization,
+        body,
+        ..Request::default()
+    })
+}
+
 pub fn send(cloud: &Cloud, service: &str, target: &str, body: &[u8]) -> Reply {
     let authorization =
         format!("AWS4-HMAC-SHA256 Credential=AKIA/20260101/eu-central-1/{service}/aws4_request, SignedHeaders=host");
     cloud.sandbox.aws().answer(Request {
+        method: "POST",
+        uri: "/",
         authorization: &authorization,
         target,
         body,
@@ -65,6 +79,67 @@ fn unsigned_and_unknown_requests_are_told_so() {
 }
 
 #[test]
+fn rest_requests_are_read_by_method_path_and_document() {
+    let cloud = Cloud::new();
+    let text = |reply: Reply| String::from_utf8(reply.body).unwrap();
+    let zones = "/2013-04-01/hostedzone";
+    let known = call(&cloud, "DELETE", "/2013-04-01/hostedzone/Z1", b"");
+    assert!(is_of_aws(&known) && !text(known).contains("not in the sandbox: route53:DELETE"));
+    // A DELETE sent as a POST is another operation, and a PUT is none.
+    let unknown = text(call(&cloud, "PUT", "/2013-04-01/hostedzone/Z1", b""));
+    assert!(
+        unknown.contains("not in the sandbox: route53:PUT /2013-04-01/hostedzone/Z1"),
+        "{unknown}"
+    );
+    let old = text(call(&cloud, "GET", "/2012-12-12/hostedzone", b""));
+    assert!(old.contains("not in the sandbox: route53:GET /2012-12-12/hostedzone"));
+    let query = text(call(&cloud, "GET", "/2013-04-01/hostedzone?maxitem=1", b""));
+    assert!(
+        query.contains("<Code>InvalidInput</Code><Message>The parameter maxitem is not recognized"),
+        "{query}"
+    );
+
+    let ns = "xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"";
+    let wrong = [
+        (
+            "<Name>example.org</Name>".to_owned(),
+            "Name is not valid, expected CreateHostedZoneRequest",
+        ),
+        (
+            "<CreateHostedZoneRequest/>".to_owned(),
+            "cvc-elt.1: Cannot find the declaration of element",
+        ),
+        (format!("<CreateHostedZoneRequest {ns}>"), "MalformedInput"),
+        (
+            format!("<CreateHostedZoneRequest {ns}><Nam>x</Nam></CreateHostedZoneRequest>"),
+            "Invalid content was found starting with element &apos;Nam&apos;",
+        ),
+        (
+            format!("<CreateHostedZoneRequest {ns}><Name>x</Name></CreateHostedZoneRequest>"),
+            "Value null at &apos;callerReference&apos; failed to satisfy constraint",
+        ),
+        (
+            format!(
+                "<CreateHostedZoneRequest {ns}><Name>x</Name><HostedZoneConfig><PrivateZone>maybe</PrivateZone>\
+                 </HostedZoneConfig></CreateHostedZoneRequest>"
+            ),
+            "&apos;maybe&apos; is not a valid value for &apos;boolean&apos;",
+        ),
+        (
+            format!("<!DOCTYPE a [<!ENTITY b 'c'>]><CreateHostedZoneRequest {ns}/>"),
+            "a document type is not allowed",
+        ),
+        ("<a>".repeat(100), "MalformedInput"),
+    ];
+    for (body, told) in wrong {
+        let reply = call(&cloud, "POST", zones, body.as_bytes());
+        assert_eq!(reply.status, 400, "{body}");
+        let reply = text(reply);
+        assert!(reply.contains(told), "{body}: {reply}");
+    }
+}
+
+#[test]
 fn constraints_of_the_model_are_checked_in_aws_words() {
     let cloud = Cloud::new();
     let text = |reply: Reply| String::from_utf8(reply.body).unwrap();
@@ -112,6 +187,26 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+/// An XML document: mostly elements that mean something.
+fn document() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "[a-z0-9.]{0,8}",
+        "\\PC{0,6}",
+        Just("&amp;&#65;".to_owned()),
+        Just("&x;".to_owned())
+    ];
+    let name = "(ChangeBatch|Changes|Change|Action|ResourceRecordSet|Name|Type|TTL|ResourceRecords|Value|AliasTarget)";
+    let inner = leaf.prop_recursive(6, 40, 4, move |inner| {
+        prop::collection::vec((name, inner), 0..4).prop_map(|elements| {
+            let elements = elements.iter().map(|(name, inner)| format!("<{name}>{inner}</{name}>"));
+            elements.collect()
+        })
+    });
+    ("(ChangeResourceRecordSetsRequest|CreateHostedZoneRequest)", inner).prop_map(|(name, inner)| {
+        format!("<{name} xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\">{inner}</{name}>")
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
@@ -122,7 +217,7 @@ proptest! {
         let cloud = Cloud::new();
         for service in model::SERVICES {
             let (_, model) = model::of(service).unwrap();
-            if model.metadata.protocol == Protocol::Json {
+            if matches!(model.metadata.protocol, Protocol::Json | Protocol::RestXml) {
                 continue;
             }
             let mut operations: Vec<_> = model.operations.keys().collect();
@@ -158,9 +253,31 @@ proptest! {
     }
 
     #[test]
+    fn any_address_and_document_gets_an_answer_of_awss_form(
+        method in "(GET|POST|DELETE|PUT)",
+        path in prop::collection::vec("(2013-04-01|hostedzone|rrset|tags|change|Z1|%zz|\\PC{0,6})", 0..6),
+        query in "(|[?](maxitems|name|type|marker|x)=\\PC{0,6}(&maxitems=%)?)",
+        body in prop_oneof![document(), Just(String::new()), "\\PC{0,40}"],
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let cloud = Cloud::new();
+        let uri = format!("/{}{query}", path.join("/"));
+        let reply = call(&cloud, &method, &uri, body.as_bytes());
+        prop_assert!(is_of_aws(&reply), "{method} {uri}: {}", String::from_utf8_lossy(&reply.body));
+        let cut = cut.index(body.len() + 1);
+        for name in ["/2013-04-01/hostedzone", "/2013-04-01/hostedzone/Z1/rrset/"] {
+            for body in [body.as_bytes(), &body.as_bytes()[..cut]] {
+                let reply = call(&cloud, "POST", name, body);
+                prop_assert!(is_of_aws(&reply), "{}", String::from_utf8_lossy(&reply.body));
+            }
+        }
+    }
+
+    #[test]
     fn any_header_is_safe(authorization in "\\PC{0,40}", target in "\\PC{0,20}", body in "\\PC{0,20}") {
         let cloud = Cloud::new();
-        let request = Request { authorization: &authorization, target: &target, body: body.as_bytes() };
+        let (authorization, target) = (authorization.as_str(), target.as_str());
+        let request = Request { authorization, target, body: body.as_bytes(), ..Request::default() };
         prop_assert!(is_of_aws(&cloud.sandbox.aws().answer(request)));
     }
 }

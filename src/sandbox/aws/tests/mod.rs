@@ -1,9 +1,11 @@
 //! The embedded AWS seen by the real SDK clients.
 
 mod caches;
+mod conditions;
 mod containers;
 mod faults;
 mod foreign;
+mod growth;
 mod listing;
 mod network;
 mod rules;
@@ -13,6 +15,7 @@ mod shop;
 mod snapshots;
 mod starts;
 mod tagging;
+mod waiters;
 
 use std::path::Path;
 use std::sync::Arc;

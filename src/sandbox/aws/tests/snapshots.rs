@@ -121,7 +121,8 @@ async fn a_group_is_made_from_a_snapshot_that_outlives_it() {
     );
     client.delete_snapshot().snapshot_name("before").send().await.unwrap();
     cloud.pass(Duration::from_secs(60));
-    assert_eq!(client.describe_snapshots().send().await.unwrap().snapshots().len(), 1);
+    let left = client.describe_snapshots().send().await.unwrap();
+    assert_eq!(left.snapshots().len(), 1, "{left:?}");
 }
 
 #[tokio::test]

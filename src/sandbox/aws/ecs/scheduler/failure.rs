@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::super::call::{Call, Fault};
 use super::super::super::durations;
+use super::super::super::rules::{self, Condition};
 use super::super::deployment::Rollback;
 use super::super::service::Service;
 use super::super::task::{Task, span};
@@ -55,6 +56,21 @@ pub fn retire_sick(call: &Call<'_>, service: &mut Service, all: &mut [Task], at:
         changed = true;
     }
     Ok(changed)
+}
+
+/// Stops a running task that a rule says is lost.
+pub fn lose(call: &Call<'_>, service: &Service, all: &mut [Task], at: i64) -> Result<bool, Fault> {
+    // A rule is of now, whatever is replayed.
+    let running = |task: &&mut Task| task.stop.is_none() && task.announced;
+    let Some(task) = all.iter_mut().find(running).filter(|_| at == call.now) else {
+        return Ok(false);
+    };
+    if !rules::of(call, Condition::LoseTask, &[&service.name, &service.arn])? {
+        return Ok(false);
+    }
+    let reason = "Essential container in task exited";
+    task.ask_to_stop(call, &service.load_balancers(), at, "EssentialContainerExited", reason)?;
+    Ok(true)
 }
 
 /// Tells of a failed task. When it is one of the newest deployment, the next one waits, and the circuit breaker may have

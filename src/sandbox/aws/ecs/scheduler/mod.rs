@@ -14,11 +14,12 @@ mod place;
 use serde_json::Value;
 
 use super::super::call::{Call, Fault};
+use super::super::elb::target_group;
 use super::super::{durations, tags};
 use super::service::Service;
 use super::task::Task;
 use super::{deployment, service, task};
-use failure::{count_failures, retire_sick};
+use failure::{count_failures, lose, retire_sick};
 use place::place;
 
 pub use failure::roll_back;
@@ -33,15 +34,25 @@ const DEPLOYED: &str = "deployment completed.";
 
 /// Brings every service to the call's moment.
 pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
-    for mut service in service::all(call)? {
-        if service.status != "INACTIVE" {
-            replay(call, &mut service)?;
-            service::save(call, &service)?;
+    let _everything = call.store.see_all();
+    target_group::observe_due(call)?;
+    for mut service in service::due(call)? {
+        // While it rested nothing happened to it: what woke it is of now.
+        if service.steady && next(call, &service, service.settled, call.now)?.is_none() {
+            service.settled = call.now;
         }
+        replay(call, &mut service)?;
+        // What is steady rests until something is to happen; what is on its way is looked at with every call.
+        let next = match service.status.as_str() {
+            "INACTIVE" => None,
+            "ACTIVE" if service.steady => next(call, &service, call.now, i64::MAX - 1)?,
+            _ => Some(call.now),
+        };
+        service::rest(call, &service, next)?;
     }
     // A stopped task is described "for at least one hour": that hour is not divided, so that its reason can be read.
     let remembered = durations::TASK_REMEMBERED.as_millis() as i64;
-    for task in call.store.all::<Task>("ecs/task")? {
+    for task in task::due(call)? {
         if task.stop.as_ref().is_some_and(|stop| stop.done + remembered < call.now) {
             task::forget(call, &task)?;
         } else if task.service.is_none() && !task.announced && task.failure.is_none() && task.runs <= call.now {
@@ -55,7 +66,7 @@ fn replay(call: &Call<'_>, service: &mut Service) -> Result<(), Fault> {
     let mut at = service.settled;
     for _ in 0..MOMENTS {
         pass(call, service, at)?;
-        match next(call, service, at)? {
+        match next(call, service, at, call.now)? {
             Some(moment) if service.status != "INACTIVE" => at = moment,
             _ => break,
         }
@@ -75,13 +86,11 @@ fn pass(call: &Call<'_>, service: &mut Service, at: i64) -> Result<(), Fault> {
 }
 
 fn tasks(call: &Call<'_>, service: &Service) -> Result<Vec<Task>, Fault> {
-    let mut tasks = task::of(call, &service.cluster)?;
-    tasks.retain(|task| task.service.as_deref() == Some(&service.name));
-    Ok(tasks)
+    task::of_service(call, &service.cluster, &service.name)
 }
 
-/// The next moment after `at`, up to now, at which something happens by itself.
-fn next(call: &Call<'_>, service: &Service, at: i64) -> Result<Option<i64>, Fault> {
+/// The next moment after `at`, up to `until`, at which something happens by itself.
+fn next(call: &Call<'_>, service: &Service, at: i64, until: i64) -> Result<Option<i64>, Fault> {
     let mut moments = vec![service.retry];
     let grace = service.grace(call);
     let balancers = service.load_balancers();
@@ -91,7 +100,7 @@ fn next(call: &Call<'_>, service: &Service, at: i64) -> Result<Option<i64>, Faul
     }
     Ok(moments
         .into_iter()
-        .filter(|moment| *moment > at && *moment <= call.now)
+        .filter(|moment| *moment > at && *moment <= until)
         .min())
 }
 
@@ -104,6 +113,7 @@ fn step(call: &Call<'_>, service: &mut Service, at: i64) -> Result<bool, Fault> 
         "ACTIVE" => {
             let changed = count_failures(call, service, &mut all, at)? || changed;
             let changed = retire_sick(call, service, &mut all, at)? || changed;
+            let changed = lose(call, service, &mut all, at)? || changed;
             let changed = place(call, service, &mut all, at)? || changed;
             Ok(finish(call, service, &all, at)? || changed)
         }

@@ -44,8 +44,7 @@ pub fn list(call: &Call<'_>) -> Answer {
 
 impl Service {
     pub fn view(&self, call: &Call<'_>, tagged: bool) -> Result<Value, Fault> {
-        let mut tasks = task::of(call, &self.cluster)?;
-        tasks.retain(|task| task.service.as_deref() == Some(&self.name));
+        let tasks = task::of_service(call, &self.cluster, &self.name)?;
         let count = |rollout: Option<&str>, states: &[&str]| {
             let ours = tasks
                 .iter()

@@ -216,12 +216,44 @@ pub fn of(call: &Call<'_>, cluster: &str) -> Result<Vec<Service>, Fault> {
     call.store.children(KIND, cluster)
 }
 
-pub fn all(call: &Call<'_>) -> Result<Vec<Service>, Fault> {
-    call.store.all(KIND)
+/// The services that the scheduler has to look at.
+pub fn due(call: &Call<'_>) -> Result<Vec<Service>, Fault> {
+    call.store.due(KIND)
 }
 
+/// Keeps a changed service, at which the scheduler looks next.
 pub fn save(call: &Call<'_>, service: &Service) -> Result<(), Fault> {
-    call.store.put(KIND, &key_of(service), &service.cluster, service)
+    // A call changes what is settled up to its moment.
+    let mut service = service.clone();
+    service.settled = call.now;
+    rest(call, &service, (service.status != "INACTIVE").then_some(call.now))
+}
+
+/// Keeps a service, at which the scheduler looks at that moment, or when something that it depends on changes.
+pub fn rest(call: &Call<'_>, service: &Service, until: Option<i64>) -> Result<(), Fault> {
+    let groups = service.load_balancers();
+    let groups = groups.as_array().into_iter().flatten();
+    let links: Vec<String> = groups
+        .filter_map(|entry| entry["targetGroupArn"].as_str())
+        .map(str::to_owned)
+        .collect();
+    call.store
+        .entry(KIND, &key_of(service))
+        .parent(&service.cluster)
+        .due(until)
+        .links(&links)
+        .put(service)
+}
+
+/// The names of the services behind a target group.
+pub fn behind(call: &Call<'_>, target_group: &str) -> Result<Vec<String>, Fault> {
+    let services: Vec<Service> = call.store.linked(KIND, target_group)?;
+    Ok(services.into_iter().map(|service| service.name).collect())
+}
+
+/// Has the scheduler look at what stands behind a target group.
+pub fn wake(call: &Call<'_>, target_group: &str) -> Result<(), Fault> {
+    call.store.wake(KIND, target_group)
 }
 
 /// Forgets what is inactive or stopped in a cluster.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::super::call::{Call, Fault};
 use super::super::super::ec2::reach;
+use super::super::super::rules::{self, Condition};
 use super::super::super::{ecr, interfaces};
 use super::{Ground, failed};
 
@@ -65,6 +66,9 @@ pub fn pull(call: &Call<'_>, ground: &Ground<'_>, image: &str) -> Result<Result<
         return unreachable(&format!(
             "failed to copy: httpReadSeeker: failed open: failed to do request: Get {image}"
         ));
+    }
+    if rules::of(call, Condition::BadImage, &[image])? {
+        return failed(format!("{image}: not found"));
     }
     let found = match ecr::pull(call, image)? {
         ecr::Pull::Elsewhere => return Ok(Ok(None)),

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::super::call::{Call, Fault};
 use super::super::super::ec2::reach;
+use super::super::super::rules::{self, Condition};
 use super::super::super::secrets::Lookup;
 use super::super::super::{secrets, ssm};
 use super::{Ground, failed};
@@ -57,6 +58,12 @@ fn of_secret(call: &Call<'_>, ground: &Ground<'_>, from: &str) -> Result<Option<
     if let Some(denied) = ground.denied("secretsmanager:GetSecretValue", resource) {
         return refused("AccessDeniedException", &denied);
     }
+    if rules::of(call, Condition::MissingSecret, &[from])? {
+        return refused(
+            "ResourceNotFoundException",
+            "Secrets Manager can't find the specified secret.",
+        );
+    }
     match lookup {
         Lookup::Found(_) => Ok(None),
         Lookup::Missing => refused(
@@ -94,7 +101,7 @@ fn of_parameter(call: &Call<'_>, ground: &Ground<'_>, from: &str) -> Result<Opti
             failed("SSM", "GetParameters", "AccessDeniedException")
         )));
     }
-    if ssm::exists(call, from)? {
+    if !rules::of(call, Condition::MissingSecret, &[from, name])? && ssm::exists(call, from)? {
         return Ok(None);
     }
     Ok(Some(format!(

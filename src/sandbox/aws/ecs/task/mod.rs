@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::super::call::{Call, Fault};
 use super::super::elb::target_group::{self, Closed};
-use super::super::{ec2, interfaces, tags};
+use super::super::{durations, ec2, interfaces, tags};
 use super::{definition, invalid, start};
 
 pub use begin::{Spec, start};
@@ -211,8 +211,39 @@ pub fn of(call: &Call<'_>, cluster: &str) -> Result<Vec<Task>, Fault> {
     call.store.children(KIND, cluster)
 }
 
+/// The tasks of a service, in the order of their start.
+pub fn of_service(call: &Call<'_>, cluster: &str, service: &str) -> Result<Vec<Task>, Fault> {
+    call.store.linked(KIND, &format!("{cluster}/{service}"))
+}
+
+/// The tasks to which something happened outside of a service's schedule.
+pub fn due(call: &Call<'_>) -> Result<Vec<Task>, Fault> {
+    call.store.due(KIND)
+}
+
+/// Keeps a changed task, and has the scheduler look at its service.
 pub fn save(call: &Call<'_>, task: &Task) -> Result<(), Fault> {
-    call.store.put(KIND, &key_of(task), &task.cluster, task)
+    // A stopped task is described for an hour.
+    let forgotten = task
+        .stop
+        .as_ref()
+        .map(|stop| stop.done + durations::TASK_REMEMBERED.as_millis() as i64 + 1);
+    let announced = (task.service.is_none() && !task.announced && task.failure.is_none()).then_some(task.runs);
+    let service = task
+        .service
+        .as_ref()
+        .map(|service| format!("{}/{service}", task.cluster));
+    let links: Vec<String> = service.iter().cloned().collect();
+    call.store
+        .entry(KIND, &key_of(task))
+        .parent(&task.cluster)
+        .due(forgotten.into_iter().chain(announced).min())
+        .links(&links)
+        .put(task)?;
+    match service {
+        Some(service) => call.store.wake_document("ecs/service", &service),
+        None => Ok(()),
+    }
 }
 
 pub fn forget(call: &Call<'_>, task: &Task) -> Result<(), Fault> {

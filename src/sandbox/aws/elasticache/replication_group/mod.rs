@@ -136,9 +136,11 @@ impl Group {
 
 /// Ends the states whose time is over.
 pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
-    for mut group in call.store.all::<Group>(KIND)? {
-        if group.state == State::Available || group.until > call.now {
+    let _everything = call.store.see_all();
+    for mut group in call.store.due::<Group>(KIND)? {
+        if group.state == State::Available {
             snapshot::daily(call, &group)?;
+            save(call, &group)?;
             continue;
         }
         if group.state == State::Deleting {
@@ -146,6 +148,7 @@ pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
                 interfaces::release(call, &cluster_arn(call, &node.id))?;
                 tags::clear(call, &cluster_arn(call, &node.id))?;
             }
+            snapshot::forget_automatic(call, &group.id)?;
             call.store.delete(KIND, &group.id)?;
             tags::clear(call, &group.arn)?;
             event::say(
@@ -185,10 +188,6 @@ fn find(call: &Call<'_>, id: &str) -> Result<Option<Group>, Fault> {
     call.store.get(KIND, &id.to_ascii_lowercase())
 }
 
-pub fn is_there(call: &Call<'_>, id: &str) -> Result<bool, Fault> {
-    Ok(find(call, id)?.is_some())
-}
-
 pub fn existing(call: &Call<'_>, id: &str) -> Result<Group, Fault> {
     let missing = || {
         Fault::new(
@@ -223,10 +222,20 @@ pub fn ready(call: &Call<'_>, id: &str) -> Result<Group, Fault> {
 
 /// The group that has this member cluster.
 pub fn of_cluster(call: &Call<'_>, id: &str) -> Result<Group, Fault> {
-    let found = all(call)?
-        .into_iter()
-        .find(|group| group.nodes.iter().any(|node| node.id == id));
+    let found = call.store.linked::<Group>(KIND, id)?.into_iter().next();
     found.ok_or_else(|| cluster_not_found(id))
+}
+
+/// A group that uses these parameters.
+pub fn with_parameters(call: &Call<'_>, name: &str) -> Result<Option<Group>, Fault> {
+    let found: Vec<Group> = call.store.linked(KIND, &format!("parameters:{name}"))?;
+    Ok(found.into_iter().next())
+}
+
+/// A group in these subnets.
+pub fn in_subnets(call: &Call<'_>, name: &str) -> Result<Option<Group>, Fault> {
+    let found: Vec<Group> = call.store.children(KIND, name)?;
+    Ok(found.into_iter().next())
 }
 
 pub fn cluster_arn(call: &Call<'_>, id: &str) -> String {
@@ -252,5 +261,15 @@ fn cluster_not_found(id: &str) -> Fault {
 }
 
 pub fn save(call: &Call<'_>, group: &Group) -> Result<(), Fault> {
-    call.store.put(KIND, &group.id, &group.subnet_group, group)
+    let mut links: Vec<String> = group.nodes.iter().map(|node| node.id.clone()).collect();
+    links.push(format!("parameters:{}", group.parameter_group));
+    call.store
+        .entry(KIND, &group.id)
+        .parent(&group.subnet_group)
+        .due(match group.state {
+            State::Available => snapshot::next(call, group),
+            _ => Some(group.until),
+        })
+        .links(&links)
+        .put(group)
 }

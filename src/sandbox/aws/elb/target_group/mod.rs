@@ -11,12 +11,14 @@ use serde_json::{Map, Value, json};
 
 use super::super::answers::{answer, hex, only};
 use super::super::call::{Answer, Call, Fault};
-use super::super::tags;
+use super::super::{ecs, tags};
 use super::{attribute_list, change_attributes, check_name, load_balancer, paged, validation, wanted_tags};
 use settings::{check_health, default_attributes};
 use target::Target;
 
-pub use target::{Closed, deregister, deregister_targets, health, observe, register, register_targets, turns};
+pub use target::{
+    Closed, deregister, deregister_targets, health, observe, observe_due, register, register_targets, turns,
+};
 
 const KIND: &str = "elb/target-group";
 
@@ -114,7 +116,8 @@ pub fn create(call: &Call<'_>) -> Answer {
     }
     check_health(&members)?;
     let wanted = wanted_tags(call)?;
-    if let Some(existing) = all(call)?.into_iter().find(|group| group.name == name) {
+    let named: Vec<TargetGroup> = call.store.linked(KIND, &format!("name:{name}"))?;
+    if let Some(existing) = named.into_iter().next() {
         let same = existing.members == members
             && existing.port == Some(port)
             && existing.vpc.as_deref() == Some(vpc)
@@ -264,8 +267,16 @@ fn all(call: &Call<'_>) -> Result<Vec<TargetGroup>, Fault> {
 }
 
 fn save(call: &Call<'_>, group: &TargetGroup) -> Result<(), Fault> {
+    let mut links = vec![format!("name:{}", group.name)];
+    if !group.targets.is_empty() {
+        links.push("targets".to_owned());
+    }
     call.store
-        .put(KIND, &group.arn, group.vpc.as_deref().unwrap_or_default(), group)
+        .entry(KIND, &group.arn)
+        .parent(group.vpc.as_deref().unwrap_or_default())
+        .links(&links)
+        .put(group)?;
+    ecs::wake(call, &group.arn)
 }
 
 pub fn not_found(arn: &str) -> Fault {

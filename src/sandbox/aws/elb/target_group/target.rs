@@ -12,10 +12,11 @@ use super::super::super::answers::answer;
 use super::super::super::call::{Answer, Call, Fault};
 use super::super::super::ec2::reach;
 use super::super::super::interfaces::{self, Interface};
+use super::super::super::rules::{self, Condition};
 use super::super::super::{durations, ecs};
 use super::super::load_balancer::LoadBalancer;
 use super::super::{load_balancer, validation};
-use super::{DELAY, TargetGroup, all, existing, find, save};
+use super::{DELAY, KIND, TargetGroup, existing, find, save};
 
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Target {
@@ -40,6 +41,8 @@ pub enum Closed {
     Timeout,
     /// The load balancer has no subnet in the target's zone.
     Zone,
+    /// A rule says that the checks fail.
+    Failing,
 }
 
 impl Closed {
@@ -48,6 +51,7 @@ impl Closed {
         match self {
             Self::Timeout => "Request timed out",
             Self::Zone => "Target is in an Availability Zone that is not enabled for the load balancer",
+            Self::Failing => "Health checks failed with these codes: [503]",
         }
     }
 }
@@ -84,6 +88,9 @@ impl Front {
             Some(own) if own != "traffic-port" => own.parse().unwrap_or(port),
             _ => port,
         };
+        if is_failing(call, group)? {
+            return Ok(Some(Closed::Failing));
+        }
         let Some(target) = reach::at_address(call, group.vpc.as_deref().unwrap_or_default(), id)? else {
             return Ok(Some(Closed::Timeout));
         };
@@ -98,29 +105,48 @@ impl Front {
 
 /// Looks at the ways to all targets again, after something changed that can open or close them.
 pub fn observe(call: &Call<'_>) -> Result<(), Fault> {
-    for mut group in all(call)? {
-        if group.targets.is_empty() {
-            continue;
-        }
-        let Some(front) = Front::of(call, &group)? else {
-            continue;
-        };
-        let (good, bad) = group.thresholds(call);
-        let mut targets = group.targets.clone();
-        let mut changed = false;
-        for target in targets.iter_mut().filter(|target| target.gone.is_none()) {
-            let closed = front.closed(call, &group, &target.id, target.port, target.zone.as_deref())?;
-            if closed != target.closed {
-                target.turn(closed, call.now, good, bad);
-                changed = true;
-            }
-        }
-        if changed {
-            group.targets = targets;
-            save(call, &group)?;
-        }
+    for group in call.store.linked(KIND, "targets")? {
+        look(call, group)?;
     }
     Ok(())
+}
+
+/// The same where a rule changed.
+pub fn observe_due(call: &Call<'_>) -> Result<(), Fault> {
+    for group in call.store.due::<TargetGroup>(KIND)? {
+        save(call, &group)?;
+        look(call, group)?;
+    }
+    Ok(())
+}
+
+fn look(call: &Call<'_>, mut group: TargetGroup) -> Result<(), Fault> {
+    let Some(front) = Front::of(call, &group)? else {
+        return Ok(());
+    };
+    let (good, bad) = group.thresholds(call);
+    let mut targets = group.targets.clone();
+    let mut changed = false;
+    for target in targets.iter_mut().filter(|target| target.gone.is_none()) {
+        let closed = front.closed(call, &group, &target.id, target.port, target.zone.as_deref())?;
+        if closed != target.closed {
+            target.turn(closed, call.now, good, bad);
+            changed = true;
+        }
+    }
+    if changed {
+        group.targets = targets;
+        save(call, &group)?;
+    }
+    Ok(())
+}
+
+/// Whether a rule fails the checks of a group, by its own name or by that of a service behind it.
+fn is_failing(call: &Call<'_>, group: &TargetGroup) -> Result<bool, Fault> {
+    let services = ecs::behind(call, &group.arn)?;
+    let mut names = vec![group.arn.as_str(), group.name.as_str()];
+    names.extend(services.iter().map(String::as_str));
+    rules::of(call, Condition::Unhealthy, &names)
 }
 
 pub fn register_targets(call: &Call<'_>) -> Answer {
@@ -327,7 +353,12 @@ impl Target {
         } else if self.closed == Some(Closed::Zone) {
             because("unused", "Target.NotInUse", Closed::Zone.in_words())
         } else if turns.is_unhealthy(now) {
-            because("unhealthy", "Target.Timeout", Closed::Timeout.in_words())
+            match self.closed {
+                Some(Closed::Failing) => {
+                    because("unhealthy", "Target.ResponseCodeMismatch", Closed::Failing.in_words())
+                }
+                _ => because("unhealthy", "Target.Timeout", Closed::Timeout.in_words()),
+            }
         } else if turns.is_healthy(now) {
             json!({ "State": "healthy" })
         } else {
