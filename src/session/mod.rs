@@ -33,6 +33,7 @@ use crate::resource::{Engine, EngineOptions, Scope, Verb};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
+pub use sandbox::row as rule_row;
 pub use variables::{Purpose, Variables};
 
 /// The folder below the root that a run leaves behind for people: journal and history.
@@ -62,7 +63,7 @@ impl Session {
         let variables = Variables::new(&environment, sandbox.as_ref());
         let calls = Calls::default();
         let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone()).await?;
-        let database = database::setup(&environment, sandbox.as_ref(), &variables);
+        let database = database::setup(&environment, sandbox.as_ref(), &variables, &cloud.aws);
 
         let mut verbs = more;
         verbs.extend(self::verbs::all());
@@ -72,7 +73,7 @@ impl Session {
         verbs.extend(identity::verbs::verbs(&identity::verbs::Setup {
             database: database.clone(),
             variables: {
-                let (variables, generate) = (variables.clone(), environment.database.is_sandbox());
+                let (variables, generate) = (variables.clone(), environment.is_database_embedded());
                 Arc::new(move |name: &str| variables.get(name, Purpose::Secret, generate))
             },
         }));

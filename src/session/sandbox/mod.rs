@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::resource::Verb;
 use crate::sandbox::Sandbox;
 
-pub use rules::rule;
+pub use rules::{row, rule};
 
 /// The verbs of the module `sandbox`. `sandbox`: the one whose AWS the environment has.
 pub fn all(sandbox: Option<&Sandbox>) -> Vec<Verb> {

@@ -343,7 +343,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Vec<Listed>> {
 
 /// The rules of one sandbox.
 pub struct Rules<'a> {
-    pub(super) state: &'a State,
+    pub(in crate::sandbox) state: &'a State,
 }
 
 impl Rules<'_> {

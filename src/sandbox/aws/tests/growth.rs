@@ -81,6 +81,19 @@ impl World {
         );
         let subnet = ec2(at, &format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock=10.0.0.0/17"));
         let subnet = between(&subnet, "<subnetId>", "</subnetId>").to_owned();
+        // Tasks need a way to their images.
+        let gateway = ec2(at, "Action=CreateInternetGateway");
+        let gateway = between(&gateway, "<internetGatewayId>", "</internetGatewayId>").to_owned();
+        ec2(
+            at,
+            &format!("Action=AttachInternetGateway&InternetGatewayId={gateway}&VpcId={vpc}"),
+        );
+        let tables = ec2(at, "Action=DescribeRouteTables");
+        let table = between(&tables, "<routeTableId>", "</routeTableId>");
+        ec2(
+            at,
+            &format!("Action=CreateRoute&RouteTableId={table}&DestinationCidrBlock=0.0.0.0/0&GatewayId={gateway}"),
+        );
         query(
             at,
             "elasticache",

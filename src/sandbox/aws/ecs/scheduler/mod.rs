@@ -42,11 +42,10 @@ pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
             service.settled = call.now;
         }
         replay(call, &mut service)?;
-        // What is steady rests until something is to happen; what is on its way is looked at with every call.
+        // It rests until something is to happen. What is on its way to nowhere is looked at with every call.
         let next = match service.status.as_str() {
             "INACTIVE" => None,
-            "ACTIVE" if service.steady => next(call, &service, call.now, i64::MAX - 1)?,
-            _ => Some(call.now),
+            _ => next(call, &service, call.now, i64::MAX - 1)?.or((!service.steady).then_some(call.now)),
         };
         service::rest(call, &service, next)?;
     }
