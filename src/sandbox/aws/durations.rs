@@ -89,6 +89,9 @@ durations! {
     /// logic* gives longer pauses after repeated failures; the first ones are short.
     pub const TASK_RETRY: Duration = seconds(30);
 
+    /// ECR: a scan of an image. Experience: under a minute for a small one.
+    pub const IMAGE_SCAN: Duration = seconds(30);
+
     /// EC2: a NAT gateway from `pending` to `available`. Experience: 1 to 3 minutes.
     pub const NAT_CREATE: Duration = seconds(110);
     /// EC2: a NAT gateway from `deleting` to `deleted`. Experience: under a minute.

@@ -114,26 +114,31 @@ fn wanted_tags(call: &Call<'_>) -> Result<Tags, Fault> {
 /// The resource whose tags a call is about, which must be there.
 fn tagged(call: &Call<'_>) -> Result<String, Fault> {
     let arn = call.text("ResourceName");
-    let mut parts = arn.split(':').skip(5);
-    match (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) {
-        ("replicationgroup", name) => {
-            replication_group::existing(call, name)?;
-        }
-        ("cluster", name) => {
-            replication_group::of_cluster(call, name)?;
-        }
-        ("subnetgroup", name) => {
-            subnet_group::existing(call, name)?;
-        }
-        ("snapshot", name) => {
-            snapshot::existing(call, name)?;
-        }
-        ("parametergroup", name) => {
-            parameter_group::existing(call, name)?;
-        }
-        _ => return Err(Fault::new("InvalidARN", format!("The ARN {arn} is invalid."))),
-    }
+    check_there(call, arn.splitn(6, ':').nth(5).unwrap_or_default()).map_err(|fault| match fault.code.as_str() {
+        "InvalidARN" => Fault::new("InvalidARN", format!("The ARN {arn} is invalid.")),
+        _ => fault,
+    })?;
     Ok(arn.to_owned())
+}
+
+/// Whether there is what an ARN names behind its account.
+pub fn has(call: &Call<'_>, rest: &str) -> bool {
+    check_there(call, rest).is_ok()
+}
+
+fn check_there(call: &Call<'_>, rest: &str) -> Result<(), Fault> {
+    let (kind, name) = rest.split_once(':').unwrap_or_default();
+    match kind {
+        "replicationgroup" => replication_group::existing(call, name).map(|_| ()),
+        "cluster" => replication_group::of_cluster(call, name).map(|_| ()),
+        "subnetgroup" => subnet_group::existing(call, name).map(|_| ()),
+        "parametergroup" => parameter_group::existing(call, name).map(|_| ()),
+        "snapshot" => snapshot::existing(call, name).map(|_| ()),
+        _ => Err(Fault::new(
+            "InvalidARN",
+            format!("{rest} is no resource of ElastiCache."),
+        )),
+    }
 }
 
 /// The rules for the names of groups: letters, digits and hyphens, beginning with a letter, no hyphen at the end, no two

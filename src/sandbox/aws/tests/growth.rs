@@ -67,18 +67,6 @@ impl World {
         let at = &cloud.sandbox;
         let vpc = ec2(at, "Action=CreateVpc&CidrBlock=10.0.0.0/16");
         let vpc = between(&vpc, "<vpcId>", "</vpcId>").to_owned();
-        let gateway = ec2(at, "Action=CreateInternetGateway");
-        let gateway = between(&gateway, "<internetGatewayId>", "</internetGatewayId>").to_owned();
-        ec2(
-            at,
-            &format!("Action=AttachInternetGateway&InternetGatewayId={gateway}&VpcId={vpc}"),
-        );
-        let table = ec2(at, "Action=DescribeRouteTables");
-        let table = between(&table, "<routeTableId>", "</routeTableId>").to_owned();
-        ec2(
-            at,
-            &format!("Action=CreateRoute&RouteTableId={table}&DestinationCidrBlock=0.0.0.0/0&GatewayId={gateway}"),
-        );
         let subnet = ec2(at, &format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock=10.0.0.0/17"));
         let subnet = between(&subnet, "<subnetId>", "</subnetId>").to_owned();
         // Tasks need a way to their images.

@@ -13,6 +13,8 @@ mod growth;
 mod listing;
 mod names;
 mod network;
+mod permissions;
+mod requests;
 mod rules;
 mod settings;
 mod shared;

@@ -30,7 +30,12 @@ pub fn list(call: &Call<'_>) -> Answer {
     let cluster = cluster::existing(call)?;
     let mut services = of(call, &cluster.name)?;
     let launch = call.text("launchType");
-    services.retain(|service| service.status != "INACTIVE" && (launch.is_empty() || launch == "FARGATE"));
+    let scheduling = call.text("schedulingStrategy");
+    services.retain(|service| {
+        service.status != "INACTIVE"
+            && (launch.is_empty() || launch == "FARGATE")
+            && (scheduling.is_empty() || scheduling == "REPLICA")
+    });
     paged(
         call,
         "serviceArns",
