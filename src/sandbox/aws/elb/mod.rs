@@ -17,6 +17,7 @@ use super::{dispatch, ecs, tags};
 
 pub use listener::users_of_certificate;
 pub use load_balancer::{dns_names, of_target_group, region_of_zone};
+pub use tagging::has;
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
     if call.operation.starts_with("Describe") {

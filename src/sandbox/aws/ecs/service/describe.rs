@@ -30,7 +30,12 @@ pub fn list(call: &Call<'_>) -> Answer {
     let cluster = cluster::existing(call)?;
     let mut services = of(call, &cluster.name)?;
     let launch = call.text("launchType");
-    services.retain(|service| service.status != "INACTIVE" && (launch.is_empty() || launch == "FARGATE"));
+    let scheduling = call.text("schedulingStrategy");
+    services.retain(|service| {
+        service.status != "INACTIVE"
+            && (launch.is_empty() || launch == "FARGATE")
+            && (scheduling.is_empty() || scheduling == "REPLICA")
+    });
     paged(
         call,
         "serviceArns",
@@ -44,8 +49,7 @@ pub fn list(call: &Call<'_>) -> Answer {
 
 impl Service {
     pub fn view(&self, call: &Call<'_>, tagged: bool) -> Result<Value, Fault> {
-        let mut tasks = task::of(call, &self.cluster)?;
-        tasks.retain(|task| task.service.as_deref() == Some(&self.name));
+        let tasks = task::of_service(call, &self.cluster, &self.name)?;
         let count = |rollout: Option<&str>, states: &[&str]| {
             let ours = tasks
                 .iter()
