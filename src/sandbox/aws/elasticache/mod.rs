@@ -13,7 +13,7 @@ mod view;
 
 use serde_json::{Value, json};
 
-use super::answers::{Page, answer, limit, page};
+use super::answers::{Page, answer, limit, page, page_of};
 use super::call::{Answer, Call, Fault};
 use super::dispatch;
 use super::tags::{self, Tags};
@@ -86,6 +86,28 @@ fn paged(call: &Call<'_>, member: &str, items: Vec<(String, Value)>) -> Answer {
         || invalid("The marker is invalid."),
     )?;
     answer(json!({ member: items.into_iter().map(|(_, view)| view).collect::<Vec<_>>(), "Marker": next }))
+}
+
+/// The same from the documents of a kind, without reading those of other pages.
+fn paged_of<T: serde::de::DeserializeOwned>(
+    call: &Call<'_>,
+    member: &str,
+    kind: &str,
+    view: impl Fn(&T) -> Value,
+) -> Answer {
+    let limit = limit(call, "MaxRecords", 100);
+    if !(20..=100).contains(&limit) {
+        return Err(invalid(&format!("MaxRecords must be between 20 and 100, not {limit}.")));
+    }
+    let Page { items, next } = page_of(
+        call,
+        (kind, ""),
+        |_| Ok(true),
+        call.text("Marker"),
+        limit,
+        || invalid("The marker is invalid."),
+    )?;
+    answer(json!({ member: items.iter().map(view).collect::<Vec<_>>(), "Marker": next }))
 }
 
 fn wanted_tags(call: &Call<'_>) -> Result<Tags, Fault> {
