@@ -217,11 +217,27 @@ impl World {
         self.engine().list(kind).await.unwrap().len()
     }
 
-    /// A VPC with two subnets in two zones and a security group, made past the kinds: VPC, subnets, group.
+    /// A VPC that leads to the internet, with two subnets in two zones and a security group, made past the kinds: VPC,
+    /// subnets, group.
     pub async fn network(&self) -> (String, Vec<String>, String) {
         let ec2 = &self.aws.ec2;
         let vpc = ec2.create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap();
         let vpc = vpc.vpc().unwrap().vpc_id().unwrap().to_owned();
+        let gateway = ec2.create_internet_gateway().send().await.unwrap();
+        let gateway = gateway.internet_gateway().unwrap().internet_gateway_id().unwrap();
+        let attach = ec2.attach_internet_gateway().internet_gateway_id(gateway).vpc_id(&vpc);
+        attach.send().await.unwrap();
+        let of_vpc = aws_sdk_ec2::types::Filter::builder()
+            .name("vpc-id")
+            .values(&vpc)
+            .build();
+        let tables = ec2.describe_route_tables().filters(of_vpc).send().await.unwrap();
+        let route = ec2
+            .create_route()
+            .route_table_id(tables.route_tables()[0].route_table_id().unwrap())
+            .destination_cidr_block("0.0.0.0/0")
+            .gateway_id(gateway);
+        route.send().await.unwrap();
         let mut subnets = Vec::new();
         for (block, zone) in [("10.0.1.0/24", "eu-west-1a"), ("10.0.2.0/24", "eu-west-1b")] {
             let call = ec2

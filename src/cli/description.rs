@@ -130,20 +130,81 @@ pub(super) fn command() -> Command {
         )
         .subcommand(
             Command::new("sandbox")
-                .about("The embedded cloud: serve, reset")
+                .about("The embedded cloud: serve, show, save, load, list, reset, conformance")
                 .subcommand_required(true)
                 .disable_help_subcommand(true)
                 .subcommand(serve())
-                .subcommand(Command::new("reset").about("Delete everything that the embedded cloud keeps")),
+                .subcommand(conformance())
+                .subcommand(Command::new("show").about("What the embedded cloud holds: resources, rules, size, clock"))
+                .subcommand(
+                    Command::new("save")
+                        .about("Put a copy of everything in the embedded cloud aside")
+                        .after_help(SAVE_EXAMPLES)
+                        .arg(saved("The name of the copy: letters, digits, - _ and .")),
+                )
+                .subcommand(
+                    Command::new("load")
+                        .about("Make the embedded cloud what was saved under a name")
+                        .after_help(SAVE_EXAMPLES)
+                        .arg(saved("The name it was saved under")),
+                )
+                .subcommand(Command::new("list").about("The copies that were saved"))
+                .subcommand(
+                    Command::new("reset").about("Delete everything that the embedded cloud keeps; saved copies stay"),
+                ),
+        )
+}
+
+const SAVE_EXAMPLES: &str = "\
+Examples:
+  iacsh sandbox save before-upgrade      also while a prompt or a server is open
+  iacsh scripts/destroy.rhai
+  iacsh sandbox load before-upgrade      nobody else may have it open
+  iacsh sandbox show --json
+
+A copy holds the state, the databases and the key that opens its secrets. Whoever can read it can open them.";
+
+fn saved(about: &'static str) -> Arg {
+    Arg::new("NAME").help(about).required(true)
+}
+
+const CONFORMANCE: &str = "\
+Runs the contract suite, some hundred small cases written from AWS's documentation, and tells where the real answers
+differ from it. On the environment `sandbox` that is a sandbox of its own, and takes seconds.
+
+On AWS it needs a scratch account, which the environment names (`account`); a protected environment is refused. Every
+case makes what it needs, under names that begin with iacsh-, and deletes it again. What takes minutes or costs money is
+left out unless --slow is given; before anything is made, time and cost are told, and you are asked.
+
+Exit code 0: no case differs; 1: some do.";
+
+const CONFORMANCE_EXAMPLES: &str = "\
+Examples:
+  iacsh sandbox conformance
+  iacsh sandbox conformance --env scratch --only ec2:
+  iacsh sandbox conformance --env scratch --slow --json";
+
+fn conformance() -> Command {
+    Command::new("conformance")
+        .about("Compare what the sandbox stands on with a real account")
+        .long_about(CONFORMANCE)
+        .after_help(CONFORMANCE_EXAMPLES)
+        .arg(
+            Arg::new("slow")
+                .long("slow")
+                .help("Also the cases that take minutes or cost money")
+                .action(ArgAction::SetTrue),
         )
 }
 
 const SERVE: &str = "\
 Opens the embedded cloud on this machine's loopback for the AWS CLI, an SDK, Terraform or a SQL client, until Ctrl-C.
 
-When it listens it prints, on standard output, the lines to paste: address, access key, login. The key is made at every
-start, and requests signed with any other are refused as AWS refuses them. The state is the one that iacsh itself works
-on: both can go on at once. Account, region and speed are those of the environment (--env).";
+When it listens it prints, on standard output, the lines to paste: address, access key, login. The key is made at every \
+start, and requests signed with any other are refused as AWS refuses them.
+
+The state is the one that iacsh itself works on: both can go on at once. Account, region and speed are those of the \
+environment (--env).";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:

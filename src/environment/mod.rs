@@ -7,6 +7,7 @@ mod document;
 mod model;
 mod needs;
 mod rules;
+mod sandbox;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ pub use database::*;
 pub use document::Document;
 pub use model::*;
 pub use needs::{MASTER_PASSWORD, Need};
+pub use sandbox::{Clock, Rule, RuleKind, Sandbox};
 
 /// The directory of the environment files below the root.
 const DIRECTORY: &str = "environments";

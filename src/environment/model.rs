@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::database::Database;
+use super::sandbox::Sandbox;
 
 /// `environments/NAME.toml`: one environment of a project.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -398,19 +399,5 @@ impl Waits {
     pub fn database(&self) -> Duration {
         // A loaded environment has a right one: the rules refuse others.
         self.database.parse().unwrap_or(Duration::from_secs(120))
-    }
-}
-
-/// The embedded cloud.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sandbox {
-    /// By how much the usual times of AWS are divided. 1 shows them as they are.
-    pub time_scale: u32,
-}
-
-impl Default for Sandbox {
-    fn default() -> Self {
-        Self { time_scale: 1000 }
     }
 }

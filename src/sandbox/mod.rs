@@ -5,8 +5,13 @@
 //! the thing.
 
 pub mod aws;
+pub mod contract;
 pub mod mssql;
+mod saved;
 pub mod serve;
+mod summary;
+#[cfg(test)]
+mod testing;
 pub mod vault;
 
 use std::fs;
@@ -20,6 +25,8 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 pub use self::aws::ACCOUNT;
 use self::aws::Aws;
 pub use self::aws::rds::DatabaseAt;
+pub use self::saved::Saved;
+pub use self::summary::{Count, Summary};
 use self::vault::Vault;
 use crate::error::{Error, Exit, Result};
 
@@ -107,8 +114,7 @@ impl Sandbox {
     /// Opens the sandbox in `dir`, and makes it when it is not there.
     pub fn open(dir: &Path, options: Options) -> Result<Self> {
         fs::create_dir_all(dir).map_err(|error| on_disk(dir, &error))?;
-        let lock = lock_file(dir)?;
-        lock.lock_shared().map_err(|error| on_disk(dir, &error))?;
+        let lock = open_lock(dir)?;
         let vault = Arc::new(Vault::open(dir)?);
         let aws = Arc::new(Aws::open(&dir.join(AWS_FILE), vault.clone(), options)?);
         Ok(Self(Arc::new(Inner {
@@ -149,7 +155,7 @@ impl Sandbox {
         &self.0.dir
     }
 
-    /// Deletes everything in the sandbox, its key and its databases included. Refused with exit code 75 while any
+    /// Deletes everything in the sandbox, its key and its databases included; what was saved stays. Refused with exit code 75 while any
     /// process has it open. Deleting goes on where an interrupted one stopped when it is asked for again.
     pub fn reset(dir: &Path) -> Result<()> {
         if !dir.exists() {
@@ -173,7 +179,8 @@ impl Sandbox {
             )
             .hint("end the other one (a prompt, perhaps), then reset again")
         })?;
-        for path in names.iter().filter(|path| !path.ends_with(LOCK_FILE)) {
+        let kept = |path: &&PathBuf| path.ends_with(LOCK_FILE) || path.ends_with(saved::SAVED);
+        for path in names.iter().filter(|path| !kept(path)) {
             let removed = if path.is_dir() {
                 fs::remove_dir_all(path)
             } else {
@@ -182,6 +189,21 @@ impl Sandbox {
             removed.map_err(|error| on_disk(path, &error))?;
         }
         Ok(())
+    }
+}
+
+/// The lock that everybody holds who has the sandbox open. A load that was interrupted is finished first.
+fn open_lock(dir: &Path) -> Result<fs::File> {
+    let lock = lock_file(dir)?;
+    loop {
+        lock.lock_shared().map_err(|error| on_disk(dir, &error))?;
+        if !saved::is_pending(dir) {
+            return Ok(lock);
+        }
+        lock.unlock().map_err(|error| on_disk(dir, &error))?;
+        lock.lock().map_err(|error| on_disk(dir, &error))?;
+        saved::finish(dir)?;
+        lock.unlock().map_err(|error| on_disk(dir, &error))?;
     }
 }
 

@@ -3,6 +3,7 @@
 mod database;
 mod ecs;
 mod network;
+mod sandbox;
 
 use std::sync::LazyLock;
 
@@ -106,10 +107,7 @@ pub(super) fn check(name: &str, environment: &Environment) -> Vec<Problem> {
     ecs::check(&environment.ecs, &mut problems);
     database::check(environment, &mut problems);
     waits(&environment.waits, &mut problems);
-    if !(1..=1_000_000).contains(&environment.sandbox.time_scale) {
-        let message = "`time_scale` goes from 1 (as in AWS) to 1000000";
-        problems.add(&["sandbox", "time_scale"], message, None);
-    }
+    sandbox::check(environment, &mut problems);
     problems.0
 }
 

@@ -23,6 +23,7 @@
 //! [`state`], and the answer goes back the same way. A fault rolls everything back that the call did. An answer can hold
 //! more than the output shape has; only what the model names is shown.
 
+pub mod acm;
 pub mod answers;
 pub mod call;
 pub mod dispatch;
@@ -40,6 +41,7 @@ pub mod model;
 pub mod page;
 pub mod protocol;
 pub mod rds;
+pub mod route53;
 pub mod rules;
 pub mod secrets;
 pub mod ssm;
@@ -134,6 +136,10 @@ impl Aws {
             options,
             steps: AtomicU64::default(),
         })
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.options
     }
 
     /// What goes wrong on purpose. All processes over the same folder share it.
@@ -290,7 +296,7 @@ impl Aws {
             return Ok(None);
         };
         let account = self.options.account.as_str();
-        let once = |connection: &rusqlite::Connection| {
+        let once = |connection: &Connection| {
             let scope = Scope {
                 now: self.moment(connection)?,
                 ..Scope::default()

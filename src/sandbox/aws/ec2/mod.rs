@@ -3,10 +3,14 @@
 //! Codes and texts of errors: EC2 API reference, "Error codes for the Amazon EC2 API".
 
 pub mod address;
+pub mod endpoint;
+pub mod endpoint_service;
 pub mod filters;
 pub mod gateway;
 pub mod interface;
 pub mod nat;
+pub mod network_acl;
+pub mod reach;
 pub mod route_table;
 pub mod rule;
 pub mod security_group;
@@ -18,6 +22,8 @@ pub mod zones;
 use ipnet::Ipv4Net;
 
 use super::call::{Answer, Call, Fault};
+use super::ecs;
+use super::elb::target_group;
 
 type Handler = fn(&Call<'_>) -> Answer;
 
@@ -84,7 +90,28 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     (
         "CreateVpc",
         vpc::create,
-        &["CidrBlock", "InstanceTenancy", "TagSpecifications"],
+        &[
+            "AmazonProvidedIpv6CidrBlock",
+            "CidrBlock",
+            "InstanceTenancy",
+            "TagSpecifications",
+        ],
+    ),
+    (
+        "CreateVpcEndpoint",
+        endpoint::create,
+        &[
+            "ClientToken",
+            "PolicyDocument",
+            "PrivateDnsEnabled",
+            "RouteTableIds",
+            "SecurityGroupIds",
+            "ServiceName",
+            "SubnetIds",
+            "TagSpecifications",
+            "VpcEndpointType",
+            "VpcId",
+        ],
     ),
     ("DeleteInternetGateway", gateway::delete, &["InternetGatewayId"]),
     ("DeleteNatGateway", nat::delete, &["NatGatewayId"]),
@@ -98,10 +125,16 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ("DeleteSubnet", subnet::delete, &["SubnetId"]),
     ("DeleteTags", tags::delete, &["Resources", "Tags"]),
     ("DeleteVpc", vpc::delete, &["VpcId"]),
+    ("DeleteVpcEndpoints", endpoint::delete, &["VpcEndpointIds"]),
     (
         "DescribeAddresses",
         address::describe,
         &["Filters", "PublicIps", "AllocationIds"],
+    ),
+    (
+        "DescribeAddressesAttribute",
+        address::attributes,
+        &["AllocationIds", "Attribute", "MaxResults", "NextToken"],
     ),
     (
         "DescribeAvailabilityZones",
@@ -114,14 +147,29 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         &["Filters", "InternetGatewayIds", "MaxResults", "NextToken"],
     ),
     (
+        "DescribeManagedPrefixLists",
+        endpoint_service::managed_prefix_lists,
+        &["Filters", "PrefixListIds", "MaxResults", "NextToken"],
+    ),
+    (
         "DescribeNatGateways",
         nat::describe,
         &["Filter", "NatGatewayIds", "MaxResults", "NextToken"],
     ),
     (
+        "DescribeNetworkAcls",
+        network_acl::describe,
+        &["Filters", "NetworkAclIds", "MaxResults", "NextToken"],
+    ),
+    (
         "DescribeNetworkInterfaces",
         interface::describe,
         &["Filters", "NetworkInterfaceIds", "MaxResults", "NextToken"],
+    ),
+    (
+        "DescribePrefixLists",
+        endpoint_service::prefix_lists,
+        &["Filters", "PrefixListIds", "MaxResults", "NextToken"],
     ),
     (
         "DescribeRouteTables",
@@ -146,6 +194,16 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ("DescribeTags", tags::describe, &["Filters", "MaxResults", "NextToken"]),
     ("DescribeVpcAttribute", vpc::describe_attribute, &["Attribute", "VpcId"]),
     (
+        "DescribeVpcEndpoints",
+        endpoint::describe,
+        &["Filters", "VpcEndpointIds", "MaxResults", "NextToken"],
+    ),
+    (
+        "DescribeVpcEndpointServices",
+        endpoint_service::describe,
+        &["Filters", "ServiceNames", "MaxResults", "NextToken"],
+    ),
+    (
         "DescribeVpcs",
         vpc::describe,
         &["Filters", "VpcIds", "MaxResults", "NextToken"],
@@ -165,9 +223,34 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     (
         "ModifyVpcAttribute",
         vpc::modify_attribute,
-        &["VpcId", "EnableDnsHostnames", "EnableDnsSupport"],
+        &[
+            "VpcId",
+            "EnableDnsHostnames",
+            "EnableDnsSupport",
+            "EnableNetworkAddressUsageMetrics",
+        ],
     ),
-    ("ReleaseAddress", address::release, &["AllocationId"]),
+    (
+        "ReleaseAddress",
+        address::release,
+        &["AllocationId", "NetworkBorderGroup"],
+    ),
+    (
+        "ModifyVpcEndpoint",
+        endpoint::modify,
+        &[
+            "AddRouteTableIds",
+            "AddSecurityGroupIds",
+            "AddSubnetIds",
+            "PolicyDocument",
+            "PrivateDnsEnabled",
+            "RemoveRouteTableIds",
+            "RemoveSecurityGroupIds",
+            "RemoveSubnetIds",
+            "ResetPolicy",
+            "VpcEndpointId",
+        ],
+    ),
     ("ReplaceRoute", route_table::replace_route, route_table::ROUTE),
     (
         "ReplaceRouteTableAssociation",
@@ -188,6 +271,13 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ),
 ];
 
+/// How the operations begin that open or close a way between a load balancer and its targets.
+const OPENING: &[&str] = &[
+    "AuthorizeSecurityGroup",
+    "RevokeSecurityGroup",
+    "ModifySecurityGroupRules",
+];
+
 pub fn handle(call: &mut Call<'_>) -> Answer {
     let Some((_, handler, parameters)) = OPERATIONS.iter().find(|(name, ..)| *name == call.operation) else {
         return super::dispatch::not_in_the_sandbox(call);
@@ -199,7 +289,15 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
     {
         return Err(unsupported(call, other));
     }
+    let opens = OPENING.iter().any(|verb| call.operation.starts_with(verb));
+    if opens {
+        // What happened up to now happened under the old rules.
+        ecs::settle(call)?;
+    }
     let answer = handler(call);
+    if opens && answer.is_ok() {
+        target_group::observe(call)?;
+    }
     if call.flag("DryRun") && answer.is_ok() {
         // A fault rolls back what the call changed.
         return Err(Fault::new(

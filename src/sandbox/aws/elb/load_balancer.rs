@@ -7,6 +7,7 @@ use super::super::answers::{answer, hex, only, random, seconds};
 use super::super::call::{Answer, Call, Fault};
 use super::super::ec2::{security_group, subnet};
 use super::super::interfaces::{self, InterfaceSpec};
+use super::super::store::Store;
 use super::super::{durations, tags};
 use super::{attribute_list, change_attributes, check_name, listener, paged, validation, wanted_tags};
 
@@ -78,8 +79,8 @@ pub fn create(call: &Call<'_>) -> Answer {
         scheme => scheme,
     };
     let wanted = wanted_tags(call)?;
-    let existing: Option<LoadBalancer> = all(call)?.into_iter().find(|balancer| balancer.name == name);
-    if let Some(existing) = existing {
+    let existing: Vec<LoadBalancer> = call.store.linked(KIND, name)?;
+    if let Some(existing) = existing.into_iter().next() {
         let same = existing.scheme == scheme
             && sorted(&existing.groups) == sorted(&groups)
             && existing.subnets == subnets
@@ -199,6 +200,13 @@ pub fn set_subnets(call: &Call<'_>) -> Answer {
     answer(json!({ "AvailabilityZones": balancer.zones(), "IpAddressType": "ipv4" }))
 }
 
+/// Nothing is reserved, as `ModifyCapacityReservation` is not in the sandbox. Source: *Capacity reservations for your
+/// Application Load Balancer*: it can be decreased twice a day.
+pub fn capacity_reservation(call: &Call<'_>) -> Answer {
+    existing(call)?;
+    answer(json!({ "DecreaseRequestsRemaining": 2, "CapacityReservationState": [] }))
+}
+
 pub fn attributes(call: &Call<'_>) -> Answer {
     answer(json!({ "Attributes": attribute_list(&existing(call)?.attributes) }))
 }
@@ -208,6 +216,23 @@ pub fn modify_attributes(call: &Call<'_>) -> Answer {
     change_attributes(call, &mut balancer.attributes)?;
     save(call, &balancer)?;
     answer(json!({ "Attributes": attribute_list(&balancer.attributes) }))
+}
+
+/// The region whose load balancers a hosted zone is of.
+pub fn region_of_zone(zone: &str) -> Option<&'static str> {
+    HOSTED_ZONES
+        .iter()
+        .find(|(_, known)| *known == zone)
+        .map(|(region, _)| *region)
+}
+
+/// Name in DNS and ARN of every load balancer of the store's region.
+pub fn dns_names(store: &Store<'_>) -> Result<Vec<(String, String)>, Fault> {
+    let balancers: Vec<LoadBalancer> = store.all(KIND)?;
+    Ok(balancers
+        .into_iter()
+        .map(|balancer| (balancer.dns, balancer.arn))
+        .collect())
 }
 
 /// The load balancers whose listeners or rules forward to a target group.
@@ -244,6 +269,11 @@ impl LoadBalancer {
             "SecurityGroups": self.groups,
             "IpAddressType": "ipv4",
         })
+    }
+
+    /// The zones in which it has a subnet.
+    pub fn zone_names(&self) -> Vec<String> {
+        self.subnets.iter().map(|(_, zone)| zone.clone()).collect()
     }
 
     fn zones(&self) -> Value {
@@ -391,7 +421,11 @@ fn all(call: &Call<'_>) -> Result<Vec<LoadBalancer>, Fault> {
 }
 
 fn save(call: &Call<'_>, balancer: &LoadBalancer) -> Result<(), Fault> {
-    call.store.put(KIND, &balancer.arn, &balancer.vpc, balancer)
+    call.store
+        .entry(KIND, &balancer.arn)
+        .parent(&balancer.vpc)
+        .links(std::slice::from_ref(&balancer.name))
+        .put(balancer)
 }
 
 pub fn not_found(arn: &str) -> Fault {

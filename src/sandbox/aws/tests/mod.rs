@@ -1,19 +1,27 @@
 //! The embedded AWS seen by the real SDK clients.
 
 mod caches;
+mod conditions;
 mod containers;
+mod crash;
 mod database_groups;
 mod database_snapshots;
 mod databases;
+mod endpoints;
 mod faults;
 mod foreign;
+mod fuzz;
 mod growth;
 mod listing;
+mod names;
 mod network;
 mod rules;
 mod settings;
 mod shared;
+mod shop;
+mod starts;
 mod tagging;
+mod waiters;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -83,6 +91,16 @@ impl Cloud {
         made.subnet.unwrap().subnet_id.unwrap()
     }
 
+    async fn subnet_in(&self, vpc: &str, block: &str, zone: &str) -> String {
+        let call = self
+            .ec2
+            .create_subnet()
+            .vpc_id(vpc)
+            .cidr_block(block)
+            .availability_zone(zone);
+        call.send().await.unwrap().subnet.unwrap().subnet_id.unwrap()
+    }
+
     async fn group(&self, vpc: &str, name: &str) -> String {
         let made = self
             .ec2
@@ -104,6 +122,20 @@ impl Cloud {
             .await
             .unwrap();
         id
+    }
+
+    /// Leads the VPC's main route table to an internet gateway.
+    async fn open(&self, vpc: &str, gateway: &str) {
+        let of_vpc = aws_sdk_ec2::types::Filter::builder().name("vpc-id").values(vpc).build();
+        let tables = self.ec2.describe_route_tables().filters(of_vpc).send().await.unwrap();
+        self.ec2
+            .create_route()
+            .route_table_id(tables.route_tables()[0].route_table_id().unwrap())
+            .destination_cidr_block("0.0.0.0/0")
+            .gateway_id(gateway)
+            .send()
+            .await
+            .unwrap();
     }
 
     async fn address(&self) -> String {
