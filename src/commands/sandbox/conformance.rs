@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::cli::Options;
-use crate::commands::interruption;
+use crate::commands::Signals;
 use crate::environment::Environment;
 use crate::error::{Error, Exit, Result};
 use crate::map;
@@ -28,6 +28,7 @@ pub fn conformance(root: &Path, options: &Options, slow: bool, printer: &Printer
         .build()
         .map_err(|error| Error::failed(format!("no threads: {error}")))?;
     runtime.block_on(async {
+        let mut signals = Signals::listen();
         let peer = conformance::open(&environment).await?;
         let asked: Vec<&Case> = suite.cases.iter().filter(|case| is_asked_for(case, options)).collect();
         if asked.is_empty() {
@@ -57,7 +58,7 @@ pub fn conformance(root: &Path, options: &Options, slow: bool, printer: &Printer
         });
         tokio::select! {
             () = all => {}
-            () = interruption() => {
+            () = signals.next() => {
                 return Err(Error::interrupted().hint("what the running cases had made begins with iacsh- and is still there"));
             }
         }
