@@ -30,10 +30,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_account_is_declined_with_both_named() {
-        let aws = World::sandbox().aws;
-        pass(&aws, None).await.unwrap();
-        pass(&aws, Some(&aws.account)).await.unwrap();
-        let error = pass(&aws, Some("111122223333")).await.unwrap_err();
+        let world = World::sandbox();
+        let aws = &world.aws;
+        pass(aws, None).await.unwrap();
+        pass(aws, Some(&aws.account)).await.unwrap();
+        let error = pass(aws, Some("111122223333")).await.unwrap_err();
         assert_eq!(error.exit(), Exit::Declined);
         assert!(error.message().contains("111122223333") && error.message().contains(&aws.account));
     }

@@ -3,7 +3,6 @@
 //! A scenario is written once, as a function of a [`World`], and runs against each peer that can play it. Tests on a
 //! moto server start one, and say so when there is none.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -60,8 +59,11 @@ pub struct World {
     pub told: Arc<Told>,
     /// Names that may be replaced.
     pub replaceable: Vec<String>,
+    /// Names whose data may go.
+    pub data_may_go: Vec<String>,
     pub purge_secrets: bool,
     pub limit: Duration,
+    sandbox: Option<Sandbox>,
     /// The sandbox's folder, for as long as the world lasts.
     _folder: Option<tempfile::TempDir>,
     /// The moto server, likewise.
@@ -86,8 +88,10 @@ impl World {
             scope: Scope::new("shop", "dev").unwrap(),
             told: Arc::default(),
             replaceable: Vec::new(),
+            data_may_go: Vec::new(),
             purge_secrets: false,
             limit: Duration::from_secs(20),
+            sandbox: Some(sandbox),
             _folder: Some(folder),
             _peer: None,
         }
@@ -112,8 +116,10 @@ impl World {
             scope: Scope::new(project, "dev").unwrap(),
             told: Arc::default(),
             replaceable: Vec::new(),
+            data_may_go: Vec::new(),
             purge_secrets: false,
             limit: Duration::from_secs(20),
+            sandbox: None,
             _folder: None,
             _peer: Some(peer),
         })
@@ -144,7 +150,7 @@ impl World {
             runtime: tokio::runtime::Handle::current(),
             cancel: Cancel::new(),
             allow_replace: self.replaceable.iter().cloned().collect(),
-            with_data: BTreeSet::new(),
+            with_data: self.data_may_go.iter().cloned().collect(),
             purge_secrets: self.purge_secrets,
             refusal: None,
             seed: uuid::Uuid::new_v4().to_string(),
@@ -187,16 +193,51 @@ impl World {
         destroy::destroy(&engine, plan).await
     }
 
+    /// The subnets that [`World::network`] made.
+    pub async fn subnets(&self) -> Vec<String> {
+        let call = self.aws.ec2.describe_subnets();
+        let zones = aws_sdk_ec2::types::Filter::builder().name("cidr-block");
+        let call = call.filters(zones.values("10.0.1.0/24").values("10.0.2.0/24").build());
+        let answer = call.send().await.unwrap();
+        let ids = answer
+            .subnets()
+            .iter()
+            .map(|subnet| subnet.subnet_id().unwrap().to_owned());
+        ids.collect()
+    }
+
+    /// The master password of the sandbox's database server with that host name.
+    pub fn database_at(&self, host: &str) -> crate::secret::Secret {
+        let sandbox = self.sandbox.as_ref().unwrap();
+        sandbox.database_at(host).unwrap().unwrap().password
+    }
+
     /// How many of a kind there are.
     pub async fn count(&self, kind: &str) -> usize {
         self.engine().list(kind).await.unwrap().len()
     }
 
-    /// A VPC with two subnets in two zones and a security group, made past the kinds: VPC, subnets, group.
+    /// A VPC that leads to the internet, with two subnets in two zones and a security group, made past the kinds: VPC,
+    /// subnets, group.
     pub async fn network(&self) -> (String, Vec<String>, String) {
         let ec2 = &self.aws.ec2;
         let vpc = ec2.create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap();
         let vpc = vpc.vpc().unwrap().vpc_id().unwrap().to_owned();
+        let gateway = ec2.create_internet_gateway().send().await.unwrap();
+        let gateway = gateway.internet_gateway().unwrap().internet_gateway_id().unwrap();
+        let attach = ec2.attach_internet_gateway().internet_gateway_id(gateway).vpc_id(&vpc);
+        attach.send().await.unwrap();
+        let of_vpc = aws_sdk_ec2::types::Filter::builder()
+            .name("vpc-id")
+            .values(&vpc)
+            .build();
+        let tables = ec2.describe_route_tables().filters(of_vpc).send().await.unwrap();
+        let route = ec2
+            .create_route()
+            .route_table_id(tables.route_tables()[0].route_table_id().unwrap())
+            .destination_cidr_block("0.0.0.0/0")
+            .gateway_id(gateway);
+        route.send().await.unwrap();
         let mut subnets = Vec::new();
         for (block, zone) in [("10.0.1.0/24", "eu-west-1a"), ("10.0.2.0/24", "eu-west-1b")] {
             let call = ec2

@@ -130,20 +130,51 @@ pub(super) fn command() -> Command {
         )
         .subcommand(
             Command::new("sandbox")
-                .about("The embedded cloud: serve, reset")
+                .about("The embedded cloud: serve, show, save, load, list, reset")
                 .subcommand_required(true)
                 .disable_help_subcommand(true)
                 .subcommand(serve())
-                .subcommand(Command::new("reset").about("Delete everything that the embedded cloud keeps")),
+                .subcommand(Command::new("show").about("What the embedded cloud holds: resources, rules, size, clock"))
+                .subcommand(
+                    Command::new("save")
+                        .about("Put a copy of everything in the embedded cloud aside")
+                        .after_help(SAVE_EXAMPLES)
+                        .arg(saved("The name of the copy: letters, digits, - _ and .")),
+                )
+                .subcommand(
+                    Command::new("load")
+                        .about("Make the embedded cloud what was saved under a name")
+                        .after_help(SAVE_EXAMPLES)
+                        .arg(saved("The name it was saved under")),
+                )
+                .subcommand(Command::new("list").about("The copies that were saved"))
+                .subcommand(
+                    Command::new("reset").about("Delete everything that the embedded cloud keeps; saved copies stay"),
+                ),
         )
+}
+
+const SAVE_EXAMPLES: &str = "\
+Examples:
+  iacsh sandbox save before-upgrade      also while a prompt or a server is open
+  iacsh scripts/destroy.rhai
+  iacsh sandbox load before-upgrade      nobody else may have it open
+  iacsh sandbox show --json
+
+A copy holds the state, the databases and the key that opens its secrets. Whoever can read it can open them.";
+
+fn saved(about: &'static str) -> Arg {
+    Arg::new("NAME").help(about).required(true)
 }
 
 const SERVE: &str = "\
 Opens the embedded cloud on this machine's loopback for the AWS CLI, an SDK, Terraform or a SQL client, until Ctrl-C.
 
-When it listens it prints, on standard output, the lines to paste: address, access key, login. The key is made at every
-start, and requests signed with any other are refused as AWS refuses them. The state is the one that iacsh itself works
-on: both can go on at once. Account, region and speed are those of the environment (--env).";
+When it listens it prints, on standard output, the lines to paste: address, access key, login. The key is made at every \
+start, and requests signed with any other are refused as AWS refuses them.
+
+The state is the one that iacsh itself works on: both can go on at once. Account, region and speed are those of the \
+environment (--env).";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:

@@ -40,6 +40,14 @@ pub enum Action {
     EnvList,
     /// `iacsh sandbox reset`
     SandboxReset,
+    /// `iacsh sandbox save NAME`
+    SandboxSave(String),
+    /// `iacsh sandbox load NAME`
+    SandboxLoad(String),
+    /// `iacsh sandbox list`
+    SandboxList,
+    /// `iacsh sandbox show`
+    SandboxShow,
     /// `iacsh sandbox serve`
     SandboxServe(Serve),
     /// Print this text: the help, the version. It holds colour codes, which the printer takes out where they do not belong.
@@ -213,6 +221,10 @@ fn action(matches: &ArgMatches) -> Result<Action> {
         },
         Some(("sandbox", matches)) => match matches.subcommand() {
             Some(("serve", matches)) => Action::SandboxServe(serve(matches)?),
+            Some(("save", matches)) => Action::SandboxSave(required(matches, "NAME")),
+            Some(("load", matches)) => Action::SandboxLoad(required(matches, "NAME")),
+            Some(("list", _)) => Action::SandboxList,
+            Some(("show", _)) => Action::SandboxShow,
             _ => Action::SandboxReset,
         },
         _ => match matches.get_one::<String>("SCRIPT").map(String::as_str) {
@@ -221,6 +233,11 @@ fn action(matches: &ArgMatches) -> Result<Action> {
             None => Action::Prompt,
         },
     })
+}
+
+/// An argument without which clap refuses the line.
+fn required(matches: &ArgMatches, name: &str) -> String {
+    matches.get_one::<String>(name).cloned().unwrap_or_default()
 }
 
 fn serve(matches: &ArgMatches) -> Result<Serve> {
@@ -268,7 +285,9 @@ fn usage(command: &Command, error: &clap::Error) -> Error {
     let known = known.filter(|known| !known.is_empty());
     let told = match error.kind() {
         ErrorKind::InvalidValue if value.is_empty() => Error::usage(format!("`{arg}` needs a value")),
-        ErrorKind::InvalidValue => Error::usage(format!("`{value}` is no value of `{arg}`")),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            Error::usage(format!("`{value}` is no value of `{arg}`"))
+        }
         ErrorKind::InvalidSubcommand => {
             let word = context(ContextKind::InvalidSubcommand).unwrap_or_default();
             Error::usage(format!("there is no command `{word}` here"))

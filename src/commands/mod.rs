@@ -48,6 +48,10 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
             env::check(&root(None)?, name, printer)
         }
         Action::SandboxReset => sandbox::reset::reset(&root(None)?, &invocation.options, printer),
+        Action::SandboxSave(name) => sandbox::save::save(&root(None)?, &invocation.options, name, printer),
+        Action::SandboxLoad(name) => sandbox::load::load(&root(None)?, &invocation.options, name, printer),
+        Action::SandboxList => sandbox::list::list(&root(None)?, printer),
+        Action::SandboxShow => sandbox::show::show(&root(None)?, printer),
         Action::SandboxServe(serve) => sandbox::serve::serve(&root(None)?, &invocation.options, serve, printer),
         Action::ScriptHelp(file) => Run::begin(invocation, printer, Some(file))?.help(file),
         Action::Script(file) => {

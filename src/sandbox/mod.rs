@@ -6,7 +6,9 @@
 
 pub mod aws;
 pub mod mssql;
+mod saved;
 pub mod serve;
+mod summary;
 pub mod vault;
 
 use std::fs;
@@ -19,6 +21,9 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 pub use self::aws::ACCOUNT;
 use self::aws::Aws;
+pub use self::aws::rds::DatabaseAt;
+pub use self::saved::Saved;
+pub use self::summary::{Count, Summary};
 use self::vault::Vault;
 use crate::error::{Error, Exit, Result};
 
@@ -106,8 +111,7 @@ impl Sandbox {
     /// Opens the sandbox in `dir`, and makes it when it is not there.
     pub fn open(dir: &Path, options: Options) -> Result<Self> {
         fs::create_dir_all(dir).map_err(|error| on_disk(dir, &error))?;
-        let lock = lock_file(dir)?;
-        lock.lock_shared().map_err(|error| on_disk(dir, &error))?;
+        let lock = open_lock(dir)?;
         let vault = Arc::new(Vault::open(dir)?);
         let aws = Arc::new(Aws::open(&dir.join(AWS_FILE), vault.clone(), options)?);
         Ok(Self(Arc::new(Inner {
@@ -133,11 +137,22 @@ impl Sandbox {
         &self.0.vault
     }
 
+    /// What stands behind the endpoint of a database instance of RDS: `None` when no instance here has that host name.
+    /// Open it with [`mssql::SqlServer::open`]. It is read from the shared state each time, so it is right also when
+    /// another process changed the password or stopped the instance.
+    ///
+    /// # Errors
+    /// The instance does not take connections in the state that it is in (creating, stopped, rebooting); the error names
+    /// the state.
+    pub fn database_at(&self, host: &str) -> Result<Option<DatabaseAt>> {
+        self.0.aws.database_at(host)
+    }
+
     pub fn dir(&self) -> &Path {
         &self.0.dir
     }
 
-    /// Deletes everything in the sandbox, its key and its databases included. Refused with exit code 75 while any
+    /// Deletes everything in the sandbox, its key and its databases included; what was saved stays. Refused with exit code 75 while any
     /// process has it open. Deleting goes on where an interrupted one stopped when it is asked for again.
     pub fn reset(dir: &Path) -> Result<()> {
         if !dir.exists() {
@@ -161,7 +176,8 @@ impl Sandbox {
             )
             .hint("end the other one (a prompt, perhaps), then reset again")
         })?;
-        for path in names.iter().filter(|path| !path.ends_with(LOCK_FILE)) {
+        let kept = |path: &&PathBuf| path.ends_with(LOCK_FILE) || path.ends_with(saved::SAVED);
+        for path in names.iter().filter(|path| !kept(path)) {
             let removed = if path.is_dir() {
                 fs::remove_dir_all(path)
             } else {
@@ -170,6 +186,21 @@ impl Sandbox {
             removed.map_err(|error| on_disk(path, &error))?;
         }
         Ok(())
+    }
+}
+
+/// The lock that everybody holds who has the sandbox open. A load that was interrupted is finished first.
+fn open_lock(dir: &Path) -> Result<fs::File> {
+    let lock = lock_file(dir)?;
+    loop {
+        lock.lock_shared().map_err(|error| on_disk(dir, &error))?;
+        if !saved::is_pending(dir) {
+            return Ok(lock);
+        }
+        lock.unlock().map_err(|error| on_disk(dir, &error))?;
+        lock.lock().map_err(|error| on_disk(dir, &error))?;
+        saved::finish(dir)?;
+        lock.unlock().map_err(|error| on_disk(dir, &error))?;
     }
 }
 

@@ -6,6 +6,7 @@
 mod cloud;
 mod database;
 mod facts;
+mod sandbox;
 pub mod serve;
 mod variables;
 mod verbs;
@@ -20,7 +21,7 @@ use jiff::Timestamp;
 use crate::aws;
 use crate::aws::calls::Calls;
 use crate::cli;
-use crate::environment::{Environment, Wait};
+use crate::environment::{self, Environment, Wait};
 use crate::error::{Error, Result};
 use crate::identity;
 use crate::mssql;
@@ -29,9 +30,10 @@ use crate::resource::progress::Progress;
 use crate::resource::tags;
 use crate::resource::wait::{Limits, Pace};
 use crate::resource::{Engine, EngineOptions, Scope, Verb};
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
+pub use sandbox::row as rule_row;
 pub use variables::{Purpose, Variables};
 
 /// The folder below the root that a run leaves behind for people: journal and history.
@@ -56,19 +58,22 @@ impl Session {
     ) -> Result<Self> {
         let environment = Arc::new(environment);
         let sandbox = open_sandbox(&environment)?;
+        // Whose AWS the environment has; its SQL Server can be the sandbox's without that.
+        let cloud_of = sandbox.as_ref().filter(|_| environment.aws.is_sandbox());
         let variables = Variables::new(&environment, sandbox.as_ref());
         let calls = Calls::default();
         let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone()).await?;
-        let database = database::setup(&environment, sandbox.as_ref(), &variables);
+        let database = database::setup(&environment, sandbox.as_ref(), &variables, &cloud.aws);
 
         let mut verbs = more;
         verbs.extend(self::verbs::all());
+        verbs.extend(self::sandbox::all(cloud_of));
         verbs.extend(aws::verbs(&cloud.aws));
         verbs.extend(mssql::verbs::verbs(&database));
         verbs.extend(identity::verbs::verbs(&identity::verbs::Setup {
             database: database.clone(),
             variables: {
-                let (variables, generate) = (variables.clone(), environment.database.is_sandbox());
+                let (variables, generate) = (variables.clone(), environment.is_database_embedded());
                 Arc::new(move |name: &str| variables.get(name, Purpose::Secret, generate))
             },
         }));
@@ -116,12 +121,24 @@ fn open_sandbox(environment: &Environment) -> Result<Option<Sandbox>> {
     if !environment.aws.is_sandbox() && !environment.database.is_sandbox() {
         return Ok(None);
     }
-    let options = sandbox::Options {
+    let options = Options {
         account: serve::account(environment),
         time_scale: environment.sandbox.time_scale,
-        ..sandbox::Options::default()
+        clock: match environment.sandbox.clock {
+            environment::Clock::System => Clock::System,
+            environment::Clock::Virtual => Clock::Virtual,
+        },
     };
-    Sandbox::open(&sandbox_folder(&environment.root), options).map(Some)
+    let opened = Sandbox::open(&sandbox_folder(&environment.root), options)?;
+    if environment.aws.is_sandbox() {
+        let rules = environment.sandbox.rules.iter().map(sandbox::rule);
+        let source = format!("environments/{}.toml", environment.name);
+        opened
+            .aws()
+            .rules()
+            .declare(&source, &rules.collect::<Result<Vec<_>>>()?)?;
+    }
+    Ok(Some(opened))
 }
 
 /// Why nothing may be changed: a protected environment that was not confirmed by its name.

@@ -1,11 +1,12 @@
 //! Foreign peers: found on the machine, else installed into the virtual environment `.venv`. One that is not to be had is
 //! reported as skipped, by its name. The unit tests use this file too.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 const MOTO: &str = "moto[server]==5.2.1";
@@ -15,39 +16,96 @@ pub fn skipped(test: &str, peer: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {peer} is missing ({why})");
 }
 
+/// The virtual environment into which peers from PyPI are installed.
+fn environment() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv")
+}
+
+/// Installs a peer. Several tests may need one at once: they queue.
+fn install(requirement: &str) -> Result<(), String> {
+    static QUEUE: Mutex<()> = Mutex::new(());
+    let _turn = QUEUE.lock().unwrap_or_else(PoisonError::into_inner);
+    let step = |command: &mut Command| -> Result<(), String> {
+        let output = command.output().map_err(|error| error.to_string())?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&output.stderr)
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .to_owned()),
+        }
+    };
+    let folder = environment();
+    if !folder.join("bin/pip").exists() {
+        step(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    }
+    step(Command::new(folder.join("bin/pip")).args(["install", "--quiet", requirement]))
+}
+
+fn works(program: impl AsRef<OsStr>, args: &[&str]) -> bool {
+    let ran = Command::new(program)
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    ran.is_ok_and(|status| status.success())
+}
+
 /// The program `moto_server`.
 fn moto_program() -> Result<&'static Path, &'static str> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
-        let on_path = Command::new("moto_server")
-            .arg("--help")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        if on_path.is_ok_and(|status| status.success()) {
+        if works("moto_server", &["--help"]) {
             return Ok("moto_server".into());
         }
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv");
-        let program = folder.join("bin/moto_server");
-        if program.exists() {
-            return Ok(program);
+        let program = environment().join("bin/moto_server");
+        if !program.exists() {
+            install(MOTO)?;
         }
-        let step = |command: &mut Command| -> Result<(), String> {
-            let output = command.output().map_err(|error| error.to_string())?;
-            match output.status.success() {
-                true => Ok(()),
-                false => Err(String::from_utf8_lossy(&output.stderr)
-                    .lines()
-                    .last()
-                    .unwrap_or_default()
-                    .to_owned()),
-            }
-        };
-        step(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        step(Command::new(folder.join("bin/pip")).args(["install", "--quiet", MOTO]))?;
         Ok(program)
     });
     program.as_deref().map_err(String::as_str)
+}
+
+/// A Python that can import a module: the machine's, else the one into which `requirement` was installed. `None` after
+/// saying that the test was skipped.
+#[allow(dead_code, reason = "only the integration tests need it")]
+pub fn python(test: &str, requirement: &str, module: &str) -> Option<PathBuf> {
+    let import = ["-c".to_owned(), format!("import {module}")];
+    let import = import.each_ref().map(String::as_str);
+    let own = environment().join("bin/python");
+    for python in [PathBuf::from("python3"), own.clone()] {
+        if works(&python, &import) {
+            return Some(python);
+        }
+    }
+    match install(requirement) {
+        Ok(()) => Some(own),
+        Err(why) => {
+            skipped(test, requirement, &why);
+            None
+        }
+    }
+}
+
+/// A `PATH` on which a program of a peer is: this one, or with the virtual environment in front. `None` after saying that
+/// the test was skipped.
+#[allow(dead_code, reason = "only the integration tests need it")]
+pub fn path_with(test: &str, program: &str, requirement: &str) -> Option<OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if works(program, &["--version"]) {
+        return Some(path);
+    }
+    let folder = environment().join("bin");
+    if !folder.join(program).exists()
+        && let Err(why) = install(requirement)
+    {
+        skipped(test, requirement, &why);
+        return None;
+    }
+    let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).ok()
 }
 
 /// A moto server on a free port of loopback. It ends with this value.

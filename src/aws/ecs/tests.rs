@@ -27,6 +27,7 @@ fn service(cluster: &Map, definition: &Map, subnets: &[String], security_group: 
         "task_definition" => definition["arn"].clone(),
         "subnets" => subnets.to_vec(),
         "security_groups" => vec![security_group.to_owned()],
+        "assign_public_ip" => true,
     }
 }
 
@@ -263,6 +264,9 @@ async fn a_deployment_that_was_rolled_back_is_a_failure_with_its_reasons() {
         .assume_role_policy_document(trust);
     let role = role.send().await.unwrap().role().unwrap().arn().to_owned();
     web.insert("execution_role".into(), Value::text(role));
+    let managed = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy";
+    let attach = world.aws.iam.attach_role_policy().role_name("execution");
+    attach.policy_arn(managed).send().await.unwrap();
     let (_, second) = world.ensure("task-definition", web.clone()).await.unwrap();
     let mut bad = good.clone();
     bad.insert("task_definition".into(), second["arn"].clone());

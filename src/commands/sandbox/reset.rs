@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::cli::Options;
 use crate::error::{Error, Result};
 use crate::output::Printer;
+use crate::sandbox::Sandbox;
 use crate::session;
 
 /// Deletes everything that the embedded cloud keeps, after asking.
@@ -19,6 +20,10 @@ pub fn reset(root: &Path, options: &Options, printer: &Printer) -> Result<u8> {
         return Err(Error::declined("nothing was deleted"));
     }
     session::reset_sandbox(root)?;
-    printer.message("the sandbox is empty");
+    let saved: Vec<String> = Sandbox::saved(&folder)?.into_iter().map(|saved| saved.name).collect();
+    printer.message(&match saved.as_slice() {
+        [] => "the sandbox is empty".to_owned(),
+        names => format!("the sandbox is empty; saved copies stay: {}", names.join(", ")),
+    });
     Ok(0)
 }

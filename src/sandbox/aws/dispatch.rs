@@ -2,7 +2,7 @@
 
 use super::call::{Answer, Call, Fault};
 use super::model::{self, Protocol};
-use super::{acm, ec2, ecr, ecs, elasticache, elb, iam, logs, route53, secrets, ssm, sts, tagging};
+use super::{acm, ec2, ecr, ecs, elasticache, elb, iam, logs, rds, route53, secrets, ssm, sts, tagging};
 
 /// Hands a call to its service.
 pub fn handle(call: &mut Call<'_>) -> Answer {
@@ -15,6 +15,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "elasticloadbalancing" => elb::handle(call),
         "iam" => iam::handle(call),
         "logs" => logs::handle(call),
+        "rds" => rds::handle(call),
         "route53" => route53::handle(call),
         "secretsmanager" => secrets::handle(call),
         "ssm" => ssm::handle(call),

@@ -153,6 +153,11 @@ pub fn with_elastic(call: &Call<'_>, id: &str) -> Result<Option<Interface>, Faul
     Ok(linked(call, &format!("elastic:{id}"))?.into_iter().next())
 }
 
+/// The interface with this private address in a VPC.
+pub fn at_address(call: &Call<'_>, vpc: &str, address: &str) -> Result<Option<Interface>, Fault> {
+    Ok(linked(call, &format!("private:{vpc}/{address}"))?.into_iter().next())
+}
+
 /// The interface with this id.
 pub fn get(call: &Call<'_>, id: &str) -> Result<Option<Interface>, Fault> {
     let found = call.store.get(KIND, id)?;
@@ -190,6 +195,7 @@ pub fn save(call: &Call<'_>, interface: &Interface) -> Result<(), Fault> {
         format!("owner:{}", interface.owner),
         format!("address:{}/{}", interface.subnet, interface.private_ip),
     ];
+    links.push(format!("private:{}/{}", interface.vpc, interface.private_ip));
     links.extend(interface.groups.iter().map(|group| format!("group:{group}")));
     if interface.public_ip.is_some() {
         links.push(format!("public:{}", interface.vpc));

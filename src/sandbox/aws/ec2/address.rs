@@ -142,6 +142,14 @@ pub fn release(call: &Call<'_>) -> Answer {
         ));
     }
     let address = get(call, call.text("AllocationId"))?;
+    // "If you provide an incorrect network border group, you receive an InvalidAddress.NotFound error", `ReleaseAddress`.
+    let group = call.text("NetworkBorderGroup");
+    if !group.is_empty() && group != call.region {
+        return Err(Fault::new(
+            "InvalidAddress.NotFound",
+            format!("Address '{}' not found.", address.public_ip),
+        ));
+    }
     if holder(call, &address.id)?.is_some() {
         return Err(Fault::new(
             "InvalidIPAddress.InUse",
@@ -154,6 +162,34 @@ pub fn release(call: &Call<'_>) -> Answer {
     call.store.delete(KIND, &address.id)?;
     tags::clear(call, "elastic-ip", &address.id)?;
     Ok(json!({}))
+}
+
+/// The name that each address has in reverse DNS, with the dot at its end.
+pub fn attributes(call: &Call<'_>) -> Answer {
+    filters::kept(call, KIND, "", &NAMES, |address: &Address| {
+        Ok(Some(json!({
+            "AllocationId": address.id,
+            "PublicIp": address.public_ip,
+            "PtrRecord": format!("{}.", public_name(call.region, address.public_ip)),
+        })))
+    })
+}
+
+const NAMES: Listing = Listing {
+    answer: "Addresses",
+    ids: "AllocationIds",
+    id: "AllocationId",
+    missing: ("InvalidAllocationID.NotFound", "The allocation ID '{}' does not exist"),
+    filters: &[],
+};
+
+/// Source: VPC user guide, *View DNS hostnames for your EC2 instance*.
+fn public_name(region: &str, address: Ipv4Addr) -> String {
+    let domain = match region {
+        "us-east-1" => "compute-1.amazonaws.com".to_owned(),
+        region => format!("{region}.compute.amazonaws.com"),
+    };
+    format!("ec2-{}.{domain}", address.to_string().replace('.', "-"))
 }
 
 pub fn describe(call: &Call<'_>) -> Answer {

@@ -9,6 +9,8 @@ pub mod filters;
 pub mod gateway;
 pub mod interface;
 pub mod nat;
+pub mod network_acl;
+pub mod reach;
 pub mod route_table;
 pub mod rule;
 pub mod security_group;
@@ -20,6 +22,8 @@ pub mod zones;
 use ipnet::Ipv4Net;
 
 use super::call::{Answer, Call, Fault};
+use super::ecs;
+use super::elb::target_group;
 
 type Handler = fn(&Call<'_>) -> Answer;
 
@@ -86,7 +90,12 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     (
         "CreateVpc",
         vpc::create,
-        &["CidrBlock", "InstanceTenancy", "TagSpecifications"],
+        &[
+            "AmazonProvidedIpv6CidrBlock",
+            "CidrBlock",
+            "InstanceTenancy",
+            "TagSpecifications",
+        ],
     ),
     (
         "CreateVpcEndpoint",
@@ -123,6 +132,11 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         &["Filters", "PublicIps", "AllocationIds"],
     ),
     (
+        "DescribeAddressesAttribute",
+        address::attributes,
+        &["AllocationIds", "Attribute", "MaxResults", "NextToken"],
+    ),
+    (
         "DescribeAvailabilityZones",
         zones::describe,
         &["Filters", "ZoneNames", "ZoneIds", "AllAvailabilityZones"],
@@ -141,6 +155,11 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         "DescribeNatGateways",
         nat::describe,
         &["Filter", "NatGatewayIds", "MaxResults", "NextToken"],
+    ),
+    (
+        "DescribeNetworkAcls",
+        network_acl::describe,
+        &["Filters", "NetworkAclIds", "MaxResults", "NextToken"],
     ),
     (
         "DescribeNetworkInterfaces",
@@ -204,7 +223,17 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     (
         "ModifyVpcAttribute",
         vpc::modify_attribute,
-        &["VpcId", "EnableDnsHostnames", "EnableDnsSupport"],
+        &[
+            "VpcId",
+            "EnableDnsHostnames",
+            "EnableDnsSupport",
+            "EnableNetworkAddressUsageMetrics",
+        ],
+    ),
+    (
+        "ReleaseAddress",
+        address::release,
+        &["AllocationId", "NetworkBorderGroup"],
     ),
     (
         "ModifyVpcEndpoint",
@@ -222,7 +251,6 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
             "VpcEndpointId",
         ],
     ),
-    ("ReleaseAddress", address::release, &["AllocationId"]),
     ("ReplaceRoute", route_table::replace_route, route_table::ROUTE),
     (
         "ReplaceRouteTableAssociation",
@@ -243,6 +271,13 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ),
 ];
 
+/// How the operations begin that open or close a way between a load balancer and its targets.
+const OPENING: &[&str] = &[
+    "AuthorizeSecurityGroup",
+    "RevokeSecurityGroup",
+    "ModifySecurityGroupRules",
+];
+
 pub fn handle(call: &mut Call<'_>) -> Answer {
     let Some((_, handler, parameters)) = OPERATIONS.iter().find(|(name, ..)| *name == call.operation) else {
         return super::dispatch::not_in_the_sandbox(call);
@@ -254,7 +289,15 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
     {
         return Err(unsupported(call, other));
     }
+    let opens = OPENING.iter().any(|verb| call.operation.starts_with(verb));
+    if opens {
+        // What happened up to now happened under the old rules.
+        ecs::settle(call)?;
+    }
     let answer = handler(call);
+    if opens && answer.is_ok() {
+        target_group::observe(call)?;
+    }
     if call.flag("DryRun") && answer.is_ok() {
         // A fault rolls back what the call changed.
         return Err(Fault::new(

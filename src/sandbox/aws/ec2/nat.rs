@@ -3,22 +3,16 @@
 //! Source: EC2 API reference, `NatGateway` (pending, failed, available, deleting, deleted); VPC user guide, "NAT gateway
 //! basics" and "Troubleshoot NAT gateways" (`Gateway.NotAttached`; a deleted one stays visible for about an hour).
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Fault};
+use super::super::durations;
 use super::super::interfaces::{self, Interface, InterfaceSpec};
 use super::filters::{self, Listing};
 use super::{address, gateway, new_id, subnet, tags};
 
 pub const KIND: &str = "ec2/nat-gateway";
-
-/// Real durations.
-const CREATING: Duration = Duration::from_secs(110);
-const DELETING: Duration = Duration::from_secs(50);
-const STILL_LISTED: Duration = Duration::from_secs(3600);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Nat {
@@ -137,7 +131,7 @@ pub fn create(call: &Call<'_>) -> Answer {
         interface,
         failure,
         created: call.now,
-        available_at: call.after(CREATING),
+        available_at: call.after(durations::NAT_CREATE),
         deletion: None,
     };
     tags::on_create(call, "natgateway", &nat.id)?;
@@ -159,12 +153,12 @@ pub fn create(call: &Call<'_>) -> Answer {
 pub fn delete(call: &Call<'_>) -> Answer {
     let mut nat = get(call, call.text("NatGatewayId"))?;
     if nat.deletion.is_none() {
-        let deleted_at = call.after(DELETING);
+        let deleted_at = call.after(durations::NAT_DELETE);
         nat.deletion = Some(Deletion {
             deleted_at,
-            gone_at: deleted_at + call.after(STILL_LISTED) - call.now,
+            gone_at: deleted_at + call.after(durations::NAT_REMEMBERED) - call.now,
         });
-        interfaces::release_after(call, &nat.id, DELETING)?;
+        interfaces::release_after(call, &nat.id, durations::NAT_DELETE)?;
         call.store.put(KIND, &nat.id, &nat.vpc, &nat)?;
     }
     Ok(json!({ "NatGatewayId": nat.id }))

@@ -40,9 +40,22 @@ pub fn of_vpc(call: &Call<'_>, vpc: &str) -> Result<Vec<Group>, Fault> {
 
 /// The group that came with the VPC.
 pub fn default_of(call: &Call<'_>, vpc: &str) -> Result<Option<Group>, Fault> {
-    Ok(of_vpc(call, vpc)?
-        .into_iter()
-        .find(|group| group.group_name == "default"))
+    named(call, vpc, "default")
+}
+
+/// The group of that name in a VPC.
+fn named(call: &Call<'_>, vpc: &str, name: &str) -> Result<Option<Group>, Fault> {
+    let found: Vec<Group> = call.store.linked(KIND, &format!("{vpc}/{name}"))?;
+    Ok(found.into_iter().next())
+}
+
+fn keep(call: &Call<'_>, group: &Group) -> Result<(), Fault> {
+    let links = [format!("{}/{}", group.vpc_id, group.group_name)];
+    call.store
+        .entry(KIND, &group.group_id)
+        .parent(&group.vpc_id)
+        .links(&links)
+        .put(group)
 }
 
 /// Makes the default group of a new VPC: everything from itself, everything to anywhere.
@@ -53,7 +66,7 @@ pub fn create_default(call: &Call<'_>, vpc: &str) -> Result<(), Fault> {
         description: "default VPC security group".to_owned(),
         vpc_id: vpc.to_owned(),
     };
-    call.store.put(KIND, &group.group_id, vpc, &group)?;
+    keep(call, &group)?;
     rule::keep(
         call,
         &Rule::everything(&group.group_id, false, Source::Group(group.group_id.clone())),
@@ -92,7 +105,7 @@ pub fn create(call: &Call<'_>) -> Answer {
         return Err(Fault::new("VPCIdNotSpecified", "No default VPC for this user"));
     }
     let vpc = vpc::get(call, call.text("VpcId"))?;
-    if of_vpc(call, &vpc.vpc_id)?.iter().any(|group| group.group_name == name) {
+    if named(call, &vpc.vpc_id, name)?.is_some() {
         return Err(Fault::new(
             "InvalidGroup.Duplicate",
             format!("The security group '{name}' already exists for VPC '{}'", vpc.vpc_id),
@@ -105,7 +118,7 @@ pub fn create(call: &Call<'_>) -> Answer {
         vpc_id: vpc.vpc_id,
     };
     tags::on_create(call, "security-group", &group.group_id)?;
-    call.store.put(KIND, &group.group_id, &group.vpc_id, &group)?;
+    keep(call, &group)?;
     rule::keep(call, &Rule::everything(&group.group_id, true, Source::anywhere()))?;
     Ok(json!({
         "GroupId": group.group_id,

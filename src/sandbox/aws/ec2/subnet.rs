@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::call::{Answer, Call, Fault};
 use super::super::interfaces;
 use super::filters::{self, Listing};
-use super::{arn, cidr, new_id, route_table, tags, vpc, zones};
+use super::{arn, cidr, network_acl, new_id, route_table, tags, vpc, zones};
 
 pub const KIND: &str = "ec2/subnet";
 
@@ -108,6 +108,7 @@ pub fn create(call: &Call<'_>) -> Answer {
     };
     tags::on_create(call, "subnet", &subnet.subnet_id)?;
     call.store.put(KIND, &subnet.subnet_id, &subnet.vpc_id, &subnet)?;
+    network_acl::associate(call, &subnet.vpc_id, &subnet.subnet_id)?;
     Ok(json!({ "Subnet": shown(call, &subnet)? }))
 }
 
@@ -123,6 +124,7 @@ pub fn delete(call: &Call<'_>) -> Answer {
         ));
     }
     route_table::forget_subnet(call, &subnet)?;
+    network_acl::disassociate(call, &subnet.subnet_id)?;
     call.store.delete(KIND, &subnet.subnet_id)?;
     tags::clear(call, "subnet", &subnet.subnet_id)?;
     Ok(json!({}))

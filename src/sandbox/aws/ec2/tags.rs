@@ -8,7 +8,7 @@ use super::super::call::{Answer, Call, Fault};
 use super::super::interfaces;
 use super::super::tags::{self, Tags};
 use super::filters::{self, Listing};
-use super::{address, arn, endpoint, gateway, nat, route_table, rule, security_group, subnet, vpc};
+use super::{address, arn, endpoint, gateway, nat, network_acl, route_table, rule, security_group, subnet, vpc};
 
 /// What is behind an id: its prefix, the kind as ARNs and tag specifications name it, and where it is kept.
 struct Taggable {
@@ -20,6 +20,12 @@ struct Taggable {
 }
 
 const TAGGABLE: &[Taggable] = &[
+    taggable(
+        "acl-",
+        "network-acl",
+        network_acl::KIND,
+        ("InvalidNetworkAclID.NotFound", "networkAcl ID"),
+    ),
     taggable(
         "eipalloc-",
         "elastic-ip",

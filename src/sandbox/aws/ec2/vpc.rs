@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Fault};
+use super::super::protocol::lower_first;
 use super::filters::{self, Listing};
-use super::{cidr, endpoint, gateway, in_use, new_id, route_table, security_group, subnet, tags};
+use super::{
+    cidr, endpoint, gateway, in_use, network_acl, new_id, route_table, security_group, subnet, tags, unsupported,
+};
 
 pub const KIND: &str = "ec2/vpc";
 
@@ -23,6 +26,8 @@ pub struct Vpc {
     pub association_id: String,
     pub enable_dns_support: bool,
     pub enable_dns_hostnames: bool,
+    #[serde(default)]
+    pub enable_network_address_usage_metrics: bool,
 }
 
 /// The VPC, or `InvalidVpcID.NotFound`.
@@ -33,6 +38,9 @@ pub fn get(call: &Call<'_>, id: &str) -> Result<Vpc, Fault> {
 }
 
 pub fn create(call: &Call<'_>) -> Answer {
+    if call.flag("AmazonProvidedIpv6CidrBlock") {
+        return Err(unsupported(call, "AmazonProvidedIpv6CidrBlock"));
+    }
     if call.text("CidrBlock").is_empty() {
         return Err(Fault::new(
             "MissingParameter",
@@ -56,10 +64,12 @@ pub fn create(call: &Call<'_>) -> Answer {
         association_id: new_id("vpc-cidr-assoc"),
         enable_dns_support: true,
         enable_dns_hostnames: false,
+        enable_network_address_usage_metrics: false,
     };
     tags::on_create(call, "vpc", &vpc.vpc_id)?;
     call.store.put(KIND, &vpc.vpc_id, "", &vpc)?;
     route_table::create_main(call, &vpc)?;
+    network_acl::create_default(call, &vpc.vpc_id)?;
     security_group::create_default(call, &vpc.vpc_id)?;
     let mut shown = shown(call, &vpc)?;
     // The answer of the create call shows it on its way; every later one shows it available.
@@ -86,6 +96,7 @@ pub fn delete(call: &Call<'_>) -> Answer {
     for table in tables {
         route_table::forget(call, &table)?;
     }
+    network_acl::forget(call, id)?;
     call.store.delete(KIND, id)?;
     tags::clear(call, "vpc", id)?;
     Ok(json!({}))
@@ -99,16 +110,27 @@ pub fn modify_attribute(call: &Call<'_>) -> Answer {
             .and_then(|value| value.get("Value"))
             .and_then(Value::as_bool)
     };
-    match (attribute("EnableDnsSupport"), attribute("EnableDnsHostnames")) {
-        (Some(_), Some(_)) => {
+    let names = [
+        "EnableDnsHostnames",
+        "EnableDnsSupport",
+        "EnableNetworkAddressUsageMetrics",
+    ];
+    let mut given = names.iter().filter_map(|name| Some((*name, attribute(name)?)));
+    match (given.next(), given.next()) {
+        (Some((one, _)), Some((other, _))) => {
             return Err(Fault::new(
                 "InvalidParameterCombination",
-                "Fields for multiple attribute types specified: enableDnsHostnames, enableDnsSupport",
+                format!(
+                    "Fields for multiple attribute types specified: {}, {}",
+                    lower_first(one),
+                    lower_first(other)
+                ),
             ));
         }
-        (Some(support), None) => vpc.enable_dns_support = support,
-        (None, Some(hostnames)) => vpc.enable_dns_hostnames = hostnames,
-        (None, None) => return Err(Fault::new("InvalidParameterCombination", "No attributes specified.")),
+        (Some(("EnableDnsSupport", value)), None) => vpc.enable_dns_support = value,
+        (Some(("EnableDnsHostnames", value)), None) => vpc.enable_dns_hostnames = value,
+        (Some((_, value)), None) => vpc.enable_network_address_usage_metrics = value,
+        (None, _) => return Err(Fault::new("InvalidParameterCombination", "No attributes specified.")),
     }
     call.store.put(KIND, &vpc.vpc_id, "", &vpc)?;
     Ok(json!({}))
@@ -119,6 +141,10 @@ pub fn describe_attribute(call: &Call<'_>) -> Answer {
     let (member, value) = match call.text("Attribute") {
         "enableDnsSupport" => ("EnableDnsSupport", vpc.enable_dns_support),
         "enableDnsHostnames" => ("EnableDnsHostnames", vpc.enable_dns_hostnames),
+        "enableNetworkAddressUsageMetrics" => (
+            "EnableNetworkAddressUsageMetrics",
+            vpc.enable_network_address_usage_metrics,
+        ),
         other => {
             return Err(Fault::new(
                 "UnsupportedOperation",

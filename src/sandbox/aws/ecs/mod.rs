@@ -20,7 +20,7 @@ use super::dispatch;
 use super::tags::{self, Tags};
 
 pub use scheduler::settle;
-pub use service::wake;
+pub use service::{behind, wake};
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
     settle(call)?;

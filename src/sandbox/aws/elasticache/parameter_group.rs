@@ -178,10 +178,7 @@ pub fn reset(call: &Call<'_>) -> Answer {
 
 pub fn delete(call: &Call<'_>) -> Answer {
     let group = changeable(call)?;
-    if let Some(user) = replication_group::all(call)?
-        .into_iter()
-        .find(|user| user.parameter_group == group.name)
-    {
+    if let Some(user) = replication_group::with_parameters(call, &group.name)? {
         return Err(Fault::new(
             "InvalidCacheParameterGroupState",
             format!(

@@ -95,10 +95,7 @@ pub fn modify(call: &Call<'_>) -> Answer {
 
 pub fn delete(call: &Call<'_>) -> Answer {
     let group = existing(call, call.text("CacheSubnetGroupName"))?;
-    if let Some(user) = replication_group::all(call)?
-        .into_iter()
-        .find(|user| user.subnet_group == group.name)
-    {
+    if let Some(user) = replication_group::in_subnets(call, &group.name)? {
         return Err(Fault::new(
             "CacheSubnetGroupInUse",
             format!(

@@ -8,7 +8,7 @@ use super::super::answers::{answer, hex, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
 use super::rule::Rule;
-use super::{load_balancer, paged, target_group, validation, wanted_tags};
+use super::{listener_attributes, load_balancer, paged, target_group, validation, wanted_tags};
 
 const KIND: &str = "elb/listener";
 /// What `CreateListener` takes when the call names no policy: "The default is ELBSecurityPolicy-2016-08".
@@ -164,6 +164,7 @@ pub fn remove(call: &Call<'_>, listener: &Listener) -> Result<(), Fault> {
         tags::clear(call, &rule.arn)?;
     }
     tags::clear(call, &listener.arn)?;
+    listener_attributes::forget(call, listener)?;
     call.store.delete(KIND, &listener.arn).map(|_| ())
 }
 

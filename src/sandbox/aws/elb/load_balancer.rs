@@ -79,8 +79,8 @@ pub fn create(call: &Call<'_>) -> Answer {
         scheme => scheme,
     };
     let wanted = wanted_tags(call)?;
-    let existing: Option<LoadBalancer> = all(call)?.into_iter().find(|balancer| balancer.name == name);
-    if let Some(existing) = existing {
+    let existing: Vec<LoadBalancer> = call.store.linked(KIND, name)?;
+    if let Some(existing) = existing.into_iter().next() {
         let same = existing.scheme == scheme
             && sorted(&existing.groups) == sorted(&groups)
             && existing.subnets == subnets
@@ -200,6 +200,13 @@ pub fn set_subnets(call: &Call<'_>) -> Answer {
     answer(json!({ "AvailabilityZones": balancer.zones(), "IpAddressType": "ipv4" }))
 }
 
+/// Nothing is reserved, as `ModifyCapacityReservation` is not in the sandbox. Source: *Capacity reservations for your
+/// Application Load Balancer*: it can be decreased twice a day.
+pub fn capacity_reservation(call: &Call<'_>) -> Answer {
+    existing(call)?;
+    answer(json!({ "DecreaseRequestsRemaining": 2, "CapacityReservationState": [] }))
+}
+
 pub fn attributes(call: &Call<'_>) -> Answer {
     answer(json!({ "Attributes": attribute_list(&existing(call)?.attributes) }))
 }
@@ -262,6 +269,11 @@ impl LoadBalancer {
             "SecurityGroups": self.groups,
             "IpAddressType": "ipv4",
         })
+    }
+
+    /// The zones in which it has a subnet.
+    pub fn zone_names(&self) -> Vec<String> {
+        self.subnets.iter().map(|(_, zone)| zone.clone()).collect()
     }
 
     fn zones(&self) -> Value {
@@ -409,7 +421,11 @@ fn all(call: &Call<'_>) -> Result<Vec<LoadBalancer>, Fault> {
 }
 
 fn save(call: &Call<'_>, balancer: &LoadBalancer) -> Result<(), Fault> {
-    call.store.put(KIND, &balancer.arn, &balancer.vpc, balancer)
+    call.store
+        .entry(KIND, &balancer.arn)
+        .parent(&balancer.vpc)
+        .links(std::slice::from_ref(&balancer.name))
+        .put(balancer)
 }
 
 pub fn not_found(arn: &str) -> Fault {

@@ -3,6 +3,7 @@
 //! Source: the Elastic Load Balancing API reference, version 2015-12-01.
 
 mod listener;
+mod listener_attributes;
 mod load_balancer;
 mod rule;
 mod tagging;
@@ -12,12 +13,23 @@ use serde_json::{Map, Value, json};
 
 use super::answers::{Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
-use super::{dispatch, tags};
+use super::{dispatch, ecs, tags};
 
 pub use listener::users_of_certificate;
 pub use load_balancer::{dns_names, of_target_group, region_of_zone};
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
+    if call.operation.starts_with("Describe") {
+        return route(call);
+    }
+    // What happened up to now happened under the old settings.
+    ecs::settle(call)?;
+    let answer = route(call)?;
+    target_group::observe(call)?;
+    Ok(answer)
+}
+
+fn route(call: &Call<'_>) -> Answer {
     match call.operation {
         "CreateLoadBalancer" => load_balancer::create(call),
         "DescribeLoadBalancers" => load_balancer::describe(call),
@@ -26,11 +38,14 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "SetSubnets" => load_balancer::set_subnets(call),
         "DescribeLoadBalancerAttributes" => load_balancer::attributes(call),
         "ModifyLoadBalancerAttributes" => load_balancer::modify_attributes(call),
+        "DescribeCapacityReservation" => load_balancer::capacity_reservation(call),
         "CreateListener" => listener::create(call),
         "DescribeListeners" => listener::describe(call),
         "ModifyListener" => listener::modify(call),
         "DeleteListener" => listener::delete(call),
         "DescribeListenerCertificates" => listener::certificates(call),
+        "DescribeListenerAttributes" => listener_attributes::describe(call),
+        "ModifyListenerAttributes" => listener_attributes::modify(call),
         "CreateRule" => rule::create(call),
         "DescribeRules" => rule::describe(call),
         "ModifyRule" => rule::modify(call),

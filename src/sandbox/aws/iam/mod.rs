@@ -1,20 +1,22 @@
 //! Identity and Access Management: roles, their policies, customer-managed policies, service-linked roles.
 //!
-//! Source: the IAM API reference. IAM is global; its documents are in the region `aws-global`. Nothing here decides
-//! whether a call is allowed: the sandbox lets every call pass.
+//! Source: the IAM API reference. IAM is global; its documents are in the region `aws-global`. The sandbox lets every call
+//! of its users pass; [`decision`] says what services may do in a role's name.
 
+pub mod decision;
 mod document;
 mod managed;
 mod policy;
 mod role;
+mod simulate;
+pub mod statement;
+mod wildcard;
 
 use serde_json::{Value, json};
 
 use super::answers::{Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
 use super::{dispatch, tags};
-
-pub use role::exists as role_exists;
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
     match call.operation {
@@ -24,7 +26,11 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "UpdateRole" => role::update(call),
         "UpdateAssumeRolePolicy" => role::update_trust(call),
         "DeleteRole" => role::delete(call),
+        "UpdateRoleDescription" => role::update_description(call),
         "CreateServiceLinkedRole" => role::create_service_linked(call),
+        "DeleteServiceLinkedRole" => role::delete_service_linked(call),
+        "GetServiceLinkedRoleDeletionStatus" => role::deletion_status(call),
+        "SimulatePrincipalPolicy" => simulate::principal(call),
         "TagRole" => role::tag(call),
         "UntagRole" => role::untag(call),
         "ListRoleTags" => role::list_tags(call),

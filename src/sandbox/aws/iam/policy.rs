@@ -295,6 +295,18 @@ fn managed_view(call: &Call<'_>, managed: &Managed) -> Result<Value, Fault> {
     }))
 }
 
+/// The document that is in force: that of the default version.
+pub fn document_of(call: &Call<'_>, arn: &str) -> Result<Option<String>, Fault> {
+    if let Some(managed) = managed::find(arn) {
+        return Ok(Some(managed.document()));
+    }
+    let document = |policy: Policy| {
+        let version = policy.versions.into_iter().find(|version| version.id == policy.default);
+        version.map(|version| version.document)
+    };
+    Ok(find(call, arn)?.and_then(document))
+}
+
 fn all(call: &Call<'_>) -> Result<Vec<Policy>, Fault> {
     call.store.in_region("aws-global").all(KIND)
 }

@@ -12,6 +12,8 @@ use super::document::{self, Use};
 use super::{add_tags, check_name, encoded, no_such, paged, path, policy, unique_id};
 
 const KIND: &str = "iam/role";
+/// Deletions of service-linked roles that were asked for.
+const DELETION: &str = "iam/role-deletion";
 /// Managed policies that a role can have: *IAM and AWS STS quotas*, the default.
 const ATTACHED: usize = 10;
 /// Characters of all inline policies of a role, without white space.
@@ -113,6 +115,16 @@ pub fn update(call: &Call<'_>) -> Answer {
     answer(json!({}))
 }
 
+/// The older form of [`update`].
+pub fn update_description(call: &Call<'_>) -> Answer {
+    let mut role = changeable(call)?;
+    role.description = Some(call.text("Description"))
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned);
+    save(call, &role)?;
+    answer(json!({ "Role": role.view(call, true)? }))
+}
+
 pub fn update_trust(call: &Call<'_>) -> Answer {
     let mut role = changeable(call)?;
     document::check(call.text("PolicyDocument"), Use::Trust)?;
@@ -192,6 +204,32 @@ pub fn create_service_linked(call: &Call<'_>) -> Answer {
     };
     save(call, &role)?;
     answer(json!({ "Role": role.view(call, true)? }))
+}
+
+/// The sandbox deletes at once; the task that IAM would carry out can be asked for.
+pub fn delete_service_linked(call: &Call<'_>) -> Answer {
+    let role = existing(call)?;
+    let Some(service) = &role.linked else {
+        return Err(Fault::new(
+            "InvalidInput",
+            format!("The role {} is not a service-linked role.", role.name),
+        ));
+    };
+    let task = format!("task/aws-service-role/{service}/{}/{}", role.name, uuid::Uuid::new_v4());
+    call.store.in_region("aws-global").delete(KIND, &role.name)?;
+    tags::clear(call, &role.arn)?;
+    call.store
+        .in_region("aws-global")
+        .put(DELETION, &task, "", &json!({ "deleted": call.now }))?;
+    answer(json!({ "DeletionTaskId": task }))
+}
+
+pub fn deletion_status(call: &Call<'_>) -> Answer {
+    let task = call.text("DeletionTaskId");
+    match call.store.in_region("aws-global").get::<Value>(DELETION, task)? {
+        Some(_) => answer(json!({ "Status": "SUCCEEDED" })),
+        None => Err(no_such(format!("The deletion task {task} cannot be found."))),
+    }
 }
 
 pub fn tag(call: &Call<'_>) -> Answer {
@@ -312,9 +350,10 @@ pub fn attached_to(call: &Call<'_>, arn: &str) -> Result<Vec<(String, String)>, 
     Ok(having.map(|role| (role.name, role.id)).collect())
 }
 
-/// Whether there is a role of that ARN or name.
-pub fn exists(call: &Call<'_>, arn: &str) -> Result<bool, Fault> {
-    Ok(find(call, arn.rsplit('/').next().unwrap_or_default())?.is_some())
+/// The role of that ARN or name. An ARN with another path or account is another role's.
+pub fn by_arn(call: &Call<'_>, arn: &str) -> Result<Option<Role>, Fault> {
+    let role = find(call, arn.rsplit('/').next().unwrap_or_default())?;
+    Ok(role.filter(|role| !arn.starts_with("arn:") || role.arn == arn))
 }
 
 pub fn existing(call: &Call<'_>) -> Result<Role, Fault> {
@@ -323,6 +362,27 @@ pub fn existing(call: &Call<'_>) -> Result<Role, Fault> {
 }
 
 impl Role {
+    pub fn trust(&self) -> &str {
+        &self.trust
+    }
+
+    /// Name and document.
+    pub fn inline_policies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.inline
+            .iter()
+            .map(|(name, document)| (name.as_str(), document.as_str()))
+    }
+
+    /// ARNs.
+    pub fn attached_policies(&self) -> &[String] {
+        &self.attached
+    }
+
+    /// An ARN.
+    pub fn boundary(&self) -> Option<&str> {
+        self.boundary.as_deref()
+    }
+
     fn view(&self, call: &Call<'_>, whole: bool) -> Result<Value, Fault> {
         let mut view = json!({
             "Path": self.path,

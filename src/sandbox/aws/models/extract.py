@@ -51,7 +51,7 @@ SERVICES = {
         StopServiceDeployment StopTask TagResource UntagResource UpdateCluster UpdateClusterSettings UpdateService"""),
     "elasticloadbalancing": ("elbv2", """
         AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup DeleteListener DeleteLoadBalancer
-        DeleteRule DeleteTargetGroup DeregisterTargets DescribeListenerAttributes DescribeListeners
+        DeleteRule DeleteTargetGroup DeregisterTargets DescribeCapacityReservation DescribeListenerAttributes DescribeListeners
         DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules DescribeTags
         DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
         ModifyListenerAttributes ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup

@@ -124,7 +124,7 @@ fn not_that(path: &str, kind: Kind, value: &Value) -> Fault {
 }
 
 /// The first letter in lower case, as AWS names parameters in messages.
-fn lower_first(name: &str) -> String {
+pub fn lower_first(name: &str) -> String {
     let mut letters = name.chars();
     letters
         .next()

@@ -343,7 +343,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Vec<Listed>> {
 
 /// The rules of one sandbox.
 pub struct Rules<'a> {
-    pub(super) state: &'a State,
+    pub(in crate::sandbox) state: &'a State,
 }
 
 impl Rules<'_> {
@@ -422,10 +422,13 @@ fn insert(connection: &Connection, source: &str, rule: &Rule) -> rusqlite::Resul
     Ok(())
 }
 
-/// Services look at their tasks again with the next call: what a rule says can change what they do. Changing rules is
-/// rare enough for that.
+/// Services and target groups look at what they have again with the next call: what a rule says can change it. Changing
+/// rules is rare enough for that.
 fn wake(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute("UPDATE document SET due = 0 WHERE kind = 'ecs/service'", [])?;
+    connection.execute(
+        "UPDATE document SET due = 0 WHERE kind IN ('ecs/service', 'elb/target-group')",
+        [],
+    )?;
     Ok(())
 }
 
@@ -491,8 +494,8 @@ mod tests {
             (error.message().to_owned(), error.help().unwrap_or_default().to_owned())
         };
         assert_eq!(
-            refused(Rule::new("ecz", "*", Effect::Deny)),
-            ("the sandbox has no service `ecz`".into(), "did you mean `ecs`?".into())
+            refused(Rule::new("ecss", "*", Effect::Deny)),
+            ("the sandbox has no service `ecss`".into(), "did you mean `ecs`?".into())
         );
         assert_eq!(
             refused(Rule::new("ecs", "CreateServce", Effect::Deny)),

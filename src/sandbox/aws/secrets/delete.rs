@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::answers::{answer, seconds};
 use super::super::call::{Answer, Call};
 use super::super::tags;
-use super::{DAY, KIND, existing, find, not_found, parameter, save};
+use super::{DAY, KIND, existing, find, not_found, parameter, policy, save};
 
 pub fn delete(call: &Call<'_>) -> Answer {
     let window = call.int("RecoveryWindowInDays");
@@ -33,6 +33,7 @@ pub fn delete(call: &Call<'_>) -> Answer {
     };
     if force {
         call.store.delete(KIND, &secret.name)?;
+        policy::forget(call, &secret)?;
         tags::clear(call, &secret.arn)?;
         return answer(json!({ "ARN": secret.arn, "Name": secret.name, "DeletionDate": seconds(call.now) }));
     }

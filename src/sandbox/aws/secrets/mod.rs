@@ -7,6 +7,7 @@ mod create;
 mod delete;
 mod list;
 mod password;
+mod policy;
 mod stage;
 mod value;
 
@@ -75,6 +76,9 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "DeleteSecret" => delete(call),
         "RestoreSecret" => restore(call),
         "GetRandomPassword" => random_password(call),
+        "GetResourcePolicy" => policy::get(call),
+        "PutResourcePolicy" => policy::put(call),
+        "DeleteResourcePolicy" => policy::delete(call),
         "TagResource" => {
             let secret = existing(call)?;
             let added = tags::from_list(call.list("Tags"));
@@ -221,26 +225,47 @@ impl Version {
     }
 }
 
-/// What ECS reads when a container's secret comes from here: whether the name, ARN or partial ARN has a current value.
-/// An ARN may be followed by `:json-key:version-stage:version-id`.
-pub fn current(call: &Call<'_>, id: &str) -> Result<Option<String>, Fault> {
+/// What ECS finds when a container's secret comes from here. Each with the secret's whole ARN.
+pub enum Lookup {
+    Found(String),
+    Missing,
+    /// Its deletion is scheduled.
+    Deleted(String),
+    NoVersion(String),
+    /// Its value is no JSON object with that key.
+    NoKey(String, String),
+}
+
+/// Looks for a secret by name, ARN or partial ARN, which may go on with `:json-key:version-stage:version-id`.
+pub fn look_up(call: &Call<'_>, id: &str) -> Result<Lookup, Fault> {
     let parts: Vec<&str> = id.split(':').collect();
-    let (secret, key) = match parts.get(..7) {
-        Some(arn) if id.starts_with("arn:") => (arn.join(":"), parts.get(7).copied().unwrap_or_default()),
-        _ => (id.to_owned(), ""),
+    let part = |place: usize| parts.get(place).copied().unwrap_or_default();
+    let (secret, [key, stage, version]) = match parts.get(..7) {
+        Some(arn) if id.starts_with("arn:") => (arn.join(":"), [part(7), part(8), part(9)]),
+        _ => (id.to_owned(), [""; 3]),
     };
-    let Some(secret) = find(call, &secret)?.filter(|secret| secret.deleted.is_none()) else {
-        return Ok(None);
+    let Some(secret) = find(call, &secret)? else {
+        return Ok(Lookup::Missing);
     };
-    let Some((_, version)) = secret.with_stage(CURRENT) else {
-        return Ok(None);
-    };
-    let value = version.open(call)?;
-    if key.is_empty() {
-        return Ok(Some(value));
+    if secret.deleted.is_some() {
+        return Ok(Lookup::Deleted(secret.arn));
     }
-    let document: Option<Value> = serde_json::from_str(&value).ok();
-    Ok(document.and_then(|document| document.get(key).map(Value::to_string)))
+    let found = match (version, stage) {
+        ("", "") => secret.with_stage(CURRENT).map(|(_, version)| version),
+        ("", stage) => secret.with_stage(stage).map(|(_, version)| version),
+        (id, _) => secret.versions.get(id),
+    };
+    let Some(version) = found else {
+        return Ok(Lookup::NoVersion(secret.arn));
+    };
+    if key.is_empty() {
+        return Ok(Lookup::Found(secret.arn));
+    }
+    let document: Option<Value> = serde_json::from_str(&version.open(call)?).ok();
+    match document.and_then(|document| document.get(key).cloned()) {
+        Some(_) => Ok(Lookup::Found(secret.arn)),
+        None => Ok(Lookup::NoKey(secret.arn, key.to_owned())),
+    }
 }
 
 /// By name, ARN, or ARN without its six random characters.
@@ -259,6 +284,7 @@ fn find(call: &Call<'_>, id: &str) -> Result<Option<Secret>, Fault> {
     match found {
         Some(secret) if !secret.alive(call.now) => {
             call.store.delete(KIND, &secret.name)?;
+            policy::forget(call, &secret)?;
             tags::clear(call, &secret.arn)?;
             Ok(None)
         }

@@ -69,6 +69,19 @@ impl World {
         let vpc = between(&vpc, "<vpcId>", "</vpcId>").to_owned();
         let subnet = ec2(at, &format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock=10.0.0.0/17"));
         let subnet = between(&subnet, "<subnetId>", "</subnetId>").to_owned();
+        // Tasks need a way to their images.
+        let gateway = ec2(at, "Action=CreateInternetGateway");
+        let gateway = between(&gateway, "<internetGatewayId>", "</internetGatewayId>").to_owned();
+        ec2(
+            at,
+            &format!("Action=AttachInternetGateway&InternetGatewayId={gateway}&VpcId={vpc}"),
+        );
+        let tables = ec2(at, "Action=DescribeRouteTables");
+        let table = between(&tables, "<routeTableId>", "</routeTableId>");
+        ec2(
+            at,
+            &format!("Action=CreateRoute&RouteTableId={table}&DestinationCidrBlock=0.0.0.0/0&GatewayId={gateway}"),
+        );
         query(
             at,
             "elasticache",
@@ -103,7 +116,7 @@ impl World {
     fn one_more(&mut self) -> Vec<(&'static str, u64)> {
         self.made += 1;
         let (at, number, vpc, subnet) = (&self.cloud.sandbox, self.made, &self.vpc, &self.subnet);
-        let network = json!({ "awsvpcConfiguration": { "subnets": [subnet] } });
+        let network = json!({ "awsvpcConfiguration": { "subnets": [subnet], "assignPublicIp": "ENABLED" } });
         let service = json!({
             "cluster": "all",
             "serviceName": format!("web-{number}"),

@@ -1,7 +1,11 @@
 //! The embedded AWS seen by the real SDK clients.
 
 mod caches;
+mod conditions;
 mod containers;
+mod database_groups;
+mod database_snapshots;
+mod databases;
 mod endpoints;
 mod faults;
 mod foreign;
@@ -12,7 +16,10 @@ mod network;
 mod rules;
 mod settings;
 mod shared;
+mod shop;
+mod starts;
 mod tagging;
+mod waiters;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -113,6 +120,20 @@ impl Cloud {
             .await
             .unwrap();
         id
+    }
+
+    /// Leads the VPC's main route table to an internet gateway.
+    async fn open(&self, vpc: &str, gateway: &str) {
+        let of_vpc = aws_sdk_ec2::types::Filter::builder().name("vpc-id").values(vpc).build();
+        let tables = self.ec2.describe_route_tables().filters(of_vpc).send().await.unwrap();
+        self.ec2
+            .create_route()
+            .route_table_id(tables.route_tables()[0].route_table_id().unwrap())
+            .destination_cidr_block("0.0.0.0/0")
+            .gateway_id(gateway)
+            .send()
+            .await
+            .unwrap();
     }
 
     async fn address(&self) -> String {

@@ -6,6 +6,8 @@ mod delete;
 mod describe;
 mod update;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -155,6 +157,44 @@ impl Service {
         self.events.truncate(EVENTS);
     }
 
+    /// How long after a task's start the load balancer's checks do not count, in milliseconds.
+    pub fn grace(&self, call: &Call<'_>) -> i64 {
+        let seconds = self
+            .members
+            .get("healthCheckGracePeriodSeconds")
+            .and_then(Value::as_u64);
+        task::span(call, Duration::from_secs(seconds.unwrap_or_default()))
+    }
+
+    /// The capacity provider of the n-th task: by the bases and weights of the strategy. `None`: it names a launch type.
+    pub fn provider(&self, place: usize) -> Option<String> {
+        let strategy = self.members.get("capacityProviderStrategy")?.as_array()?;
+        let share = |member: &str| {
+            let of = |item: &Value| {
+                let count = item[member].as_u64().and_then(|count| usize::try_from(count).ok());
+                count.unwrap_or_default()
+            };
+            strategy.iter().map(of).collect::<Vec<_>>()
+        };
+        let (bases, weights) = (share("base"), share("weight"));
+        let name = |place: usize| strategy.get(place)?["capacityProvider"].as_str().map(str::to_owned);
+        let base: usize = bases.iter().sum();
+        let (counts, place) = if place < base {
+            (bases, place)
+        } else {
+            let all: usize = weights.iter().sum();
+            (weights, (place - base) % all.max(1))
+        };
+        let mut before = 0;
+        for (item, count) in counts.iter().enumerate() {
+            before += count;
+            if place < before {
+                return name(item);
+            }
+        }
+        name(0)
+    }
+
     pub fn load_balancers(&self) -> Value {
         self.members.get("loadBalancers").cloned().unwrap_or_default()
     }
@@ -203,6 +243,12 @@ pub fn rest(call: &Call<'_>, service: &Service, until: Option<i64>) -> Result<()
         .due(until)
         .links(&links)
         .put(service)
+}
+
+/// The names of the services behind a target group.
+pub fn behind(call: &Call<'_>, target_group: &str) -> Result<Vec<String>, Fault> {
+    let services: Vec<Service> = call.store.linked(KIND, target_group)?;
+    Ok(services.into_iter().map(|service| service.name).collect())
 }
 
 /// Has the scheduler look at what stands behind a target group.

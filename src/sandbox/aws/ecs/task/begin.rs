@@ -1,5 +1,7 @@
 //! A task begins: its interface, its time line, and how its start ends.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::super::super::answers::hex;
@@ -31,7 +33,9 @@ pub struct Spec<'a> {
     pub at: i64,
 }
 
+/// `ClientException` when ECS cannot take its roles: then there is no task.
 pub fn start(call: &Call<'_>, spec: Spec<'_>) -> Result<Task, Fault> {
+    start::check_roles(call, spec.definition, &spec.overrides)?;
     let id = hex(32);
     let arn = call.arn("ecs", &format!("task/{}/{id}", spec.cluster));
     let subnets: Vec<&str> = spec.network["subnets"]
@@ -65,11 +69,12 @@ pub fn start(call: &Call<'_>, spec: Spec<'_>) -> Result<Task, Fault> {
     }
     .map_err(|fault| invalid(&fault.message))?;
     let pulls = spec.at + span(call, durations::TASK_PROVISION);
-    let runs = pulls + span(call, durations::TASK_PULL);
-    let (failure, digests) = match start::attempt(call, spec.definition)? {
-        Start::Runs(digests) => (None, digests),
-        Start::Fails(reason) => (Some(reason), Vec::new()),
+    let start = start::attempt(call, spec.definition, &spec.overrides, &id, &interface, pulls)?;
+    let (failure, digests, takes) = match start {
+        Start::Runs(digests) => (None, digests, durations::TASK_PULL),
+        Start::Fails { reason, after } => (Some(reason), Vec::new(), after),
     };
+    let runs = pulls + span(call, takes);
     let stop = failure.clone().map(|reason| Stop {
         asked: runs,
         done: runs,
@@ -89,6 +94,8 @@ pub fn start(call: &Call<'_>, spec: Spec<'_>) -> Result<Task, Fault> {
             name: container["name"].as_str().unwrap_or_default().to_owned(),
             image: container["image"].as_str().unwrap_or_default().to_owned(),
             digest: digests.get(place).cloned().flatten(),
+            essential: container["essential"].as_bool().unwrap_or(true),
+            healthy: check(container).map(|first| runs + span(call, first)),
             runtime: format!("{id}-{:010}", rand::random::<u32>()),
         });
     let task = Task {
@@ -125,4 +132,12 @@ pub fn start(call: &Call<'_>, spec: Spec<'_>) -> Result<Task, Fault> {
     save(call, &task)?;
     tags::put(call, &task.arn, &spec.tags)?;
     Ok(task)
+}
+
+/// When a container's own health check has passed for the first time: one interval after its start, as the simulated
+/// container passes every one. `None`: it has no check.
+fn check(container: &Value) -> Option<Duration> {
+    let check = container["healthCheck"].as_object()?;
+    let interval = check.get("interval").and_then(Value::as_u64).unwrap_or(30);
+    Some(Duration::from_secs(interval))
 }

@@ -16,6 +16,18 @@ impl Task {
         let since = |at: i64| if at <= now { seconds(at) } else { Value::Null };
         let started =
             self.failure.is_none() && self.runs <= now && self.stop.as_ref().is_none_or(|stop| stop.asked >= self.runs);
+        // Before a check has passed, and where there is none: UNKNOWN.
+        let health = |healthy: Option<i64>| match healthy {
+            Some(moment) if moment <= now && started && stop.is_none() => "HEALTHY",
+            _ => "UNKNOWN",
+        };
+        let essential = || self.containers.iter().filter(|container| container.essential);
+        let of_task = health(
+            essential()
+                .filter_map(|container| container.healthy)
+                .max()
+                .filter(|_| essential().any(|container| container.healthy.is_some())),
+        );
         let ran = |container: &Container| {
             // What was told to stop with SIGTERM ends with 0 if it listens, as a web server does.
             let exit = (status == "STOPPED" && started).then_some(0);
@@ -38,7 +50,7 @@ impl Task {
                     "attachmentId": self.interface.attachment,
                     "privateIpv4Address": self.interface.address,
                 }],
-                "healthStatus": "UNKNOWN",
+                "healthStatus": health(container.healthy),
                 "cpu": "0",
             })
         };
@@ -82,7 +94,7 @@ impl Task {
             "launchType": "FARGATE",
             "platformVersion": "1.4.0",
             "platformFamily": "Linux",
-            "healthStatus": "UNKNOWN",
+            "healthStatus": of_task,
             "enableExecuteCommand": self.exec,
             "overrides": self.overrides,
             "tags": if tagged { tags::to_lower_list(&tags::of(call, &self.arn)?) } else { json!([]) },

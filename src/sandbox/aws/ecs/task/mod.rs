@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::call::{Call, Fault};
-use super::super::elb::target_group;
+use super::super::elb::target_group::{self, Closed};
 use super::super::{durations, ec2, interfaces, tags};
 use super::{definition, invalid, start};
 
@@ -77,6 +77,18 @@ struct Container {
     image: String,
     digest: Option<String>,
     runtime: String,
+    #[serde(default)]
+    essential: bool,
+    /// When its own health check has passed; `None`: it has none.
+    #[serde(default)]
+    healthy: Option<i64>,
+}
+
+impl Container {
+    /// Only an essential container's health is the task's.
+    fn fit(&self, at: i64) -> bool {
+        !self.essential || self.healthy.is_none_or(|moment| moment <= at)
+    }
 }
 
 /// How long something takes here.
@@ -106,19 +118,55 @@ impl Task {
         Ok(ports.len())
     }
 
-    /// When it counts as healthy: it runs, and its targets have passed their checks.
-    pub fn healthy_at(&self, call: &Call<'_>, load_balancers: &Value) -> Result<Option<i64>, Fault> {
-        if self.failure.is_some() || !self.announced {
-            return Ok(None);
+    /// Whether it is fit at a moment: it runs, its containers' own checks have passed, and so have those of its targets.
+    pub fn fit(&self, call: &Call<'_>, load_balancers: &Value, at: i64) -> Result<bool, Fault> {
+        if self.failure.is_some() || !self.announced || self.runs > at {
+            return Ok(false);
         }
-        let mut at = self.runs;
+        if self.containers.iter().any(|container| !container.fit(at)) {
+            return Ok(false);
+        }
         for (group, port) in ports(load_balancers) {
-            match target_group::healthy_at(call, &group, &self.interface.address, port)? {
-                Some(healthy) => at = at.max(healthy),
-                None => return Ok(None),
+            let turns = target_group::turns(call, &group, &self.interface.address, port)?;
+            if !turns.is_some_and(|turns| turns.is_healthy(at)) {
+                return Ok(false);
             }
         }
-        Ok(Some(at))
+        Ok(true)
+    }
+
+    /// The target group that finds it unhealthy at a moment, with its port and the reason. During the grace period, in
+    /// milliseconds, ECS does not look.
+    pub fn sick(
+        &self,
+        call: &Call<'_>,
+        load_balancers: &Value,
+        at: i64,
+        grace: i64,
+    ) -> Result<Option<(String, i64, Closed)>, Fault> {
+        if !self.announced || at < self.runs + grace {
+            return Ok(None);
+        }
+        for (group, port) in ports(load_balancers) {
+            let turns = target_group::turns(call, &group, &self.interface.address, port)?;
+            if let Some(turns) = turns.filter(|turns| turns.is_unhealthy(at)) {
+                return Ok(Some((group, port, turns.closed)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The moments at which its health turns.
+    pub fn moments(&self, call: &Call<'_>, load_balancers: &Value, grace: i64) -> Result<Vec<i64>, Fault> {
+        let mut moments = vec![self.runs, self.runs + grace];
+        moments.extend(self.containers.iter().filter_map(|container| container.healthy));
+        for (group, port) in ports(load_balancers) {
+            if let Some(turns) = target_group::turns(call, &group, &self.interface.address, port)? {
+                moments.push(turns.healthy);
+                moments.extend(turns.unhealthy);
+            }
+        }
+        Ok(moments)
     }
 
     pub fn stopped(&self, now: i64) -> bool {

@@ -201,6 +201,18 @@ pub fn of_cluster(call: &Call<'_>, id: &str) -> Result<Group, Fault> {
     found.ok_or_else(|| cluster_not_found(id))
 }
 
+/// A group that uses these parameters.
+pub fn with_parameters(call: &Call<'_>, name: &str) -> Result<Option<Group>, Fault> {
+    let found: Vec<Group> = call.store.linked(KIND, &format!("parameters:{name}"))?;
+    Ok(found.into_iter().next())
+}
+
+/// A group in these subnets.
+pub fn in_subnets(call: &Call<'_>, name: &str) -> Result<Option<Group>, Fault> {
+    let found: Vec<Group> = call.store.children(KIND, name)?;
+    Ok(found.into_iter().next())
+}
+
 pub fn cluster_arn(call: &Call<'_>, id: &str) -> String {
     call.arn("elasticache", &format!("cluster:{id}"))
 }
@@ -239,11 +251,12 @@ fn cluster_not_found(id: &str) -> Fault {
 }
 
 fn save(call: &Call<'_>, group: &Group) -> Result<(), Fault> {
-    let nodes: Vec<String> = group.nodes.iter().map(|node| node.id.clone()).collect();
+    let mut links: Vec<String> = group.nodes.iter().map(|node| node.id.clone()).collect();
+    links.push(format!("parameters:{}", group.parameter_group));
     call.store
         .entry(KIND, &group.id)
         .parent(&group.subnet_group)
         .due((group.state != State::Available).then_some(group.until))
-        .links(&nodes)
+        .links(&links)
         .put(group)
 }

@@ -1,0 +1,79 @@
+//! The sandbox's time.
+
+use jiff::Timestamp;
+
+use super::opened;
+use crate::environment::Wait;
+use crate::error::{Error, Result};
+use crate::map;
+use crate::resource::Verb;
+use crate::sandbox::Sandbox;
+use crate::sandbox::aws::durations;
+use crate::value::{Map, Value};
+
+pub fn all(sandbox: Option<&Sandbox>) -> Vec<Verb> {
+    vec![now(sandbox), advance(sandbox), usual(sandbox)]
+}
+
+fn now(sandbox: Option<&Sandbox>) -> Verb {
+    let sandbox = sandbox.cloned();
+    Verb::reads("sandbox", "now", "The sandbox's time, as `2027-01-31T12:00:00Z`.").run(move |_, _| {
+        let sandbox = sandbox.clone();
+        async move { moment(opened(sandbox.as_ref())?.aws().now()?) }
+    })
+}
+
+fn advance(sandbox: Option<&Sandbox>) -> Verb {
+    let sandbox = sandbox.cloned();
+    Verb::acts(
+        "sandbox",
+        "advance",
+        "Moves the sandbox's time on, and gives it: `sandbox::advance(\"10m\")`. What would begin or end meanwhile does, \
+         in its order. The environment must say `clock = \"virtual\"` in [sandbox].",
+    )
+    .param::<String>("time", "how long, as `30s`, `10m` or `1h 30m`")
+    .run(move |_, args| {
+        let sandbox = sandbox.clone();
+        async move {
+            let text: String = args.into_iter().next().unwrap_or_default().read()?;
+            let time = Wait::new(&text).parse().ok_or_else(|| {
+                Error::failed(format!("`{text}` is no time")).hint("times are written as `30s`, `10m`, `1h 30m`")
+            })?;
+            moment(opened(sandbox.as_ref())?.aws().advance(time)?)
+        }
+    })
+}
+
+fn usual(sandbox: Option<&Sandbox>) -> Verb {
+    let sandbox = sandbox.cloned();
+    Verb::reads(
+        "sandbox",
+        "durations",
+        "How long things usually take in AWS and how long here, with the source of each number.",
+    )
+    .run(move |_, _| {
+        let sandbox = sandbox.clone();
+        async move {
+            let scale = opened(sandbox.as_ref())?.aws().options().time_scale;
+            let rows = durations::ALL.iter().map(|usual| {
+                let millis = i64::try_from(usual.time.as_millis()).unwrap_or(i64::MAX);
+                let here = if scale == 0 { 0 } else { millis / i64::from(scale) };
+                let row: Map = map! {
+                    "name" => usual.name.to_lowercase(),
+                    "service" => usual.service(),
+                    "seconds" => millis / 1000,
+                    "here_ms" => here,
+                    "about" => usual.about(),
+                };
+                Value::Map(row)
+            });
+            Ok(Value::List(rows.collect()))
+        }
+    })
+}
+
+fn moment(milliseconds: i64) -> Result<Value> {
+    let time = Timestamp::from_millisecond(milliseconds)
+        .map_err(|error| Error::failed(format!("the sandbox's time is out of range: {error}")))?;
+    Ok(Value::text(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()))
+}
