@@ -16,6 +16,7 @@ pub mod logs;
 pub mod meant;
 pub mod named;
 pub mod plain;
+pub mod rds;
 pub mod secrets;
 pub mod ssm;
 pub mod sweep;
@@ -115,6 +116,11 @@ pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
         Arc::new(elasticache::cache_subnet_group::CacheSubnetGroups(aws.clone())),
         Arc::new(elasticache::cache_parameter_group::CacheParameterGroups(aws.clone())),
         Arc::new(elasticache::replication_group::ReplicationGroups(aws.clone())),
+        Arc::new(rds::db_subnet_group::DbSubnetGroups(aws.clone())),
+        Arc::new(rds::db_parameter_group::DbParameterGroups(aws.clone())),
+        Arc::new(rds::option_group::OptionGroups(aws.clone())),
+        Arc::new(rds::db_instance::DbInstances(aws.clone())),
+        Arc::new(rds::db_snapshot::DbSnapshots(aws.clone())),
         Arc::new(elb::load_balancer::LoadBalancers(aws.clone())),
         Arc::new(elb::target_group::TargetGroups(aws.clone())),
         Arc::new(elb::listener::Listeners(aws.clone())),
@@ -138,6 +144,7 @@ pub fn verbs(aws: &Aws) -> Vec<Verb> {
         elasticache::verbs::all(aws),
         elb::verbs::all(aws),
         logs::verbs::all(aws),
+        rds::verbs::all(aws),
         secrets::verbs::all(aws),
         tagged::verbs(aws),
     ]

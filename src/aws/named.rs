@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::resource::Scope;
 use crate::value::{Map, Value};
 
 /// Refuses a physical name that the service would refuse, before anything is made.
@@ -21,6 +22,30 @@ pub fn check(what: &str, physical: &str, longest: usize, allowed: &str) -> Resul
         ))),
         None => Ok(()),
     }
+}
+
+/// Refuses a name that ElastiCache and RDS would refuse, or would keep in another spelling: they make all names lower
+/// case, so that one with capitals would not be found again.
+pub fn check_lower(scope: &Scope, name: &str, what: &str, longest: usize) -> Result<()> {
+    let physical = scope.physical(name);
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let problem = if physical.len() > longest {
+        format!("has {} characters, the most are {longest}", physical.len())
+    } else if !physical.chars().all(allowed) {
+        "may have only lower-case letters, digits and hyphens".to_owned()
+    } else if !physical.starts_with(|c: char| c.is_ascii_lowercase()) {
+        "must begin with a letter".to_owned()
+    } else if physical.ends_with('-') || physical.contains("--") {
+        "may not end with a hyphen or have two in a row".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(
+        Error::failed(format!("the name of a {what}, here \"{physical}\", {problem}")).hint(format!(
+            "it is made of the project, the environment and the name: {} + {} + {name}",
+            scope.project, scope.environment
+        )),
+    )
 }
 
 /// The names of tags are bounded by themselves: 256 characters for a value, which holds `KIND/NAME` and the physical

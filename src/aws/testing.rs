@@ -3,7 +3,6 @@
 //! A scenario is written once, as a function of a [`World`], and runs against each peer that can play it. Tests on a
 //! moto server start one, and say so when there is none.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -60,8 +59,11 @@ pub struct World {
     pub told: Arc<Told>,
     /// Names that may be replaced.
     pub replaceable: Vec<String>,
+    /// Names whose data may go.
+    pub data_may_go: Vec<String>,
     pub purge_secrets: bool,
     pub limit: Duration,
+    sandbox: Option<Sandbox>,
     /// The sandbox's folder, for as long as the world lasts.
     _folder: Option<tempfile::TempDir>,
     /// The moto server, likewise.
@@ -86,8 +88,10 @@ impl World {
             scope: Scope::new("shop", "dev").unwrap(),
             told: Arc::default(),
             replaceable: Vec::new(),
+            data_may_go: Vec::new(),
             purge_secrets: false,
             limit: Duration::from_secs(20),
+            sandbox: Some(sandbox),
             _folder: Some(folder),
             _peer: None,
         }
@@ -112,8 +116,10 @@ impl World {
             scope: Scope::new(project, "dev").unwrap(),
             told: Arc::default(),
             replaceable: Vec::new(),
+            data_may_go: Vec::new(),
             purge_secrets: false,
             limit: Duration::from_secs(20),
+            sandbox: None,
             _folder: None,
             _peer: Some(peer),
         })
@@ -144,7 +150,7 @@ impl World {
             runtime: tokio::runtime::Handle::current(),
             cancel: Cancel::new(),
             allow_replace: self.replaceable.iter().cloned().collect(),
-            with_data: BTreeSet::new(),
+            with_data: self.data_may_go.iter().cloned().collect(),
             purge_secrets: self.purge_secrets,
             refusal: None,
             seed: uuid::Uuid::new_v4().to_string(),
@@ -185,6 +191,25 @@ impl World {
         };
         let plan = destroy::plan(&engine, &options).await?;
         destroy::destroy(&engine, plan).await
+    }
+
+    /// The subnets that [`World::network`] made.
+    pub async fn subnets(&self) -> Vec<String> {
+        let call = self.aws.ec2.describe_subnets();
+        let zones = aws_sdk_ec2::types::Filter::builder().name("cidr-block");
+        let call = call.filters(zones.values("10.0.1.0/24").values("10.0.2.0/24").build());
+        let answer = call.send().await.unwrap();
+        let ids = answer
+            .subnets()
+            .iter()
+            .map(|subnet| subnet.subnet_id().unwrap().to_owned());
+        ids.collect()
+    }
+
+    /// The master password of the sandbox's database server with that host name.
+    pub fn database_at(&self, host: &str) -> crate::secret::Secret {
+        let sandbox = self.sandbox.as_ref().unwrap();
+        sandbox.database_at(host).unwrap().unwrap().password
     }
 
     /// How many of a kind there are.

@@ -19,7 +19,7 @@ pub fn list(root: &Path, printer: &Printer) -> Result<u8> {
                 "project" => environment.project,
                 "aws" => if environment.aws.is_sandbox() { "sandbox" } else { "aws" },
                 "region" => environment.aws.region,
-                "database" => if environment.database.is_sandbox() { "sandbox" } else { "server" },
+                "database" => environment.database.target.as_str(),
                 "protect" => environment.protect,
             },
             Err(error) => map! { "name" => name, "project" => format!("invalid: {error}") },

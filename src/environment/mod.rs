@@ -2,6 +2,7 @@
 //!
 //! The same scripts run against every environment; only this file differs. It names credentials and never holds them.
 
+mod database;
 mod document;
 mod model;
 mod needs;
@@ -12,9 +13,10 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, nearest};
 
+pub use database::*;
 pub use document::Document;
 pub use model::*;
-pub use needs::Need;
+pub use needs::{MASTER_PASSWORD, Need};
 pub use sandbox::{Clock, Rule, RuleKind, Sandbox};
 
 /// The directory of the environment files below the root.
@@ -74,6 +76,15 @@ impl Environment {
         name.clone_into(&mut environment.name);
         root.clone_into(&mut environment.root);
         Ok(environment)
+    }
+
+    /// Whether the database is in this process: only then may a credential that is missing be made up.
+    pub fn is_database_embedded(&self) -> bool {
+        match self.database.target {
+            DatabaseTarget::Sandbox => true,
+            DatabaseTarget::Server => false,
+            DatabaseTarget::Rds => self.aws.is_sandbox(),
+        }
     }
 
     /// `PROJECT-NAME`: the beginning of the names of all resources.

@@ -9,6 +9,7 @@ use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::database::Database;
 use super::sandbox::Sandbox;
 
 /// `environments/NAME.toml`: one environment of a project.
@@ -335,83 +336,6 @@ impl Ecs {
     /// Every IdentityServer answers here, and only when it can read its configuration.
     fn default_health_path() -> String {
         "/.well-known/openid-configuration".into()
-    }
-}
-
-/// Where the database is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum DatabaseTarget {
-    /// The embedded subset of SQL Server.
-    #[default]
-    Sandbox,
-    /// A server that exists.
-    Server,
-    /// A server of ours on RDS.
-    Rds,
-}
-
-/// How the connection to the server is encrypted, as the PRELOGIN message of MS-TDS 2.2.6.5 negotiates it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Encryption {
-    /// All of it, or no connection.
-    #[default]
-    Required,
-    /// Nothing, not even the login: for a server behind a tunnel that encrypts.
-    Off,
-}
-
-/// The database.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Database {
-    /// `sandbox` for the embedded one, `server` for a SQL Server that exists.
-    pub target: DatabaseTarget,
-    /// The server's host name.
-    pub host: Option<String>,
-    /// The server's TCP port.
-    pub port: u16,
-    /// The database on the server. It is created where it is missing.
-    pub name: String,
-    /// `required`, or `off` for a server behind a tunnel that encrypts.
-    pub encryption: Encryption,
-    /// Whether any certificate of the server is accepted.
-    pub trust_certificate: bool,
-    /// The name of the variable that holds the user.
-    pub user: String,
-    /// The name of the variable that holds the password.
-    pub password: String,
-    /// The connection strings that the application reads, as `ConfigurationDb` for `ConnectionStrings__ConfigurationDb`.
-    pub connection_strings: Vec<String>,
-    /// The ids of the application's own Entity Framework migrations that are recorded as applied, so that an application
-    /// that migrates when it starts does not create the tables again.
-    pub ef_history: Vec<String>,
-    /// The version of Entity Framework that is recorded with them.
-    pub ef_version: String,
-}
-
-impl Default for Database {
-    fn default() -> Self {
-        Self {
-            target: DatabaseTarget::Sandbox,
-            host: None,
-            port: 1433,
-            name: "IdentityServer".into(),
-            encryption: Encryption::Required,
-            trust_certificate: false,
-            user: "DB_USER".into(),
-            password: "DB_PASSWORD".into(),
-            connection_strings: vec!["DefaultConnection".into()],
-            ef_history: Vec::new(),
-            ef_version: "3.1.0".into(),
-        }
-    }
-}
-
-impl Database {
-    pub fn is_sandbox(&self) -> bool {
-        self.target == DatabaseTarget::Sandbox
     }
 }
 

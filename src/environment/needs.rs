@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use super::{Environment, rules};
 
+/// The secret in which the password of a database server of ours is kept, within the environment.
+pub const MASTER_PASSWORD: &str = "database-password";
+
 /// Something that must be there before a run can end well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Need {
@@ -92,16 +95,33 @@ impl Environment {
                 push(source, kind, present, &by);
             }
         }
-        for (name, by) in [
-            (&self.database.user, "database.user"),
-            (&self.database.password, "database.password"),
-        ] {
-            let (kind, present) = variable(name, self.database.is_sandbox());
-            push(name, kind, present, by);
+        if self.database.has_login() {
+            for (name, by) in [
+                (&self.database.user, "database.user"),
+                (&self.database.password, "database.password"),
+            ] {
+                let (kind, present) = variable(name, self.database.is_sandbox());
+                push(name, kind, present, by);
+            }
+        } else {
+            let name = format!("{}-{}-{MASTER_PASSWORD}", self.project, self.name);
+            push(&name, "secret (generated once)", Some(true), "database");
+        }
+        if let Some(authority) = &self.database.authority {
+            let file = self.root.join(authority);
+            let present = here
+                .file(&file.to_string_lossy())
+                .is_some_and(|text| text.contains("-----BEGIN CERTIFICATE"));
+            push(
+                authority,
+                "certificate authorities",
+                Some(present),
+                "database.authority",
+            );
         }
         for need in extra {
             if need.kind == "variable" {
-                let (kind, present) = variable(&need.name, self.database.is_sandbox());
+                let (kind, present) = variable(&need.name, self.is_database_embedded());
                 push(&need.name, kind, present, &need.needed_by);
             } else {
                 push(&need.name, &need.kind, need.present, &need.needed_by);

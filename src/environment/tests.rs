@@ -193,14 +193,67 @@ fn what_does_not_go_together_is_refused() {
         .rev()
         .collect::<Vec<_>>()
     );
-    assert_eq!(
-        with("[database]\ntarget = \"rds\"\n"),
-        ["a database server on RDS is not supported yet (use \"sandbox\", or \"server\" for a server that exists)"]
-    );
     let endpoint = "project = \"shop\"\n[aws]\ntarget = \"aws\"\nregion = \"eu-central-1\"\n\
                     endpoint = \"http://127.0.0.1:5000\"\n[ecs]\nimage = \"nginx:1.27\"\n\
                     [redis]\nparameter_group = \"default.redis7\"\n";
     assert!(load(endpoint).is_ok());
+}
+
+#[test]
+fn a_server_on_rds_is_made_or_named() {
+    let database = load(&format!("{SMALL}[database]\ntarget = \"rds\"\n"))
+        .unwrap()
+        .database;
+    let DatabasePlan::Make(instance) = database.plan() else {
+        panic!("{:?}", database.plan());
+    };
+    assert_eq!(
+        (instance.engine.as_str(), instance.source.as_str()),
+        ("sqlserver-ex", "latest")
+    );
+    assert!(!database.has_login());
+    let named = "[database]\ntarget = \"rds\"\nid = \"sql-production\"\nuser = \"SQL_USER\"\n";
+    let database = load(&format!("{SMALL}{named}")).unwrap().database;
+    assert_eq!(database.plan(), DatabasePlan::Use("sql-production".into()));
+    assert!(database.has_login());
+
+    assert_eq!(
+        with("[database]\ntarget = \"rds\"\nid = \"sql\"\nclass = \"db.t3.small\"\nhost = \"sql.example.org\"\n"),
+        [
+            "`class` describes a server to make, and `id` names one that exists (keep one of the two)",
+            "RDS gives the server its `host` (leave it out, or set target = \"server\")",
+        ]
+    );
+    assert_eq!(
+        with(
+            "[database]\ntarget = \"rds\"\nuser = \"SQL_USER\"\nclass = \"t3.small\"\nstorage = 10\nmulti_az = true\n\
+             engine_version = \"2019\"\nmaintenance_window = \"sunday\"\nsource = \"bak:s3://b/f.bak\"\n"
+        ),
+        [
+            "`user` names a variable, and the login of a server of ours is made once and kept (leave it out: Secrets \
+             Manager has the password)",
+            "\"t3.small\" is not a class of instances (as \"db.t3.small\")",
+            "10 GiB: 20 to 16384 are possible",
+            "sqlserver-ex has no `multi_az` (sqlserver-se and sqlserver-ee have)",
+            "\"2019\" is not a version of SQL Server on RDS (as \"15.00\" for 2019, or all of it as \
+             \"15.00.4236.7.v1\")",
+            "\"sunday\" is not a window in UTC (as \"sun:03:00-sun:04:00\")",
+            "restoring a .bak file is not supported yet (restore it yourself (rds_restore_database), then take a snapshot \
+             and name it here)",
+        ]
+    );
+    assert_eq!(
+        with("[database]\nclass = \"db.t3.small\"\n"),
+        ["`class` is of a server on RDS (set target = \"rds\" or leave it out)"]
+    );
+    assert_eq!(
+        with("[database]\ntarget = \"rds\"\nauthority = \"rds.pem\"\ntrust_certificate = true\n"),
+        ["`authority` says whom to trust, and another key switches the check off (keep one of the two)"]
+    );
+    let aws = SMALL.replace("[aws]", "[aws]\ntarget = \"aws\"\naccount = \"111122223333\"");
+    let missing = &told(&format!("{aws}[database]\ntarget = \"rds\"\n"))[0];
+    assert!(missing.contains("`authority` is missing"), "{missing}");
+    load(&format!("{aws}[database]\ntarget = \"rds\"\nauthority = \"rds.pem\"\n")).unwrap();
 }
 
 #[test]
@@ -298,7 +351,21 @@ fn aws_needs_everything_and_values_are_never_told() {
     );
     assert!(needs("staging", Machine::default())[0].contains("Some(false)"));
     let keys = Machine([("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")].into());
-    assert!(needs("production", keys)[0].contains("identity-production | Some(false)"));
+    let production = needs("production", keys);
+    assert!(production[0].contains("identity-production | Some(false)"));
+    assert!(
+        production.contains(
+            &"secret (generated once) | identity-production-database-password | Some(true) | database".to_owned()
+        ),
+        "{production:?}"
+    );
+    assert!(
+        production.contains(
+            &"certificate authorities | certificates/eu-central-1-bundle.pem | Some(false) | database.authority"
+                .to_owned()
+        ),
+        "{production:?}"
+    );
 }
 
 #[test]

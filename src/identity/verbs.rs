@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::apply::{self, Report};
 use super::list;
 use crate::error::Result;
-use crate::mssql::verbs::{self as mssql, Database};
+use crate::mssql::verbs::{self as mssql, Address, Database};
 use crate::resource::verb::Anything;
 use crate::resource::{Outcome, Record, Verb, VerbContext};
 use crate::secret::Secret;
@@ -47,14 +47,14 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
             "database",
             "what `mssql::connect` gives; the environment's when not given",
         )
-        .run(move |_, args| {
+        .run(move |cx, args| {
             let setup = setup.clone();
             async move {
                 let own;
                 let database = match args.first() {
                     Some(database) => Database::of(Some(database))?,
                     None => {
-                        own = setup.database.open(None)?;
+                        own = setup.database.open(&cx.engine, None, Address::default()).await?;
                         &own
                     }
                 };

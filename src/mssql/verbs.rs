@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -16,12 +17,22 @@ use super::value::{Param, ResultSet};
 use crate::error::{Error, Result, nearest};
 use crate::map;
 use crate::resource::verb::Anything;
-use crate::resource::{Outcome, Record, Verb, VerbContext};
+use crate::resource::{Engine, Outcome, Record, Verb, VerbContext};
 use crate::secret::Secret;
 use crate::value::{Object, Part, Text, Value};
 
-/// Looks up the login and gives the way to the server; fails when a variable is not set.
-pub type Connect = Arc<dyn Fn() -> Result<Arc<dyn Connector>> + Send + Sync>;
+/// Another address or login than the environment's. What is not given is the environment's.
+#[derive(Clone, Debug, Default)]
+pub struct Address {
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+}
+
+/// Looks up the login and gives the way to the server; fails when a variable is not set, or where nobody has made the
+/// server yet.
+pub type Connect = Arc<dyn Fn(Engine, Address) -> BoxFuture<'static, Result<Arc<dyn Connector>>> + Send + Sync>;
 
 /// What the verbs need of the environment.
 #[derive(Clone)]
@@ -32,8 +43,8 @@ pub struct Setup {
     /// Relative directories start here.
     pub root: PathBuf,
     pub ef_history: Option<EfHistory>,
-    /// The names of the variables that hold user and password, for the error of a login.
-    pub login: [String; 2],
+    /// Where user and password come from, for the error of a login: `the variables DB_USER and DB_PASSWORD`.
+    pub login: String,
     /// How long connecting may take, and waiting for another run.
     pub limit: Duration,
 }
@@ -44,14 +55,14 @@ pub struct Database {
     pub connector: Arc<dyn Connector>,
     pub name: String,
     limit: Duration,
-    login: [String; 2],
+    login: String,
 }
 
 impl Setup {
-    /// The environment's database, or another one on its server.
-    pub fn open(&self, database: Option<String>) -> Result<Database> {
+    /// The environment's database, or another one on its server or elsewhere.
+    pub async fn open(&self, engine: &Engine, database: Option<String>, address: Address) -> Result<Database> {
         Ok(Database {
-            connector: (self.connect)()?,
+            connector: (self.connect)(engine.clone(), address).await?,
             name: database.unwrap_or_else(|| self.database.clone()),
             limit: self.limit,
             login: self.login.clone(),
@@ -60,7 +71,7 @@ impl Setup {
 }
 
 impl Database {
-    const FIELDS: [&'static str; 4] = ["name", "host", "port", "connection_string"];
+    const FIELDS: [&'static str; 5] = ["name", "host", "port", "user", "connection_string"];
 
     /// The database that an argument stands for.
     pub fn of(value: Option<&Value>) -> Result<&Self> {
@@ -83,12 +94,12 @@ impl Database {
         opened.map_err(|error| self.explained(error))
     }
 
-    /// A refused login names the variables that the login came from.
+    /// A refused login says where the login came from.
     fn explained(&self, error: Error) -> Error {
-        let [user, password] = &self.login;
         match error.code() {
             "18456" => error.hint(format!(
-                "check the variables {user} and {password}; the server's error log has the exact reason"
+                "check {}; the server's error log has the exact reason",
+                self.login
             )),
             _ => error,
         }
@@ -139,6 +150,7 @@ impl Object for Database {
             "name" => Value::text(&self.name),
             "host" => Value::text(&server.host),
             "port" => Value::Int(i64::from(server.port)),
+            "user" => Value::text(&server.user),
             "connection_string" => self.connection_string().into(),
             _ => {
                 let error = Error::failed(format!("a database has no field `{name}`"));
@@ -157,11 +169,19 @@ impl Object for Database {
 }
 
 /// Which database `mssql::connect` means.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ConnectOptions {
-    /// Another database on the environment's server.
+    /// Another database on the server.
     database: Option<String>,
+    /// Another server than the environment's, such as `instance.endpoint`.
+    host: Option<String>,
+    /// Its TCP port.
+    port: Option<u16>,
+    /// The login.
+    user: Option<String>,
+    /// Its password, as `secrets::value` or `variable` give it.
+    password: Option<Secret>,
 }
 
 /// How `migrate::up` applies.
@@ -183,14 +203,26 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
         Verb::reads(
             "mssql",
             "connect",
-            "The environment's database, or another one on its server. Nothing is sent before it is used.",
+            "The environment's database, or another one on its server. Nothing is sent to the server before it is used. A \
+             server of ours on RDS is found by what is published as `database.endpoint`, `database.user` and \
+             `database.password-secret`, else by itself.",
         )
-        .optional::<ConnectOptions>("options", "`database`: another database on the same server")
-        .run(move |_, args| {
+        .optional::<ConnectOptions>(
+            "options",
+            "`database`: another database on the same server; `host`, `port`, `user`, `password`: another server",
+        )
+        .run(move |cx, args| {
             let setup = setup.clone();
             async move {
                 let options: Option<ConnectOptions> = args.into_iter().next().map(Value::read).transpose()?;
-                let database = setup.open(options.and_then(|options| options.database))?;
+                let options = options.unwrap_or_default();
+                let address = Address {
+                    host: options.host,
+                    port: options.port,
+                    user: options.user,
+                    password: options.password,
+                };
+                let database = setup.open(&cx.engine, options.database, address).await?;
                 Ok(Value::Object(Arc::new(database)))
             }
         })

@@ -22,7 +22,7 @@ const CONSISTENCY: Duration = Duration::from_secs(60);
 const TRANSIENT: Duration = Duration::from_secs(90);
 
 /// Codes with which services refuse to delete what something else still uses.
-const BLOCKED: [&str; 13] = [
+const BLOCKED: [&str; 17] = [
     "DependencyViolation",
     "ResourceInUse",
     "ResourceInUseException",
@@ -35,6 +35,10 @@ const BLOCKED: [&str; 13] = [
     "ClusterContainsServicesException",
     "ClusterContainsTasksException",
     "InvalidIPAddress.InUse",
+    "InvalidDBInstanceState",
+    "InvalidDBSubnetGroupStateFault",
+    "InvalidDBParameterGroupState",
+    "InvalidOptionGroupStateFault",
     "AuthFailure",
 ];
 
@@ -159,7 +163,12 @@ impl<K: Kind> Work<'_, K> {
         self.engine.journal("created", about.kind, self.name, &live.id);
         // The first look costs nothing: it is the answer of the create call.
         let now = Some(live.clone());
-        self.await_ready(&live, now).await?.ok_or_else(|| self.is_gone())
+        let live = self.await_ready(&live, now).await?.ok_or_else(|| self.is_gone())?;
+        match self.kind.is_unfinished(&live) {
+            // A run that dies before this is through leaves the same to the next one.
+            true => Ok(Box::pin(self.compare(live)).await?.0),
+            false => Ok(live),
+        }
     }
 
     /// It went away while it was being waited for: somebody else deleted it.
@@ -191,6 +200,7 @@ impl<K: Kind> Work<'_, K> {
             changes.push(Change::new(&format!("tag {key}"), from, value, Class::InPlace));
         }
         if changes.is_empty() {
+            self.tell_remarks(&live);
             return Ok((live, Outcome::Unchanged));
         }
         self.engine.may_write()?;
@@ -218,7 +228,14 @@ impl<K: Kind> Work<'_, K> {
         let now = self.kind.refresh(&live).await?;
         let live = self.await_ready(&live, now).await?.ok_or_else(|| self.is_gone())?;
         self.engine.journal("changed", about.kind, self.name, &live.id);
+        self.tell_remarks(&live);
         Ok((live, Outcome::Changed(changes)))
+    }
+
+    fn tell_remarks(&self, live: &Live<K::State>) {
+        for remark in self.kind.remarks(self.spec, live) {
+            self.engine.progress().note(&format!("{}: {remark}", self.label()));
+        }
     }
 
     /// Deletes it and makes it anew, when a person has named it.

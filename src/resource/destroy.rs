@@ -73,6 +73,9 @@ pub async fn plan(engine: &Engine, options: &DestroyOptions) -> Result<DestroyPl
             };
             // A secret is deleted when asked for, and only then.
             let kept = kept.filter(|_| !(engine.purge_secrets() && about.kind == "secret"));
+            let kept = kept.filter(|_| !(about.retention == Retention::Data && engine.may_lose(&live.name)));
+            // What a destroy before this one began to delete goes anyway: it is only waited for.
+            let kept = kept.filter(|_| !kind.is_leaving(live));
             resources.push(Planned {
                 kind: kind.clone(),
                 live: live.clone(),
@@ -80,6 +83,7 @@ pub async fn plan(engine: &Engine, options: &DestroyOptions) -> Result<DestroyPl
             });
         }
     }
+    keep_what_is_used(&mut resources);
     for only in &options.only {
         if !resources.iter().any(|planned| matches(planned, only)) {
             let names: Vec<_> = resources
@@ -104,6 +108,31 @@ pub async fn plan(engine: &Engine, options: &DestroyOptions) -> Result<DestroyPl
         resources,
         only: options.only.clone(),
     })
+}
+
+/// What stays cannot do without some others, a database without its subnets, so these stay too. Each says because of
+/// what, and is found again by the next recreate.
+fn keep_what_is_used(resources: &mut [Planned]) {
+    let label = |planned: &Planned| format!("{}/{}", planned.kind(), planned.live.name);
+    let kept = |planned: &&Planned| planned.kept.is_some();
+    let mut found: Vec<_> = resources
+        .iter()
+        .filter(kept)
+        .map(|planned| (label(planned), planned.kind.uses(&planned.live)))
+        .collect();
+    while let Some((because, uses)) = found.pop() {
+        for planned in resources.iter_mut().filter(|planned| planned.kept.is_none()) {
+            let mut of_its_kind = uses.iter().filter(|used| used.kind == planned.kind()).peekable();
+            if of_its_kind.peek().is_none() {
+                continue;
+            }
+            let keys = planned.kind.keys(&planned.live);
+            if of_its_kind.any(|used| keys.contains(&used.key)) && !planned.kind.is_leaving(&planned.live) {
+                planned.kept = Some(format!("{because} cannot do without it"));
+                found.push((because.clone(), planned.kind.uses(&planned.live)));
+            }
+        }
+    }
 }
 
 fn matches(planned: &Planned, only: &str) -> bool {
@@ -222,11 +251,12 @@ async fn prove(engine: &Engine, done: &DestroyPlan) -> Result<()> {
         && let Some(sweep) = engine.sweep()
     {
         // What the kinds list is judged above; the sweep finds what no kind of ours lists.
-        let known: BTreeSet<&str> = done.resources.iter().map(|planned| planned.live.id.as_str()).collect();
+        let listed = done.resources.iter().chain(&after.resources);
+        let known: BTreeSet<&str> = listed.map(|planned| planned.live.id.as_str()).collect();
         let mut waiter = Waiter::new("the sweep by tags", SWEEP_LIMIT, engine.pace(), engine.cancel());
         let strange = loop {
             let found = sweep(engine.scope().clone()).await?;
-            let is_strange = |arn: &String| !known.contains(arn.as_str()) && !known.contains(last(arn));
+            let is_strange = |arn: &String| !known.iter().any(|id| is_of(arn, id));
             let strange: Vec<_> = found.into_iter().filter(is_strange).collect();
             // The Tagging API lags behind, so what it lists may be gone already.
             if strange.is_empty() || waiter.is_over() {
@@ -250,10 +280,11 @@ async fn prove(engine: &Engine, done: &DestroyPlan) -> Result<()> {
     Err(error)
 }
 
-/// `vpc-1` of `arn:aws:ec2:eu-west-1:1:vpc/vpc-1`: EC2's and ElastiCache's listings know ids where the Tagging API knows
-/// ARNs.
-fn last(arn: &str) -> &str {
-    arn.rsplit(['/', ':']).next().unwrap_or(arn)
+/// `arn:aws:ec2:eu-west-1:1:vpc/vpc-1` is that of `vpc-1`: EC2's, ElastiCache's and RDS's listings know ids where the
+/// Tagging API knows ARNs.
+fn is_of(arn: &str, id: &str) -> bool {
+    let before = arn.strip_suffix(id);
+    before.is_some_and(|before| before.is_empty() || before.ends_with(['/', ':']))
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

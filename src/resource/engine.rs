@@ -432,19 +432,26 @@ impl Engine {
         self.ensure(CONTRACT, Value::Map(options), origin)
     }
 
-    /// Reads a contract: what this run publishes, else what is published.
-    pub async fn lookup(&self, name: &str) -> Result<Value> {
+    /// Reads a contract: what this run publishes, else what is published. `None` when neither is.
+    pub async fn find_contract(&self, name: &str) -> Result<Option<Value>> {
         let promise = lock(&self.0.entries)
             .get(&format!("{CONTRACT}/{name}"))
             .map(|entry| entry.handle.promise.clone());
         if let Some(promise) = promise {
-            return Ok(promise.wait().await?.get("value").cloned().unwrap_or_default());
+            return Ok(promise.wait().await?.get("value").cloned());
         }
         let listing = self.listing(CONTRACT).await?;
         let kind = self.kind(CONTRACT)?;
-        match listing.iter().find(|live| live.name == name) {
-            Some(live) => Ok(kind.row(live).get("value").cloned().unwrap_or_default()),
+        let live = listing.iter().find(|live| live.name == name);
+        Ok(live.map(|live| kind.row(live).get("value").cloned().unwrap_or_default()))
+    }
+
+    /// Reads a contract that must be there.
+    pub async fn lookup(&self, name: &str) -> Result<Value> {
+        match self.find_contract(name).await? {
+            Some(value) => Ok(value),
             None => {
+                let listing = self.listing(CONTRACT).await?;
                 let known: Vec<_> = listing.iter().map(|live| live.name.as_str()).collect();
                 let error = Error::failed(format!(
                     "nothing is published as \"{name}\" in {}",

@@ -146,6 +146,20 @@ impl Change {
     }
 }
 
+/// Something that another resource cannot do without. Names of different kinds may be the same, so the kind is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// `subnet`.
+    pub kind: &'static str,
+    pub key: String,
+}
+
+impl Used {
+    pub fn new(kind: &'static str, key: impl Into<String>) -> Self {
+        Self { kind, key: key.into() }
+    }
+}
+
 /// What a kind gets beside its options when it writes.
 pub struct Context<'a> {
     pub scope: &'a Scope,
@@ -216,6 +230,17 @@ pub trait Kind: Send + Sync + 'static {
     /// What is different. Whole sets are compared.
     fn changes(&self, spec: &Self::Spec, live: &Live<Self::State>) -> Vec<Change>;
 
+    /// What a person should know although nothing has to be changed, as what waits for the maintenance window.
+    fn remarks(&self, _spec: &Self::Spec, _live: &Live<Self::State>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether it came up with settings other than those that `create` was given, so that it has to be compared and
+    /// changed before it can be used: a restored database has those of its snapshot.
+    fn is_unfinished(&self, _live: &Live<Self::State>) -> bool {
+        false
+    }
+
     /// Makes the changes that are not replacements.
     fn update(
         &self,
@@ -232,6 +257,16 @@ pub trait Kind: Send + Sync + 'static {
 
     /// Asks the service to delete it. What is gone already is no error.
     fn delete(&self, cx: &Context<'_>, live: &Live<Self::State>) -> impl Future<Output = Result<()>> + Send;
+
+    /// What it cannot do without, as a kind and one of its [`Kind::keys`]: what a destroy keeps, keeps these too.
+    fn uses(&self, _live: &Live<Self::State>) -> Vec<Used> {
+        Vec::new()
+    }
+
+    /// What the [`Kind::uses`] of another may mean it by; its id unless there is more to say.
+    fn keys(&self, live: &Live<Self::State>) -> Vec<String> {
+        vec![live.id.clone()]
+    }
 
     /// The fields that a script reads, those of [`About::outputs`].
     fn outputs(&self, live: &Live<Self::State>) -> Map;
@@ -265,6 +300,12 @@ pub trait AnyKind: Send + Sync {
     fn schema(&self) -> Schema;
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>>;
     fn row(&self, live: &AnyLive) -> Map;
+    /// What it cannot do without.
+    fn uses(&self, live: &AnyLive) -> Vec<Used>;
+    /// What others mean it by.
+    fn keys(&self, live: &AnyLive) -> Vec<String>;
+    /// Whether the service is deleting it already.
+    fn is_leaving(&self, live: &AnyLive) -> bool;
     async fn reference(&self, options: &Map) -> Result<(String, Map)>;
     /// Makes it what is wanted, whatever it is now.
     async fn converge(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
@@ -316,6 +357,22 @@ impl<K: Kind> AnyKind for K {
             Ok(live) => Kind::row(self, &live),
             Err(_) => Map::new(),
         }
+    }
+
+    fn uses(&self, live: &AnyLive) -> Vec<Used> {
+        typed(self, live)
+            .map(|live| Kind::uses(self, &live))
+            .unwrap_or_default()
+    }
+
+    fn keys(&self, live: &AnyLive) -> Vec<String> {
+        typed(self, live)
+            .map(|live| Kind::keys(self, &live))
+            .unwrap_or_default()
+    }
+
+    fn is_leaving(&self, live: &AnyLive) -> bool {
+        typed(self, live).is_ok_and(|live| matches!(self.readiness(&live), Readiness::Leaving(_)))
     }
 
     async fn reference(&self, options: &Map) -> Result<(String, Map)> {

@@ -19,7 +19,7 @@ pub mod wait;
 
 pub use engine::{Engine, EngineOptions, Origin};
 pub use handle::Handle;
-pub use kind::{About, AnyKind, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention};
+pub use kind::{About, AnyKind, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Used};
 pub use report::{Outcome, Record, Report};
 pub use tags::{Scope, Tags};
 pub use verb::{Effect, Param, Verb, VerbContext};

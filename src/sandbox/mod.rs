@@ -21,6 +21,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 pub use self::aws::ACCOUNT;
 use self::aws::Aws;
+pub use self::aws::rds::DatabaseAt;
 pub use self::saved::Saved;
 pub use self::summary::{Count, Summary};
 use self::vault::Vault;
@@ -134,6 +135,17 @@ impl Sandbox {
     /// Encrypts what this sandbox keeps.
     pub fn vault(&self) -> &Arc<Vault> {
         &self.0.vault
+    }
+
+    /// What stands behind the endpoint of a database instance of RDS: `None` when no instance here has that host name.
+    /// Open it with [`mssql::SqlServer::open`]. It is read from the shared state each time, so it is right also when
+    /// another process changed the password or stopped the instance.
+    ///
+    /// # Errors
+    /// The instance does not take connections in the state that it is in (creating, stopped, rebooting); the error names
+    /// the state.
+    pub fn database_at(&self, host: &str) -> Result<Option<DatabaseAt>> {
+        self.0.aws.database_at(host)
     }
 
     pub fn dir(&self) -> &Path {

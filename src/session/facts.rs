@@ -1,6 +1,6 @@
 //! What scripts see of the environment: `env()`.
 
-use crate::environment::{Environment, NetworkPlan, Zones};
+use crate::environment::{Database, DatabasePlan, Environment, Instance, MASTER_PASSWORD, NetworkPlan, Zones};
 use crate::map;
 use crate::value::{Map, Value};
 
@@ -56,7 +56,6 @@ pub fn facts(environment: &Environment) -> Map {
     if let Some(issuer) = &ecs.issuer {
         service.insert("issuer".into(), Value::text(issuer));
     }
-    let database = &environment.database;
     let mut facts = map! {
         "name" => environment.name.as_str(),
         "project" => environment.project.as_str(),
@@ -65,14 +64,70 @@ pub fn facts(environment: &Environment) -> Map {
         "network" => network,
         "redis" => cache,
         "ecs" => service,
-        "database" => map! {
-            "name" => database.name.as_str(),
-            "connection_strings" => database.connection_strings.clone(),
-        },
+        "database" => self::database(&environment.database),
     };
     if let Some(address) = &environment.address {
         let address = map! { "host" => address.host.as_str(), "certificate" => address.certificate.as_str() };
         facts.insert("address".into(), Value::Map(address));
     }
+    facts
+}
+
+/// The database: where it is, and for a server of ours on RDS how it should be.
+fn database(database: &Database) -> Map {
+    let mut facts = map! {
+        "target" => database.target.as_str(),
+        "name" => database.name.as_str(),
+        "port" => database.port,
+        "connection_strings" => database.connection_strings.clone(),
+    };
+    match database.plan() {
+        DatabasePlan::Sandbox | DatabasePlan::Server => {}
+        DatabasePlan::Use(id) => {
+            facts.insert("id".into(), Value::text(&id));
+        }
+        DatabasePlan::Make(wanted) => {
+            let parameters = database.parameters.iter();
+            let parameters: Map = parameters
+                .map(|(key, value)| (key.clone(), Value::text(value)))
+                .collect();
+            facts.extend(map! {
+                "password_name" => MASTER_PASSWORD,
+                "allowed_cidrs" => database.allowed_cidrs.clone(),
+                "parameters" => parameters,
+                "instance" => instance(wanted),
+            });
+        }
+    }
+    facts
+}
+
+/// What is not given is not in it, so that the service chooses.
+fn instance(wanted: Instance) -> Map {
+    let mut facts = map! {
+        "source" => wanted.source,
+        "engine" => wanted.engine.as_str(),
+        "engine_version" => wanted.engine_version,
+        "class" => wanted.class,
+        "storage" => wanted.storage,
+        "storage_type" => wanted.storage_type,
+        "multi_az" => wanted.multi_az,
+        "encryption" => wanted.at_rest_encryption,
+        "backup_days" => wanted.backup_days,
+        "apply" => wanted.apply.as_str(),
+        "deletion_protection" => wanted.deletion_protection,
+        "publicly_accessible" => wanted.publicly_accessible,
+        "user" => wanted.master_user,
+    };
+    let given = [
+        ("max_storage", wanted.max_storage.map(Value::from)),
+        ("backup_window", wanted.backup_window.map(Value::from)),
+        ("maintenance_window", wanted.maintenance_window.map(Value::from)),
+    ];
+    facts.extend(
+        given
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?))),
+    );
     facts
 }

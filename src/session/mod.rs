@@ -63,7 +63,7 @@ impl Session {
         let variables = Variables::new(&environment, sandbox.as_ref());
         let calls = Calls::default();
         let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone()).await?;
-        let database = database::setup(&environment, sandbox.as_ref(), &variables);
+        let database = database::setup(&environment, sandbox.as_ref(), &variables, &cloud.aws);
 
         let mut verbs = more;
         verbs.extend(self::verbs::all());
@@ -73,7 +73,7 @@ impl Session {
         verbs.extend(identity::verbs::verbs(&identity::verbs::Setup {
             database: database.clone(),
             variables: {
-                let (variables, generate) = (variables.clone(), environment.database.is_sandbox());
+                let (variables, generate) = (variables.clone(), environment.is_database_embedded());
                 Arc::new(move |name: &str| variables.get(name, Purpose::Secret, generate))
             },
         }));

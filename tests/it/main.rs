@@ -7,6 +7,7 @@ mod moto;
 mod parts;
 mod peer;
 mod project;
+mod rds;
 mod secrets;
 mod strangers;
 mod together;

@@ -38,7 +38,7 @@ static ABOUT: About = About {
     help: "Ensures an internet gateway, attached to a VPC.",
     retention: Retention::Disposable,
     // A gateway cannot be detached while the VPC has mapped public addresses.
-    gone_before: &["nat-gateway", "load-balancer", "service"],
+    gone_before: &["nat-gateway", "load-balancer", "service", "db-instance"],
     outputs: &[
         OutputField::text("id", "The id, as `igw-0123456789abcdef0`."),
         OutputField::text("vpc", "The id of the VPC that it is attached to."),
@@ -168,6 +168,11 @@ impl Kind for InternetGateway {
     async fn refresh(&self, before: &Live<State>) -> Result<Option<Live<State>>> {
         let found = self.describe(&before.id).await?;
         Ok(found.map(|gateway| live(before.name.clone(), &gateway)))
+    }
+
+    /// What must be reached from the internet means it by its VPC.
+    fn keys(&self, live: &Live<State>) -> Vec<String> {
+        [&live.id].into_iter().chain(&live.state.vpcs).cloned().collect()
     }
 
     /// One that is not attached is ready too: the comparison attaches it.

@@ -371,6 +371,12 @@ impl Kind for RouteTable {
         self.describe(before).await
     }
 
+    /// What must be reached from the internet means it by its subnets.
+    fn keys(&self, live: &Live<State>) -> Vec<String> {
+        let subnets = live.state.associations.iter().map(|association| &association.subnet);
+        [&live.id].into_iter().chain(subnets).cloned().collect()
+    }
+
     fn readiness(&self, _: &Live<State>) -> Readiness {
         Readiness::Ready
     }

@@ -76,6 +76,14 @@ impl Rule {
         (&self.protocol, self.from, self.to, &self.peer) == (&other.protocol, other.from, other.to, &other.peer)
     }
 
+    /// The id of the security group that it names.
+    pub fn group(&self) -> Option<&str> {
+        match &self.peer {
+            Peer::Group(id) => Some(id),
+            Peer::V4(_) | Peer::V6(_) | Peer::PrefixList(_) => None,
+        }
+    }
+
     /// `tcp 443 with 0.0.0.0/0 (HTTPS)`; groups by name where that is known.
     pub fn shown(&self, name_of: &dyn Fn(&str) -> Option<String>) -> String {
         let ports = match (self.protocol.as_str(), self.from, self.to) {

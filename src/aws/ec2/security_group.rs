@@ -13,7 +13,9 @@ use crate::aws::error::Call;
 use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
-use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
+use crate::resource::{
+    About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags, Used,
+};
 use crate::value::{Map, Value};
 
 /// A security group. All its rules are compared, so a rule that somebody added by hand is taken away again.
@@ -53,7 +55,7 @@ static ABOUT: About = About {
     plural: "security_groups",
     help: "Ensures a security group with exactly these rules. A rule that is not in the script is taken away.",
     retention: Retention::Disposable,
-    gone_before: &["load-balancer", "service", "replication-group"],
+    gone_before: &["load-balancer", "service", "replication-group", "db-instance"],
     outputs: &[
         OutputField::text("id", "The id, as `sg-0123456789abcdef0`."),
         OutputField::text("name_at_aws", "The name in the account, as `PROJECT-ENV-NAME`."),
@@ -353,6 +355,13 @@ impl Kind for SecurityGroup {
 
     async fn refresh(&self, before: &Live<State>) -> Result<Option<Live<State>>> {
         self.describe(before).await
+    }
+
+    /// A group that a rule names cannot be deleted before that rule.
+    fn uses(&self, live: &Live<State>) -> Vec<Used> {
+        let rules = live.state.ingress.iter().chain(&live.state.egress);
+        let groups = rules.filter_map(Rule::group).map(|group| Used::new(ABOUT.kind, group));
+        groups.chain([Used::new("vpc", &live.state.vpc)]).collect()
     }
 
     fn readiness(&self, _: &Live<State>) -> Readiness {

@@ -11,7 +11,9 @@ use crate::aws::error::Call;
 use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
-use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
+use crate::resource::{
+    About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags, Used,
+};
 use crate::value::Map;
 
 /// A subnet of a VPC, in one availability zone.
@@ -54,6 +56,7 @@ static ABOUT: About = About {
         "load-balancer",
         "service",
         "replication-group",
+        "db-subnet-group",
         "cache-subnet-group",
         "route-table",
     ],
@@ -182,6 +185,10 @@ impl Kind for Subnet {
         let answer = super::present(call.send().await.call("ec2:DescribeSubnets"))?;
         let subnet = answer.as_ref().and_then(|answer| answer.subnets().first());
         Ok(subnet.map(|subnet| live(before.name.clone(), subnet)))
+    }
+
+    fn uses(&self, live: &Live<State>) -> Vec<Used> {
+        vec![Used::new("vpc", &live.state.vpc)]
     }
 
     fn readiness(&self, live: &Live<State>) -> Readiness {

@@ -14,6 +14,7 @@ pub mod verbs;
 use aws_sdk_elasticache::types::Tag;
 
 use crate::aws::error::Call;
+pub(crate) use crate::aws::named::check_lower as check_name;
 use crate::aws::{Aws, tags};
 use crate::error::{Error, Result};
 use crate::resource::{Scope, Tags};
@@ -83,28 +84,4 @@ pub(crate) fn description(given: Option<&str>, scope: &Scope, name: &str) -> Str
         Some(given) => given.to_owned(),
         None => format!("{name} of {} {}", scope.project, scope.environment),
     }
-}
-
-/// Refuses a name that ElastiCache would refuse, or would keep in another spelling: it makes all names lower case, so
-/// that one with capitals would not be found again.
-pub(crate) fn check_name(scope: &Scope, name: &str, what: &str, longest: usize) -> Result<()> {
-    let physical = scope.physical(name);
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let problem = if physical.len() > longest {
-        format!("has {} characters, the most are {longest}", physical.len())
-    } else if !physical.chars().all(allowed) {
-        "may have only lower-case letters, digits and hyphens".to_owned()
-    } else if !physical.starts_with(|c: char| c.is_ascii_lowercase()) {
-        "must begin with a letter".to_owned()
-    } else if physical.ends_with('-') || physical.contains("--") {
-        "may not end with a hyphen or have two in a row".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(
-        Error::failed(format!("the name of a {what}, here \"{physical}\", {problem}")).hint(format!(
-            "it is made of the project, the environment and the name: {} + {} + {name}",
-            scope.project, scope.environment
-        )),
-    )
 }

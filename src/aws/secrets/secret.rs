@@ -124,7 +124,7 @@ fn live(name: String, tags: Tags, entry: &SecretListEntry) -> Live<State> {
 }
 
 /// The value of a secret.
-pub(super) async fn value(aws: &Aws, id: &str) -> Result<Hidden> {
+pub async fn value(aws: &Aws, id: &str) -> Result<Hidden> {
     let call = aws.secrets.get_secret_value().secret_id(id);
     let answer = call.send().await.call("secretsmanager:GetSecretValue")?;
     match answer.secret_string() {

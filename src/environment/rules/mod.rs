@@ -1,5 +1,6 @@
 //! What the types of an environment file cannot say: the forms of names, addresses and times, and what goes together.
 
+mod database;
 mod ecs;
 mod network;
 mod sandbox;
@@ -8,7 +9,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::model::{AwsTarget, DatabaseTarget, Environment, Redis, RedisEngine, Tags, Wait, Waits};
+use super::model::{AwsTarget, Environment, Redis, RedisEngine, Tags, Wait, Waits};
 use crate::schema::Problem;
 
 /// The longest `PROJECT-ENV`. A load balancer's name has 32 characters (Elastic Load Balancing API Reference,
@@ -44,6 +45,12 @@ patterns! {
     SECRET = "^arn:aws[a-z-]*:(secretsmanager|ssm):[a-z0-9-]+:[0-9]{12}:(secret:|parameter/).+$";
     NODE_TYPE = "^cache\\.[a-z][a-z0-9]*\\.[a-z0-9]+$";
     VERSION = "^[0-9]+\\.[0-9]+(\\.[0-9]+)?$";
+    CLASS = "^db\\.[a-z][a-z0-9-]*\\.[a-z0-9]+$";
+    INSTANCE = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$";
+    ENGINE_VERSION = "^[0-9]{2}\\.[0-9]{2}(\\.[0-9]+)*(\\.v[0-9]+)?$";
+    MASTER_USER = "^[A-Za-z][A-Za-z0-9_]{0,15}$";
+    BACKUP_WINDOW = "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$";
+    MAINTENANCE_WINDOW = "^(?i)(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]$";
     PARAMETER_GROUP = "^[a-z][a-z0-9]*([.-][a-z0-9]+)*$";
     IMAGE = "^[a-z0-9]+([._/-][a-z0-9]+)*(:[0-9]+/[a-z0-9]+([._/-][a-z0-9]+)*)?(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})$";
     TAG = r"^[\p{L}\p{Nd} +\-=._:/@]*$";
@@ -98,7 +105,7 @@ pub(super) fn check(name: &str, environment: &Environment) -> Vec<Problem> {
     address(environment, &mut problems);
     redis(&environment.redis, &mut problems);
     ecs::check(&environment.ecs, &mut problems);
-    database(environment, &mut problems);
+    database::check(environment, &mut problems);
     waits(&environment.waits, &mut problems);
     sandbox::check(environment, &mut problems);
     problems.0
@@ -307,76 +314,6 @@ fn redis(redis: &Redis, problems: &mut Problems) {
             let message = "`parameters` are for the group that is made, and `parameter_group` names one that exists";
             problems.add(&path("parameters"), message, "keep one of the two");
         }
-    }
-}
-
-fn database(environment: &Environment, problems: &mut Problems) {
-    let database = &environment.database;
-    let path = |key| ["database", key];
-    match database.target {
-        DatabaseTarget::Rds => problems.add(
-            &path("target"),
-            "a database server on RDS is not supported yet",
-            "use \"sandbox\", or \"server\" for a server that exists",
-        ),
-        DatabaseTarget::Server if database.host.is_none() => {
-            problems.add(
-                &["database"],
-                "`host` is missing",
-                "target = \"server\" needs its host name",
-            );
-        }
-        DatabaseTarget::Sandbox if database.host.is_some() => problems.add(
-            &path("host"),
-            "the sandbox's database has no `host`",
-            "set target = \"server\" or leave it out",
-        ),
-        // With an endpoint nothing really runs that would have to reach the database.
-        DatabaseTarget::Sandbox if !environment.aws.is_sandbox() && environment.aws.endpoint.is_none() => {
-            problems.add(
-                &path("target"),
-                "a service on AWS cannot reach the sandbox's database",
-                "set [database] target = \"server\" with its host",
-            );
-        }
-        DatabaseTarget::Sandbox | DatabaseTarget::Server => {}
-    }
-    if let Some(host) = &database.host {
-        problems.form(
-            &path("host"),
-            &SERVER,
-            host,
-            "a host name",
-            "the port has a key of its own",
-        );
-    }
-    if database.port == 0 {
-        problems.add(&path("port"), "a port goes from 1 to 65535", None);
-    }
-    // SQL Server, "Database identifiers": 1 to 128 characters. The others would need care in every connection string.
-    if database.name.is_empty()
-        || database.name.chars().count() > 128
-        || database.name.contains(['[', ']', ';', '\'', '"', '=', '{', '}'])
-        || database.name.chars().any(char::is_control)
-    {
-        let message = format!("\"{}\" cannot be the name of a database", database.name);
-        problems.add(&path("name"), message, "1 to 128 characters, none of [ ] ; ' \" = { }");
-    }
-    for (key, name) in [("user", &database.user), ("password", &database.password)] {
-        if !matches(&VARIABLE, name) {
-            let message = format!("`{key}` is the name of a variable, never the {key} itself");
-            problems.add(&path(key), message, "as \"DB_PASSWORD\"");
-        }
-    }
-    for (position, name) in database.connection_strings.iter().enumerate() {
-        let what = "the name of a connection string";
-        let path = ["database", "connection_strings", &position.to_string()];
-        problems.form(&path, &VARIABLE, name, what, "as \"DefaultConnection\"");
-    }
-    for (position, id) in database.ef_history.iter().enumerate() {
-        let what = "the id of a migration";
-        let path = ["database", "ef_history", &position.to_string()];
-        problems.form(&path, &MIGRATION, id, what, "as \"20200522172542_Config\"");
     }
 }
 

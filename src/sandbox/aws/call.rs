@@ -14,7 +14,7 @@ use super::store::Store;
 /// the model requires is there, and has the model's type; ranges, patterns and enums have been checked.
 pub struct Call<'a> {
     /// The service as the SDK's endpoint and the signature name it: `ec2`, `elasticache`, `ecs`,
-    /// `elasticloadbalancing`, `ecr`, `iam`, `logs`, `ssm`, `secretsmanager`, `sts`, `tagging`.
+    /// `elasticloadbalancing`, `ecr`, `iam`, `logs`, `rds`, `ssm`, `secretsmanager`, `sts`, `tagging`.
     pub service: &'static str,
     pub operation: &'a str,
     pub input: Map<String, Value>,
@@ -26,6 +26,8 @@ pub struct Call<'a> {
     pub time_scale: u32,
     /// The state, within the one transaction of this call.
     pub store: &'a Store<'a>,
+    /// The sandbox's folder, for what is too large for the state.
+    pub dir: &'a std::path::Path,
     /// Encrypts what must not be readable in the state's file, and decrypts it again.
     pub vault: &'a crate::sandbox::vault::Vault,
 }

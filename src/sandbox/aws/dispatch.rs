@@ -2,11 +2,12 @@
 
 use super::call::{Answer, Call, Fault};
 use super::model::{self, Protocol};
-use super::{ec2, ecr, ecs, elasticache, elb, iam, logs, secrets, ssm, sts, tagging};
+use super::{acm, ec2, ecr, ecs, elasticache, elb, iam, logs, rds, route53, secrets, ssm, sts, tagging};
 
 /// Hands a call to its service.
 pub fn handle(call: &mut Call<'_>) -> Answer {
     match call.service {
+        "acm" => acm::handle(call),
         "ec2" => ec2::handle(call),
         "ecr" => ecr::handle(call),
         "ecs" => ecs::handle(call),
@@ -14,6 +15,8 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "elasticloadbalancing" => elb::handle(call),
         "iam" => iam::handle(call),
         "logs" => logs::handle(call),
+        "rds" => rds::handle(call),
+        "route53" => route53::handle(call),
         "secretsmanager" => secrets::handle(call),
         "ssm" => ssm::handle(call),
         "sts" => sts::handle(call),
@@ -24,7 +27,11 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
 
 /// The region under which a service keeps its state: that of the call, except for global services.
 pub fn home<'a>(service: &str, region: &'a str) -> &'a str {
-    if service == "iam" { "aws-global" } else { region }
+    match service {
+        "iam" => "aws-global",
+        "route53" => route53::HOME,
+        _ => region,
+    }
 }
 
 /// What an operation without a handler answers.

@@ -89,6 +89,57 @@ durations! {
     pub const NAT_DELETE: Duration = seconds(50);
     /// EC2: how long a deleted NAT gateway is still listed. *NAT gateway basics*: "for a short while (usually about an hour)".
     pub const NAT_REMEMBERED: Duration = minutes(60);
+
+    /// RDS for SQL Server: from `creating` to the first backup. Experience: 15 to 30 minutes in all.
+    pub const DATABASE_CREATE: Duration = minutes(17);
+    /// RDS for SQL Server with Multi-AZ: longer; over 40 minutes were reported (hashicorp/terraform 2886).
+    pub const DATABASE_CREATE_MULTI_AZ: Duration = minutes(32);
+    /// RDS for SQL Server: a restore from a snapshot. Experience: 10 to 40 minutes.
+    pub const DATABASE_RESTORE: Duration = minutes(22);
+    /// RDS: a snapshot, manual or automated, and `backing-up` meanwhile. Experience: 3 to 10 minutes for a small instance.
+    pub const DATABASE_SNAPSHOT: Duration = minutes(4);
+    /// RDS: from `deleting` to gone. Experience: 5 to 15 minutes; with a final snapshot that time comes before.
+    pub const DATABASE_DELETE: Duration = minutes(7);
+    /// RDS: a change without a new host: storage, retention, option group. Experience: 2 to 10 minutes.
+    pub const DATABASE_MODIFY: Duration = minutes(5);
+    /// RDS for SQL Server: a change that moves to another host or installs: class, engine version, Multi-AZ. Experience: 15
+    /// to 30 minutes.
+    pub const DATABASE_REPLACE: Duration = minutes(20);
+    /// RDS: a new master password. Experience: 1 to 2 minutes.
+    pub const DATABASE_RESET_PASSWORD: Duration = minutes(1);
+    /// RDS: a new identifier. "It takes about 10 minutes", *Renaming a DB instance*.
+    pub const DATABASE_RENAME: Duration = minutes(10);
+    /// RDS for SQL Server: a reboot, with recovery of its databases. Experience: 2 to 5 minutes.
+    pub const DATABASE_REBOOT: Duration = minutes(3);
+    /// RDS: from `stopping` to `stopped`. *Stopping an Amazon RDS DB instance temporarily*: "can take a few minutes".
+    pub const DATABASE_STOP: Duration = minutes(5);
+    /// RDS: from `starting` to `available`. Experience: 5 to 15 minutes.
+    pub const DATABASE_START: Duration = minutes(8);
+    /// RDS: a stopped instance is started after seven days, *StopDBInstance*.
+    pub const DATABASE_STOPPED: Duration = minutes(7 * 24 * 60);
+    /// RDS: a role of an instance from `PENDING` to `ACTIVE`. Experience: about a minute.
+    pub const DATABASE_ROLE: Duration = minutes(1);
+
+    /// Route 53: from PENDING to INSYNC. *ChangeResourceRecordSets*: "Changes generally propagate to all Route 53 name servers
+    /// managing the hosted zone within 60 seconds."
+    pub const DNS_PROPAGATION: Duration = seconds(60);
+    /// ACM: "there is a delay of several seconds before you can retrieve information about it", `DescribeCertificate`: until
+    /// the records for the validation are shown.
+    pub const CERTIFICATE_RECORDS: Duration = seconds(5);
+    /// ACM: from the moment the records are seen to ISSUED. Experience: minutes to over an hour (terraform-provider-aws 9338).
+    pub const CERTIFICATE_ISSUE: Duration = minutes(5);
+    /// ACM: when a certificate that was never validated fails, *Troubleshoot DNS validation problems*: 72 hours. Like all
+    /// that is counted in days, it is not divided by the time scale.
+    pub const CERTIFICATE_TIMES_OUT: Duration = minutes(72 * 60);
+    /// ACM: "The validity period for ACM certificates is 13 months (395 days)", *ACM certificate characteristics*.
+    pub const CERTIFICATE_LIFE: Duration = minutes(395 * 24 * 60);
+    /// EC2: an interface endpoint from `pending` to `available`. Experience: 1 to 3 minutes; a gateway endpoint, which is a
+    /// route, takes no time.
+    pub const ENDPOINT_CREATE: Duration = minutes(2);
+    /// EC2: how long an interface endpoint is `deleting`, with its network interfaces. Experience: 1 to 3 minutes.
+    pub const ENDPOINT_DELETE: Duration = minutes(2);
+    /// EC2: how long a deleted endpoint is still listed. Experience.
+    pub const ENDPOINT_REMEMBERED: Duration = minutes(2);
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@
 //! [`state`], and the answer goes back the same way. A fault rolls everything back that the call did. An answer can hold
 //! more than the output shape has; only what the model names is shown.
 
+pub mod acm;
 pub mod answers;
 pub mod call;
 pub mod dispatch;
@@ -39,6 +40,8 @@ pub mod logs;
 pub mod model;
 pub mod page;
 pub mod protocol;
+pub mod rds;
+pub mod route53;
 pub mod rules;
 pub mod secrets;
 pub mod ssm;
@@ -50,7 +53,7 @@ pub mod tags;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -106,6 +109,7 @@ impl Request<'_> {
 /// The AWS behind one state file.
 pub struct Aws {
     state: State,
+    dir: PathBuf,
     vault: Arc<Vault>,
     options: Options,
     /// See [`Aws::steps`].
@@ -122,8 +126,12 @@ impl std::fmt::Debug for Aws {
 
 impl Aws {
     pub fn open(file: &Path, vault: Arc<Vault>, options: Options) -> Result<Self> {
+        let state = State::open(file)?;
+        let dir = file.parent().map(Path::to_path_buf).unwrap_or_default();
+        rds::sweep(&state, &dir)?;
         Ok(Self {
-            state: State::open(file)?,
+            state,
+            dir,
             vault,
             options,
             steps: AtomicU64::default(),
@@ -258,6 +266,7 @@ impl Aws {
                 now: scope.now,
                 time_scale: self.options.time_scale,
                 store: &store,
+                dir: &self.dir,
                 vault: &self.vault,
             };
             if reads(asked.operation) {
@@ -279,6 +288,44 @@ impl Aws {
             self.state.write(|connection| once(connection, input))
         };
         asked.answer(known, &answer?)
+    }
+
+    /// The database instance behind a host name, as it is now. `None`: no instance has that name.
+    pub fn database_at(&self, host: &str) -> Result<Option<rds::DatabaseAt>> {
+        let Some(region) = rds::region_of(host) else {
+            return Ok(None);
+        };
+        let account = self.options.account.as_str();
+        let once = |connection: &Connection| {
+            let scope = Scope {
+                now: self.moment(connection)?,
+                ..Scope::default()
+            };
+            let store = Store {
+                connection,
+                account,
+                region,
+                scope: &scope,
+            };
+            let call = Call {
+                service: "rds",
+                operation: "",
+                input: Map::new(),
+                account,
+                region,
+                now: scope.now,
+                time_scale: self.options.time_scale,
+                store: &store,
+                dir: &self.dir,
+                vault: &self.vault,
+            };
+            rds::database_at(&call, host)
+        };
+        let found = match self.state.read(once) {
+            Err(fault) if fault.status == 500 => self.state.write(once),
+            found => found,
+        };
+        found.map_err(|fault| Error::failed(format!("the sandbox's database server {host}: {}", fault.message)))?
     }
 }
 

@@ -9,6 +9,7 @@
 pub mod ast;
 pub mod catalog;
 pub mod collation;
+pub mod copy;
 pub mod datetime;
 pub mod engine;
 pub mod errors;
@@ -77,6 +78,19 @@ impl SqlServer {
             dir: dir.to_owned(),
             login,
         })))
+    }
+
+    /// Gives the login that may do everything a new password, and makes it when it is not there. `false`: somebody is
+    /// writing right now; ask again later.
+    pub fn set_password(dir: &Path, login: &Login) -> Result<bool> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Error::failed(format!(
+                "the sandbox's SQL Server cannot change a password in {}: {error}",
+                dir.display()
+            ))
+        };
+        std::fs::create_dir_all(dir).map_err(|error| failed(&error))?;
+        engine::set_password(dir, login).map_err(|error| failed(&error))
     }
 
     /// The client's end of a new connection. Must be called within a Tokio runtime. When the stream is dropped the

@@ -68,7 +68,11 @@ fn shown(call: &Call<'_>, interface: &Interface) -> Answer {
         "Description": interface.description,
         "OwnerId": call.account,
         "RequesterManaged": true,
-        "InterfaceType": if interface.owner.starts_with("nat-") { "nat_gateway" } else { "interface" },
+        "InterfaceType": match interface.owner.split_once('-') {
+            Some(("nat", _)) => "nat_gateway",
+            Some(("vpce", _)) => "vpc_endpoint",
+            _ => "interface",
+        },
         "Status": "in-use",
         "SourceDestCheck": true,
         "MacAddress": interface.mac,

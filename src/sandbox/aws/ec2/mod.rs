@@ -3,6 +3,8 @@
 //! Codes and texts of errors: EC2 API reference, "Error codes for the Amazon EC2 API".
 
 pub mod address;
+pub mod endpoint;
+pub mod endpoint_service;
 pub mod filters;
 pub mod gateway;
 pub mod interface;
@@ -95,6 +97,22 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
             "TagSpecifications",
         ],
     ),
+    (
+        "CreateVpcEndpoint",
+        endpoint::create,
+        &[
+            "ClientToken",
+            "PolicyDocument",
+            "PrivateDnsEnabled",
+            "RouteTableIds",
+            "SecurityGroupIds",
+            "ServiceName",
+            "SubnetIds",
+            "TagSpecifications",
+            "VpcEndpointType",
+            "VpcId",
+        ],
+    ),
     ("DeleteInternetGateway", gateway::delete, &["InternetGatewayId"]),
     ("DeleteNatGateway", nat::delete, &["NatGatewayId"]),
     (
@@ -107,6 +125,7 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ("DeleteSubnet", subnet::delete, &["SubnetId"]),
     ("DeleteTags", tags::delete, &["Resources", "Tags"]),
     ("DeleteVpc", vpc::delete, &["VpcId"]),
+    ("DeleteVpcEndpoints", endpoint::delete, &["VpcEndpointIds"]),
     (
         "DescribeAddresses",
         address::describe,
@@ -128,6 +147,11 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         &["Filters", "InternetGatewayIds", "MaxResults", "NextToken"],
     ),
     (
+        "DescribeManagedPrefixLists",
+        endpoint_service::managed_prefix_lists,
+        &["Filters", "PrefixListIds", "MaxResults", "NextToken"],
+    ),
+    (
         "DescribeNatGateways",
         nat::describe,
         &["Filter", "NatGatewayIds", "MaxResults", "NextToken"],
@@ -141,6 +165,11 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         "DescribeNetworkInterfaces",
         interface::describe,
         &["Filters", "NetworkInterfaceIds", "MaxResults", "NextToken"],
+    ),
+    (
+        "DescribePrefixLists",
+        endpoint_service::prefix_lists,
+        &["Filters", "PrefixListIds", "MaxResults", "NextToken"],
     ),
     (
         "DescribeRouteTables",
@@ -164,6 +193,16 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ),
     ("DescribeTags", tags::describe, &["Filters", "MaxResults", "NextToken"]),
     ("DescribeVpcAttribute", vpc::describe_attribute, &["Attribute", "VpcId"]),
+    (
+        "DescribeVpcEndpoints",
+        endpoint::describe,
+        &["Filters", "VpcEndpointIds", "MaxResults", "NextToken"],
+    ),
+    (
+        "DescribeVpcEndpointServices",
+        endpoint_service::describe,
+        &["Filters", "ServiceNames", "MaxResults", "NextToken"],
+    ),
     (
         "DescribeVpcs",
         vpc::describe,
@@ -195,6 +234,22 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
         "ReleaseAddress",
         address::release,
         &["AllocationId", "NetworkBorderGroup"],
+    ),
+    (
+        "ModifyVpcEndpoint",
+        endpoint::modify,
+        &[
+            "AddRouteTableIds",
+            "AddSecurityGroupIds",
+            "AddSubnetIds",
+            "PolicyDocument",
+            "PrivateDnsEnabled",
+            "RemoveRouteTableIds",
+            "RemoveSecurityGroupIds",
+            "RemoveSubnetIds",
+            "ResetPolicy",
+            "VpcEndpointId",
+        ],
     ),
     ("ReplaceRoute", route_table::replace_route, route_table::ROUTE),
     (

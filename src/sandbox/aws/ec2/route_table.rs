@@ -11,7 +11,7 @@ use super::super::call::{Answer, Call, Fault};
 use super::filters::{self, Listing};
 use super::subnet::Subnet;
 use super::vpc::{self, Vpc};
-use super::{cidr, gateway, in_use, interface, nat, new_id, subnet, tags};
+use super::{cidr, endpoint, gateway, in_use, interface, nat, new_id, subnet, tags};
 
 pub const KIND: &str = "ec2/route-table";
 
@@ -152,6 +152,7 @@ pub fn delete(call: &Call<'_>) -> Answer {
     if !table.associations.is_empty() {
         return Err(in_use("routeTable", &table.id));
     }
+    endpoint::forget_table(call, &table.vpc, &table.id)?;
     forget(call, &table)?;
     Ok(json!({}))
 }
@@ -374,6 +375,7 @@ const LISTING: Listing = Listing {
         ("association.subnet-id", "Associations.SubnetId"),
         ("owner-id", "OwnerId"),
         ("route.destination-cidr-block", "Routes.DestinationCidrBlock"),
+        ("route.destination-prefix-list-id", "Routes.DestinationPrefixListId"),
         ("route.gateway-id", "Routes.GatewayId"),
         ("route.nat-gateway-id", "Routes.NatGatewayId"),
         ("route.origin", "Routes.Origin"),
@@ -401,6 +403,14 @@ fn shown(call: &Call<'_>, table: &Table) -> Answer {
             member: id,
             "Origin": "CreateRoute",
             "State": if leads_somewhere(call, table, &route.target)? { "active" } else { "blackhole" },
+        }));
+    }
+    for (list, endpoint) in endpoint::routes(call, &table.vpc, &table.id)? {
+        routes.push(json!({
+            "DestinationPrefixListId": list,
+            "GatewayId": endpoint,
+            "Origin": "CreateRoute",
+            "State": "active",
         }));
     }
     let associations: Vec<Value> = table

@@ -8,7 +8,7 @@ use super::super::call::{Answer, Call, Fault};
 use super::super::interfaces;
 use super::super::tags::{self, Tags};
 use super::filters::{self, Listing};
-use super::{address, arn, gateway, nat, network_acl, route_table, rule, security_group, subnet, vpc};
+use super::{address, arn, endpoint, gateway, nat, network_acl, route_table, rule, security_group, subnet, vpc};
 
 /// What is behind an id: its prefix, the kind as ARNs and tag specifications name it, and where it is kept.
 struct Taggable {
@@ -68,6 +68,12 @@ const TAGGABLE: &[Taggable] = &[
         "subnet",
         subnet::KIND,
         ("InvalidSubnetID.NotFound", "subnet ID"),
+    ),
+    taggable(
+        "vpce-",
+        "vpc-endpoint",
+        endpoint::KIND,
+        ("InvalidVpcEndpointId.NotFound", "vpcEndpoint ID"),
     ),
     taggable("vpc-", "vpc", vpc::KIND, ("InvalidVpcID.NotFound", "vpc ID")),
 ];

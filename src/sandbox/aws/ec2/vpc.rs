@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::super::call::{Answer, Call, Fault};
 use super::super::protocol::lower_first;
 use super::filters::{self, Listing};
-use super::{cidr, gateway, in_use, network_acl, new_id, route_table, security_group, subnet, tags, unsupported};
+use super::{
+    cidr, endpoint, gateway, in_use, network_acl, new_id, route_table, security_group, subnet, tags, unsupported,
+};
 
 pub const KIND: &str = "ec2/vpc";
 
@@ -84,6 +86,7 @@ pub fn delete(call: &Call<'_>) -> Answer {
         || gateway::of_vpc(call, id)?.is_some()
         || groups.iter().any(|group| group.group_name != "default")
         || tables.iter().any(|table| !table.is_main())
+        || !endpoint::of_vpc(call, id)?.is_empty()
     {
         return Err(in_use("vpc", id));
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::acm::{self, Usable};
 use super::super::answers::{answer, hex, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
@@ -304,14 +305,19 @@ fn certificates_of(call: &Call<'_>, protocol: &str) -> Result<Vec<Value>, Fault>
         "HTTPS" => match given {
             [] => Err(validation("A certificate must be specified for HTTPS listeners")),
             [one] => match one["CertificateArn"].as_str() {
-                // The sandbox has no certificate manager: it takes every ARN of the right form.
-                Some(arn) if arn.starts_with("arn:aws:acm:") || arn.starts_with("arn:aws:iam::") => {
-                    Ok(vec![json!({ "CertificateArn": arn })])
-                }
-                arn => Err(Fault::new(
-                    "CertificateNotFound",
-                    format!("Certificate '{}' not found", arn.unwrap_or_default()),
-                )),
+                Some(arn) => match acm::usable(call, arn)? {
+                    Usable::Yes => Ok(vec![json!({ "CertificateArn": arn })]),
+                    Usable::No => Err(not_found(arn)),
+                    // hashicorp/terraform-provider-aws 41789
+                    Usable::NotIssued => Err(Fault::new(
+                        "UnsupportedCertificate",
+                        format!(
+                            "The certificate '{arn}' must have a fully-qualified domain name, a supported signature, and \
+                             a supported key size."
+                        ),
+                    )),
+                },
+                None => Err(not_found("")),
             },
             _ => Err(Fault::new(
                 "TooManyCertificates",
@@ -323,6 +329,22 @@ fn certificates_of(call: &Call<'_>, protocol: &str) -> Result<Vec<Value>, Fault>
         )),
         _ => Ok(Vec::new()),
     }
+}
+
+fn not_found(arn: &str) -> Fault {
+    Fault::new("CertificateNotFound", format!("Certificate '{arn}' not found"))
+}
+
+/// The load balancers that show a certificate.
+pub fn users_of_certificate(call: &Call<'_>, arn: &str) -> Result<Vec<String>, Fault> {
+    let mut users: Vec<String> = all(call)?
+        .into_iter()
+        .filter(|listener| listener.certificates.iter().any(|one| one["CertificateArn"] == arn))
+        .map(|listener| listener.load_balancer)
+        .collect();
+    users.sort();
+    users.dedup();
+    Ok(users)
 }
 
 fn policy_or_default(policy: &str) -> String {

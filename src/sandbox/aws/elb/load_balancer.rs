@@ -7,6 +7,7 @@ use super::super::answers::{answer, hex, only, random, seconds};
 use super::super::call::{Answer, Call, Fault};
 use super::super::ec2::{security_group, subnet};
 use super::super::interfaces::{self, InterfaceSpec};
+use super::super::store::Store;
 use super::super::{durations, tags};
 use super::{attribute_list, change_attributes, check_name, listener, paged, validation, wanted_tags};
 
@@ -215,6 +216,23 @@ pub fn modify_attributes(call: &Call<'_>) -> Answer {
     change_attributes(call, &mut balancer.attributes)?;
     save(call, &balancer)?;
     answer(json!({ "Attributes": attribute_list(&balancer.attributes) }))
+}
+
+/// The region whose load balancers a hosted zone is of.
+pub fn region_of_zone(zone: &str) -> Option<&'static str> {
+    HOSTED_ZONES
+        .iter()
+        .find(|(_, known)| *known == zone)
+        .map(|(region, _)| *region)
+}
+
+/// Name in DNS and ARN of every load balancer of the store's region.
+pub fn dns_names(store: &Store<'_>) -> Result<Vec<(String, String)>, Fault> {
+    let balancers: Vec<LoadBalancer> = store.all(KIND)?;
+    Ok(balancers
+        .into_iter()
+        .map(|balancer| (balancer.dns, balancer.arn))
+        .collect())
 }
 
 /// The load balancers whose listeners or rules forward to a target group.

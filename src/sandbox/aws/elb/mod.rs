@@ -15,7 +15,8 @@ use super::answers::{Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
 use super::{dispatch, ecs, tags};
 
-pub use load_balancer::of_target_group;
+pub use listener::users_of_certificate;
+pub use load_balancer::{dns_names, of_target_group, region_of_zone};
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
     if call.operation.starts_with("Describe") {

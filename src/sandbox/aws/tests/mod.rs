@@ -3,10 +3,15 @@
 mod caches;
 mod conditions;
 mod containers;
+mod database_groups;
+mod database_snapshots;
+mod databases;
+mod endpoints;
 mod faults;
 mod foreign;
 mod growth;
 mod listing;
+mod names;
 mod network;
 mod rules;
 mod settings;
@@ -82,6 +87,16 @@ impl Cloud {
             .await
             .unwrap();
         made.subnet.unwrap().subnet_id.unwrap()
+    }
+
+    async fn subnet_in(&self, vpc: &str, block: &str, zone: &str) -> String {
+        let call = self
+            .ec2
+            .create_subnet()
+            .vpc_id(vpc)
+            .cidr_block(block)
+            .availability_zone(zone);
+        call.send().await.unwrap().subnet.unwrap().subnet_id.unwrap()
     }
 
     async fn group(&self, vpc: &str, name: &str) -> String {

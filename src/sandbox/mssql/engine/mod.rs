@@ -42,7 +42,7 @@ use super::errors::{Result, SqlError};
 use super::locks::{Locks, Owner};
 use super::value::{SqlType, Value};
 pub use output::Output;
-pub use security::{Authenticated, authenticate, prepare_master};
+pub use security::{Authenticated, authenticate, prepare_master, set_password};
 
 pub const SERVER_NAME: &str = "SANDBOX";
 pub const VERSION: &str =

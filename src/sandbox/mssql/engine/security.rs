@@ -24,6 +24,9 @@ pub struct Authenticated {
 /// So often a password is hashed: slow for who tries many, quick enough for a login.
 const ROUNDS: u32 = 20_000;
 
+/// How long a change of a password from outside waits for others.
+const PASSWORD_PATIENCE: std::time::Duration = std::time::Duration::from_millis(200);
+
 fn hash(password: &str, salt: &[u8]) -> Vec<u8> {
     let mut digest = sha2::Sha512::digest([salt, password.as_bytes()].concat()).to_vec();
     for _ in 0..ROUNDS {
@@ -70,6 +73,40 @@ pub fn authenticate(dir: &Path, admin: &Login, user: &str, password: &str) -> Re
     Ok(found.and_then(|(name, salt, kept, admin)| {
         equal(&hash(password, &salt), &kept).then_some(Authenticated { name, admin })
     }))
+}
+
+/// Sets the password of the login that may do everything, from outside of any session. `false`: another transaction
+/// holds the file, and whoever waits here may hold what that one needs.
+pub fn set_password(dir: &Path, login: &Login) -> Result<bool> {
+    let connection = open_file(&dir.join(crate::sandbox::mssql::MASTER_FILE))?;
+    connection.busy_timeout(PASSWORD_PATIENCE)?;
+    let salt: [u8; 16] = rand::random();
+    let hash = hash(login.password.expose(), &salt);
+    // Whoever returns early drops the connection, which rolls back.
+    if is_busy(connection.execute_batch("BEGIN IMMEDIATE"))? {
+        return Ok(false);
+    }
+    prepare_master(&connection)?;
+    let changed = connection.execute(
+        "UPDATE \"$logins\" SET salt = ?2, hash = ?3, admin = 1 WHERE name = ?1 COLLATE MSSQL",
+        params![login.user, salt, hash],
+    )?;
+    if changed == 0 {
+        connection.execute(
+            "INSERT INTO \"$logins\" (name, salt, hash, created, admin) VALUES (?1, ?2, ?3, ?4, 1)",
+            params![login.user, salt, hash, Moment::now_utc().round_datetime().stored()],
+        )?;
+    }
+    Ok(!is_busy(connection.execute_batch("COMMIT"))?)
+}
+
+/// Whether it failed only because another connection holds the file.
+fn is_busy(result: rusqlite::Result<()>) -> Result<bool> {
+    match result {
+        Ok(()) => Ok(false),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Engine {

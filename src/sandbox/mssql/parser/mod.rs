@@ -15,6 +15,7 @@ use super::ast::{Name, Statement};
 use super::errors::{Result, SqlError};
 use super::value::SqlType;
 use crate::mssql::lexer::{self, Kind};
+pub use names::is_reserved;
 
 /// Nested deeper than this, a text is refused: error 191, as SQL Server does when it runs out of stack.
 const DEEPEST: u32 = 96;
