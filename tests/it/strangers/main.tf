@@ -221,6 +221,60 @@ resource "aws_lb_listener" "main" {
   tags = local.tags
 }
 
+# Name and certificate
+
+resource "aws_route53_zone" "main" {
+  name          = "${local.name}.example.org"
+  force_destroy = true
+  tags          = local.tags
+}
+
+resource "aws_acm_certificate" "main" {
+  domain_name       = "login.${aws_route53_zone.main.name}"
+  validation_method = "DNS"
+  tags              = local.tags
+}
+
+resource "aws_route53_record" "validation" {
+  for_each = {
+    for option in aws_acm_certificate.main.domain_validation_options : option.domain_name => option
+  }
+  zone_id = aws_route53_zone.main.zone_id
+  name    = each.value.resource_record_name
+  type    = each.value.resource_record_type
+  records = [each.value.resource_record_value]
+  ttl     = 60
+}
+
+resource "aws_acm_certificate_validation" "main" {
+  certificate_arn         = aws_acm_certificate.main.arn
+  validation_record_fqdns = [for record in aws_route53_record.validation : record.fqdn]
+}
+
+resource "aws_route53_record" "front" {
+  zone_id = aws_route53_zone.main.zone_id
+  name    = "login.${aws_route53_zone.main.name}"
+  type    = "A"
+  alias {
+    name                   = aws_lb.main.dns_name
+    zone_id                = aws_lb.main.zone_id
+    evaluate_target_health = true
+  }
+}
+
+resource "aws_lb_listener" "secure" {
+  load_balancer_arn = aws_lb.main.arn
+  port              = 443
+  protocol          = "HTTPS"
+  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+  certificate_arn   = aws_acm_certificate_validation.main.certificate_arn
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.main.arn
+  }
+  tags = local.tags
+}
+
 resource "aws_lb_listener_rule" "admin" {
   listener_arn = aws_lb_listener.main.arn
   priority     = 10

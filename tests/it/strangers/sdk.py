@@ -409,7 +409,71 @@ def front(vpc, subnets, group):
         elb.wait("load_balancers_deleted", LoadBalancerArns=[balancer])
         elb.delete_target_group(TargetGroupArn=target)
 
-    return target, destroy
+    return balancer, target, destroy
+
+
+def name_and_certificate(balancer):
+    """A zone, a certificate that its record validates, and an alias; `balancer` is a load balancer's ARN."""
+    dns = Service("route53")
+    zone = dns.create_hosted_zone(Name="strangers.example.org", CallerReference="strangers", _has="DelegationSet")
+    zone = zone["HostedZone"]["Id"]
+    dns.create_hosted_zone(
+        Name="strangers.example.org", CallerReference="strangers", _refused="HostedZoneAlreadyExists"
+    )
+    dns.list_hosted_zones_by_name(DNSName="strangers.example.org", _has="HostedZones")
+    dns.change_tags_for_resource(
+        ResourceType="hostedzone", ResourceId=zone.split("/")[-1], AddTags=tags(team="a")
+    )
+    dns.list_tags_for_resource(ResourceType="hostedzone", ResourceId=zone.split("/")[-1], _has="ResourceTagSet")
+
+    acm = Service("acm")
+    certificate = acm.request_certificate(
+        DomainName="login.strangers.example.org", ValidationMethod="DNS", Tags=tags(team="a")
+    )["CertificateArn"]
+
+    def options():
+        answer = acm.describe_certificate(CertificateArn=certificate)
+        return answer["Certificate"]["DomainValidationOptions"][0]
+
+    patiently("the record that validates", lambda: "ResourceRecord" in options())
+    record = options()["ResourceRecord"]
+    front = Service("elbv2").describe_load_balancers(LoadBalancerArns=[balancer])["LoadBalancers"][0]
+    records = [
+        {"Name": record["Name"], "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": record["Value"]}]},
+        {
+            "Name": "login.strangers.example.org",
+            "Type": "A",
+            "AliasTarget": {
+                "DNSName": front["DNSName"],
+                "HostedZoneId": front["CanonicalHostedZoneId"],
+                "EvaluateTargetHealth": True,
+            },
+        },
+    ]
+
+    def change(action, **parameters):
+        changes = [{"Action": action, "ResourceRecordSet": record} for record in records]
+        return dns.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes}, **parameters)
+
+    changed = change("UPSERT", _has="ChangeInfo")["ChangeInfo"]["Id"]
+    dns.wait("resource_record_sets_changed", Id=changed)
+    change("CREATE", _refused="InvalidChangeBatch")
+    found = dns.pages("list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone)
+    expect("record sets", sorted(one["Type"] for one in found), ["A", "CNAME", "NS", "SOA"])
+    acm.wait("certificate_validated", CertificateArn=certificate)
+    acm.list_certificates(CertificateStatuses=["ISSUED"], _has="CertificateSummaryList")
+    acm.get_certificate(CertificateArn=certificate, _has="Certificate")
+    acm.list_tags_for_certificate(CertificateArn=certificate, _has="Tags")
+
+    def destroy():
+        dns.delete_hosted_zone(Id=zone, _refused="HostedZoneNotEmpty")
+        change("DELETE")
+        dns.delete_hosted_zone(Id=zone, _has="ChangeInfo")
+        dns.get_hosted_zone(Id=zone, _refused="NoSuchHostedZone")
+        acm.delete_certificate(CertificateArn=certificate)
+        acm.describe_certificate(CertificateArn=certificate, _refused="ResourceNotFoundException")
+
+    return destroy
 
 
 def service(role, subnets, group, target):
@@ -504,11 +568,13 @@ def main():
     destroy_settings = settings()
     destroy_repository = repository()
     destroy_cache = cache(subnets[2:], groups["service"])
-    target, destroy_front = front(vpc, subnets[:2], groups["front"])
+    balancer, target, destroy_front = front(vpc, subnets[:2], groups["front"])
+    destroy_name = name_and_certificate(balancer)
     destroy_service = service(role, subnets[2:], groups["service"], target)
     tagged()
     for destroy in [
         destroy_service,
+        destroy_name,
         destroy_front,
         destroy_cache,
         destroy_repository,
