@@ -41,6 +41,11 @@ fn each_line_means_one_action() {
         ("env check", Action::EnvCheck(None)),
         ("env check staging --json", Action::EnvCheck(Some("staging".into()))),
         ("sandbox reset", Action::SandboxReset),
+        ("sandbox conformance --only ec2:", Action::SandboxConformance(false)),
+        (
+            "sandbox conformance --slow --env scratch",
+            Action::SandboxConformance(true),
+        ),
         (
             "sandbox serve",
             Action::SandboxServe(Serve {

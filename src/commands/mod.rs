@@ -52,6 +52,9 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
         Action::SandboxLoad(name) => sandbox::load::load(&root(None)?, &invocation.options, name, printer),
         Action::SandboxList => sandbox::list::list(&root(None)?, printer),
         Action::SandboxShow => sandbox::show::show(&root(None)?, printer),
+        Action::SandboxConformance(slow) => {
+            sandbox::conformance::conformance(&root(None)?, &invocation.options, *slow, printer)
+        }
         Action::SandboxServe(serve) => sandbox::serve::serve(&root(None)?, &invocation.options, serve, printer),
         Action::ScriptHelp(file) => Run::begin(invocation, printer, Some(file))?.help(file),
         Action::Script(file) => {
