@@ -9,7 +9,7 @@ use super::super::call::{Call, Fault};
 use super::super::interfaces::{self, Interface};
 use super::route_table::{self, Table, Target};
 use super::rule::{self, Rule, Source};
-use super::{gateway, nat};
+use super::{endpoint, gateway, nat};
 
 /// HTTPS, which every service of AWS speaks.
 const HTTPS: i64 = 443;
@@ -20,8 +20,25 @@ pub fn internet(call: &Call<'_>, from: &Interface, at: i64) -> Result<bool, Faul
     Ok(lets_out_to_internet(call, from)? && leads_to_internet(call, from, at)?)
 }
 
-/// Whether an interface reaches a service of AWS (`ecr.api`, `logs`) at a moment: over the internet.
-pub fn service(call: &Call<'_>, from: &Interface, _service: &str, at: i64) -> Result<bool, Fault> {
+/// Whether an interface reaches a service of AWS (`ecr.api`, `logs`) at a moment: through an endpoint of its VPC where
+/// there is one, else over the internet. The private name of an interface endpoint leads to it and nowhere else, also
+/// when its groups let nobody in.
+pub fn service(call: &Call<'_>, from: &Interface, service: &str, at: i64) -> Result<bool, Fault> {
+    for endpoint in endpoint::serving(call, &from.vpc, service, at)? {
+        if endpoint.is_gateway {
+            let table = table_of(call, &from.vpc, &from.subnet)?;
+            if table.is_some_and(|table| endpoint.tables.contains(&table.id)) {
+                return lets_out_to_internet(call, from);
+            }
+            continue;
+        }
+        for interface in interfaces::of_owner(call, &endpoint.id)? {
+            if between(call, std::slice::from_ref(from), &interface, HTTPS)? {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
+    }
     internet(call, from, at)
 }
 
