@@ -3,12 +3,14 @@
 
 mod address;
 mod bad_input;
+mod contract;
 mod main_job;
 mod moto;
 mod parts;
 mod peer;
 mod project;
 mod rds;
+mod rules;
 mod secrets;
 mod strangers;
 mod together;

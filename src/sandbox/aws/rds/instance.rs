@@ -15,7 +15,7 @@ use super::filter::Filters;
 use super::settings::{self, Settings};
 use super::subnet_group::{self, SubnetGroup};
 use super::{
-    check_name, combination, data, engine, event, invalid, name_of, not_here, option_group, paged, parameter_group,
+    check_name, combination, data, engine, event, invalid, listed, name_of, not_here, option_group, parameter_group,
     role, snapshot, wanted_tags, window,
 };
 
@@ -347,22 +347,18 @@ pub fn describe(call: &Call<'_>) -> Answer {
         call,
         &["db-cluster-id", "db-instance-id", "dbi-resource-id", "domain", "engine"],
     )?;
-    let instances = match call.text("DBInstanceIdentifier") {
-        "" => all(call)?,
-        id => vec![existing(call, id)?],
-    };
-    let mut views = Vec::new();
-    for instance in instances {
-        let accepted = filters.accept("db-instance-id", &[&instance.id, &instance.arn])
+    let keep = |instance: &Instance| {
+        Ok(filters.accept("db-instance-id", &[&instance.id, &instance.arn])
             && filters.accept("dbi-resource-id", &[&instance.resource])
             && filters.accept("engine", &[&instance.settings.engine])
             && filters.accept("db-cluster-id", &[])
-            && filters.accept("domain", &[]);
-        if accepted {
-            views.push((instance.id.clone(), instance.view(call)?));
-        }
-    }
-    paged(call, "DBInstances", views)
+            && filters.accept("domain", &[]))
+    };
+    let named = match call.text("DBInstanceIdentifier") {
+        "" => None,
+        id => Some(existing(call, id)?),
+    };
+    listed(call, "DBInstances", KIND, named, keep, |instance| instance.view(call))
 }
 
 pub fn delete(call: &Call<'_>) -> Answer {
@@ -480,9 +476,14 @@ fn region(call: &Call<'_>) -> Result<Region, Fault> {
     Ok(made)
 }
 
-/// The instances that are there; settled, as every call of this service begins with it.
-pub fn all(call: &Call<'_>) -> Result<Vec<Instance>, Fault> {
-    call.store.all(KIND)
+/// The instances that fit a link: `pg:NAME` for a parameter group, `og:NAME` for an option group.
+pub fn linked(call: &Call<'_>, link: &str) -> Result<Vec<Instance>, Fault> {
+    call.store.linked(KIND, link)
+}
+
+/// The instances in a subnet group.
+pub fn in_group(call: &Call<'_>, subnet_group: &str) -> Result<Vec<Instance>, Fault> {
+    call.store.children(KIND, subnet_group)
 }
 
 pub fn find(call: &Call<'_>, id: &str) -> Result<Option<Instance>, Fault> {
@@ -506,5 +507,18 @@ pub fn wrong_state(message: &str) -> Fault {
 }
 
 pub fn save(call: &Call<'_>, instance: &Instance) -> Result<(), Fault> {
-    call.store.put(KIND, &instance.id, &instance.subnet_group, instance)
+    let due = match instance.state {
+        State::Available => instance.pending_from,
+        _ => Some(instance.until),
+    };
+    let links = [
+        format!("pg:{}", instance.parameter_group),
+        format!("og:{}", instance.settings.option_group),
+    ];
+    call.store
+        .entry(KIND, &instance.id)
+        .parent(&instance.subnet_group)
+        .due(due)
+        .links(&links)
+        .put(instance)
 }

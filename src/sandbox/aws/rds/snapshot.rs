@@ -13,7 +13,7 @@ use super::super::tags::{self, Tags};
 use super::filter::Filters;
 use super::instance::{self, Instance, State, wrong_state};
 use super::settings::Settings;
-use super::{check_name, data, engine, event, invalid, lifecycle, name_of, not_here, paged, wanted_tags};
+use super::{check_name, data, engine, event, invalid, lifecycle, listed, name_of, not_here, wanted_tags};
 
 pub const KIND: &str = "rds/snapshot";
 
@@ -192,28 +192,24 @@ pub fn describe(call: &Call<'_>) -> Answer {
     if !matches!(kind, "" | "automated" | "manual" | "shared" | "public" | "awsbackup") {
         return Err(invalid(&format!("Unknown snapshot type: {kind}")));
     }
-    let snapshots = match call.text("DBSnapshotIdentifier") {
-        "" => all(call)?,
-        id => vec![existing(call, id)?],
-    };
     let instance = name_of(call.text("DBInstanceIdentifier"), "db");
     let resource = call.text("DbiResourceId");
-    let mut views = Vec::new();
-    for snapshot in snapshots {
+    let keep = |snapshot: &Snapshot| {
         let source = call.arn("rds", &format!("db:{}", snapshot.instance));
-        let accepted = (instance.is_empty() || snapshot.instance == instance)
+        Ok((instance.is_empty() || snapshot.instance == instance)
             && (resource.is_empty() || snapshot.resource == resource)
             && (kind.is_empty() || snapshot.kind() == kind)
             && filters.accept("db-instance-id", &[&snapshot.instance, &source])
             && filters.accept("db-snapshot-id", &[&snapshot.id, &snapshot.arn])
             && filters.accept("dbi-resource-id", &[&snapshot.resource])
             && filters.accept("snapshot-type", &[snapshot.kind()])
-            && filters.accept("engine", &[&snapshot.settings.engine]);
-        if accepted {
-            views.push((snapshot.id.clone(), snapshot.view(call)?));
-        }
-    }
-    paged(call, "DBSnapshots", views)
+            && filters.accept("engine", &[&snapshot.settings.engine]))
+    };
+    let named = match call.text("DBSnapshotIdentifier") {
+        "" => None,
+        id => Some(existing(call, id)?),
+    };
+    listed(call, "DBSnapshots", KIND, named, keep, |snapshot| snapshot.view(call))
 }
 
 /// Who may restore it: nobody else, as nothing here can share it.
@@ -285,10 +281,7 @@ impl Snapshot {
 
 /// Tells of the snapshots that have become available.
 pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
-    for mut snapshot in all(call)? {
-        if snapshot.told || snapshot.until > call.now {
-            continue;
-        }
+    for mut snapshot in call.store.due::<Snapshot>(KIND)? {
         snapshot.told = true;
         save(call, &snapshot)?;
         let message = match snapshot.automated {
@@ -328,10 +321,6 @@ fn free_name(call: &Call<'_>, member: &str, id: &str) -> Result<String, Fault> {
     Ok(id)
 }
 
-fn all(call: &Call<'_>) -> Result<Vec<Snapshot>, Fault> {
-    call.store.all(KIND)
-}
-
 fn find(call: &Call<'_>, id: &str) -> Result<Option<Snapshot>, Fault> {
     call.store.get(KIND, &name_of(id, "snapshot"))
 }
@@ -353,5 +342,9 @@ fn wrong_snapshot(message: &str) -> Fault {
 }
 
 fn save(call: &Call<'_>, snapshot: &Snapshot) -> Result<(), Fault> {
-    call.store.put(KIND, &snapshot.id, &snapshot.resource, snapshot)
+    call.store
+        .entry(KIND, &snapshot.id)
+        .parent(&snapshot.resource)
+        .due((!snapshot.told).then_some(snapshot.until))
+        .put(snapshot)
 }
