@@ -16,14 +16,11 @@ async fn what_somebody_else_made_is_found_by_its_id() {
     let world = World::sandbox();
     let (vpc, subnets, group) = world.network().await;
     let aws = &world.aws;
-    let gateway = aws.ec2.create_internet_gateway().send().await.unwrap();
-    let gateway = gateway.internet_gateway.unwrap().internet_gateway_id.unwrap();
-    let attach = aws
-        .ec2
-        .attach_internet_gateway()
-        .vpc_id(&vpc)
-        .internet_gateway_id(&gateway);
-    attach.send().await.unwrap();
+    let gateways = aws.ec2.describe_internet_gateways().send().await.unwrap();
+    let gateway = gateways.internet_gateways()[0]
+        .internet_gateway_id()
+        .unwrap()
+        .to_owned();
     let address = aws.ec2.allocate_address().send().await.unwrap().allocation_id.unwrap();
     let nat = aws
         .ec2

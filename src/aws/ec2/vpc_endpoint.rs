@@ -227,7 +227,10 @@ impl Kind for VpcEndpoint {
                 Class::InPlace,
             ),
             Change::of_sets("route_tables", &state.route_tables, &spec.route_tables, Class::InPlace),
-            Change::between("private_dns", &state.private_dns, &!spec.is_gateway(), Class::InPlace),
+            // Only an interface endpoint has the service's private name.
+            (!spec.is_gateway())
+                .then(|| Change::between("private_dns", &state.private_dns, &true, Class::InPlace))
+                .flatten(),
         ]
         .into_iter()
         .flatten()
