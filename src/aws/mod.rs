@@ -3,6 +3,7 @@
 //! Every type of the SDK stays in here. A kind is registered with one line in [`kinds`], the verbs of a service with one
 //! line in [`verbs`].
 
+pub mod acm;
 pub mod calls;
 pub mod ec2;
 pub mod ecr;
@@ -17,6 +18,9 @@ pub mod meant;
 pub mod named;
 pub mod plain;
 pub mod rds;
+#[cfg(test)]
+mod references;
+pub mod route53;
 pub mod secrets;
 pub mod ssm;
 pub mod sweep;
@@ -90,6 +94,9 @@ pub struct Aws {
     pub is_sandbox: bool,
     /// The environment names an endpoint of its own, which may know only a part of AWS.
     pub has_endpoint: bool,
+    /// Host and zone of the environment's public address, where the file names both. Records have no tags: the one of
+    /// the address is found by these.
+    pub address: Option<(String, String)>,
 }
 
 impl Aws {
@@ -122,6 +129,7 @@ impl Aws {
             account: account.to_owned(),
             is_sandbox,
             has_endpoint: config.endpoint_url().is_some(),
+            address: None,
         }
     }
 
@@ -146,6 +154,7 @@ pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
         Arc::new(ec2::nat_gateway::NatGateway(aws.clone())),
         Arc::new(ec2::route_table::RouteTable(aws.clone())),
         Arc::new(ec2::security_group::SecurityGroup(aws.clone())),
+        Arc::new(ec2::vpc_endpoint::VpcEndpoint(aws.clone())),
         Arc::new(elasticache::cache_subnet_group::CacheSubnetGroups(aws.clone())),
         Arc::new(elasticache::cache_parameter_group::CacheParameterGroups(aws.clone())),
         Arc::new(elasticache::replication_group::ReplicationGroups(aws.clone())),
@@ -157,6 +166,7 @@ pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
         Arc::new(elb::load_balancer::LoadBalancers(aws.clone())),
         Arc::new(elb::target_group::TargetGroups(aws.clone())),
         Arc::new(elb::listener::Listeners(aws.clone())),
+        Arc::new(route53::alias_record::AliasRecord(aws.clone())),
         Arc::new(ecs::cluster::Clusters(aws.clone())),
         Arc::new(ecs::task_definition::TaskDefinitions(aws.clone())),
         Arc::new(ecs::service::Services::new(aws)),
@@ -171,6 +181,7 @@ pub fn kinds(aws: &Aws) -> Vec<Arc<dyn AnyKind>> {
 /// Every verb of every service.
 pub fn verbs(aws: &Aws) -> Vec<Verb> {
     [
+        acm::verbs(aws),
         ec2::verbs::all(aws),
         ecr::verbs::all(aws),
         ecs::verbs::all(aws),
@@ -178,6 +189,7 @@ pub fn verbs(aws: &Aws) -> Vec<Verb> {
         elb::verbs::all(aws),
         logs::verbs::all(aws),
         rds::verbs::all(aws),
+        route53::verbs(aws),
         secrets::verbs::all(aws),
         tagged::verbs(aws),
     ]
