@@ -1,8 +1,10 @@
 //! What the services' answers have in common: pages, times, identifiers, and refusals by name.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Call, Fault};
+use super::store::Order;
 
 /// The answer without members that are null: AWS leaves out what is not there.
 pub fn answer(mut value: Value) -> Answer {
@@ -66,6 +68,24 @@ pub fn page<T>(
 ) -> Result<Page<T>, Fault> {
     items.sort_by_cached_key(&key);
     let (items, next) = super::page::cut(items, limit, token, key).map_err(|_| invalid())?;
+    Ok(Page { items, next })
+}
+
+/// One page of the documents of a kind whose id begins with `prefix` (all of them with the empty one) and that `keep`
+/// takes, in the order of their ids. Those of other pages are not read.
+///
+/// # Errors
+/// `invalid`, when the token is none of ours.
+pub fn page_of<T: DeserializeOwned>(
+    call: &Call<'_>,
+    (kind, prefix): (&str, &str),
+    keep: impl FnMut(&T) -> Result<bool, Fault>,
+    token: &str,
+    limit: usize,
+    invalid: impl FnOnce() -> Fault,
+) -> Result<Page<T>, Fault> {
+    let order = Order::Id(prefix);
+    let (items, next) = super::page::read_page(call.store, kind, order, (limit, token), keep, invalid)?;
     Ok(Page { items, next })
 }
 

@@ -9,7 +9,7 @@ use super::super::ec2::{gateway, security_group, subnet};
 use super::super::interfaces::{self, InterfaceSpec};
 use super::super::store::Store;
 use super::super::{durations, tags};
-use super::{attribute_list, change_attributes, check_name, listener, paged, validation, wanted_tags};
+use super::{attribute_list, change_attributes, check_name, listener, paged, paged_of, validation, wanted_tags};
 
 const KIND: &str = "elb/load-balancer";
 
@@ -125,6 +125,11 @@ pub fn describe(call: &Call<'_>) -> Answer {
         return Err(validation(
             "Load balancer names and load balancer ARNs cannot be specified at the same time",
         ));
+    }
+    if arns.is_empty() && names.is_empty() {
+        return paged_of(call, "LoadBalancers", KIND, |balancer: &LoadBalancer| {
+            Ok(balancer.view(call))
+        });
     }
     let mut balancers = all(call)?;
     if let Some(missing) = arns
@@ -243,13 +248,10 @@ pub fn dns_names(store: &Store<'_>) -> Result<Vec<(String, String)>, Fault> {
 
 /// The load balancers whose listeners or rules forward to a target group.
 pub fn of_target_group(call: &Call<'_>, target_group: &str) -> Result<Vec<String>, Fault> {
-    let mut arns = Vec::new();
-    for balancer in all(call)? {
-        if listener::of(call, &balancer.arn)?
-            .iter()
-            .any(|listener| listener.forwards_to(target_group))
-        {
-            arns.push(balancer.arn);
+    let mut arns: Vec<String> = Vec::new();
+    for listener in listener::forwarding_to(call, target_group)? {
+        if !arns.contains(&listener.load_balancer) {
+            arns.push(listener.load_balancer);
         }
     }
     Ok(arns)

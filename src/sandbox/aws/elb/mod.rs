@@ -11,7 +11,7 @@ pub mod target_group;
 
 use serde_json::{Map, Value, json};
 
-use super::answers::{Page, answer, limit, page};
+use super::answers::{Page, answer, limit, page, page_of};
 use super::call::{Answer, Call, Fault};
 use super::{dispatch, ecs, tags};
 
@@ -84,6 +84,25 @@ fn paged<T>(
         || validation("The marker is not valid."),
     )?;
     answer(json!({ member: items.iter().map(view).collect::<Vec<_>>(), "NextMarker": next }))
+}
+
+/// The same from the documents of a kind, without reading those of other pages.
+fn paged_of<T: serde::de::DeserializeOwned>(
+    call: &Call<'_>,
+    member: &str,
+    kind: &str,
+    view: impl Fn(&T) -> Answer,
+) -> Answer {
+    let Page { items, next } = page_of(
+        call,
+        (kind, ""),
+        |_| Ok(true),
+        call.text("Marker"),
+        limit(call, "PageSize", 400).min(400),
+        || validation("The marker is not valid."),
+    )?;
+    let views = items.iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    answer(json!({ member: views, "NextMarker": next }))
 }
 
 /// The rules for the names of load balancers and target groups.
