@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::answers::{answer, only, page, seconds};
+use super::super::answers::{answer, only, page, page_of, seconds};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
 use super::{
@@ -65,17 +65,15 @@ pub fn create(call: &Call<'_>) -> Answer {
 
 pub fn describe(call: &Call<'_>) -> Answer {
     let names = call.texts("repositoryNames");
-    let mut repositories = call.store.all::<Repository>(REPOSITORY)?;
-    if let Some(missing) = names
-        .iter()
-        .find(|name| !repositories.iter().any(|repository| repository.name == **name))
-    {
-        return Err(not_found(call, missing));
+    for name in &names {
+        if call.store.get::<Repository>(REPOSITORY, name)?.is_none() {
+            return Err(not_found(call, name));
+        }
     }
-    repositories.retain(|repository| names.is_empty() || names.contains(&repository.name));
-    let page = page(
-        repositories,
-        |repository| repository.name.clone(),
+    let page = page_of(
+        call,
+        (REPOSITORY, ""),
+        |repository: &Repository| Ok(names.is_empty() || names.contains(&repository.name)),
         call.text("nextToken"),
         most(call),
         invalid_token,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::answers::{answer, echo, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
-use super::{includes, invalid, missing, name_in, paged, service, task, wanted_tags};
+use super::{includes, invalid, missing, name_in, paged_of, service, task, wanted_tags};
 
 const KIND: &str = "ecs/cluster";
 
@@ -78,15 +78,14 @@ pub fn describe(call: &Call<'_>) -> Answer {
 }
 
 pub fn list(call: &Call<'_>) -> Answer {
-    let active = call
-        .store
-        .all::<Cluster>(KIND)?
-        .into_iter()
-        .filter(|cluster| cluster.status == "ACTIVE");
-    let arns = active
-        .map(|cluster| (cluster.arn.clone(), json!(cluster.arn)))
-        .collect();
-    paged(call, "clusterArns", arns, 100)
+    paged_of(
+        call,
+        "clusterArns",
+        (KIND, ""),
+        100,
+        |cluster: &Cluster| cluster.status == "ACTIVE",
+        |cluster| &cluster.arn,
+    )
 }
 
 pub fn update(call: &Call<'_>) -> Answer {

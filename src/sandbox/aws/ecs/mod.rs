@@ -14,7 +14,7 @@ mod task;
 
 use serde_json::{Value, json};
 
-use super::answers::{Page, answer, limit, page};
+use super::answers::{Page, answer, limit, page, page_of};
 use super::call::{Answer, Call, Fault};
 use super::dispatch;
 use super::tags::{self, Tags};
@@ -89,6 +89,30 @@ fn paged(call: &Call<'_>, member: &str, arns: Vec<(String, Value)>, default: usi
         || invalid("Invalid token"),
     )?;
     answer(json!({ member: items.into_iter().map(|(_, view)| view).collect::<Vec<_>>(), "nextToken": next }))
+}
+
+/// The same from the documents of a kind whose id begins with `prefix`, without reading those of other pages.
+fn paged_of<T: serde::de::DeserializeOwned>(
+    call: &Call<'_>,
+    member: &str,
+    of: (&str, &str),
+    default: usize,
+    keep: impl Fn(&T) -> bool,
+    arn: impl Fn(&T) -> &str,
+) -> Answer {
+    let limit = limit(call, "maxResults", default);
+    if limit > 100 {
+        return Err(invalid("maxResults must be between 1 and 100."));
+    }
+    let Page { items, next } = page_of(
+        call,
+        of,
+        |item| Ok(keep(item)),
+        call.text("nextToken"),
+        limit,
+        || invalid("Invalid token"),
+    )?;
+    answer(json!({ member: items.iter().map(arn).collect::<Vec<_>>(), "nextToken": next }))
 }
 
 /// The last part of an ARN, or the name itself.

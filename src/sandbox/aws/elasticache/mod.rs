@@ -16,7 +16,7 @@ mod window;
 
 use serde_json::{Value, json};
 
-use super::answers::{Page, answer, limit, page};
+use super::answers::{Page, answer, limit, page, page_of};
 use super::call::{Answer, Call, Fault};
 use super::dispatch;
 use super::tags::{self, Tags};
@@ -103,6 +103,28 @@ fn page_of(call: &Call<'_>, items: Vec<(String, Value)>, most: usize) -> Result<
         || invalid("The marker is invalid."),
     )?;
     Ok((items.into_iter().map(|(_, view)| view).collect(), next))
+}
+
+/// The same from the documents of a kind, without reading those of other pages.
+fn paged_of<T: serde::de::DeserializeOwned>(
+    call: &Call<'_>,
+    member: &str,
+    kind: &str,
+    view: impl Fn(&T) -> Value,
+) -> Answer {
+    let limit = limit(call, "MaxRecords", 100);
+    if !(20..=100).contains(&limit) {
+        return Err(invalid(&format!("MaxRecords must be between 20 and 100, not {limit}.")));
+    }
+    let Page { items, next } = page_of(
+        call,
+        (kind, ""),
+        |_| Ok(true),
+        call.text("Marker"),
+        limit,
+        || invalid("The marker is invalid."),
+    )?;
+    answer(json!({ member: items.iter().map(view).collect::<Vec<_>>(), "Marker": next }))
 }
 
 fn wanted_tags(call: &Call<'_>) -> Result<Tags, Fault> {

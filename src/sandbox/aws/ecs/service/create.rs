@@ -92,6 +92,12 @@ pub fn create(call: &Call<'_>) -> Answer {
 /// The defaults that `CreateService` documents.
 pub fn fill(members: &mut Map<String, Value>) {
     members.entry("loadBalancers").or_insert_with(|| json!([]));
+    let network = members
+        .get_mut("networkConfiguration")
+        .and_then(|network| network.get_mut("awsvpcConfiguration")?.as_object_mut());
+    if let Some(network) = network {
+        network.entry("assignPublicIp").or_insert_with(|| json!("DISABLED"));
+    }
     members.entry("serviceRegistries").or_insert_with(|| json!([]));
     members.entry("placementConstraints").or_insert_with(|| json!([]));
     members.entry("placementStrategy").or_insert_with(|| json!([]));
