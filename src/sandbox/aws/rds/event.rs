@@ -5,11 +5,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::super::answers::{hex, seconds};
+use super::super::answers::seconds;
 use super::super::call::{Answer, Call, Fault};
 use super::instance::Instance;
 use super::snapshot::Snapshot;
-use super::{combination, filter, paged};
+use super::{combination, filter, listed};
 
 const KIND: &str = "rds/event";
 const MINUTE: i64 = 60 * 1000;
@@ -17,6 +17,8 @@ const KEPT: i64 = 14 * 24 * 60 * MINUTE;
 
 #[derive(Serialize, Deserialize)]
 struct Event {
+    /// By it events are found in the order of time.
+    id: String,
     source: String,
     arn: String,
     kind: String,
@@ -57,7 +59,11 @@ fn say(
     message: &str,
     at: i64,
 ) -> Result<(), Fault> {
+    // Those of one moment keep their order: each new document has a higher number than the one before.
+    let newest = "SELECT seq FROM sqlite_sequence WHERE name = 'document'";
+    let newest: i64 = call.store.row(newest, &[])?.unwrap_or_default();
     let event = Event {
+        id: format!("{at:016}-{newest:016}"),
         source: source.to_owned(),
         arn: arn.to_owned(),
         kind: kind.to_owned(),
@@ -65,7 +71,15 @@ fn say(
         message: message.to_owned(),
         at,
     };
-    call.store.put(KIND, &hex(32), source, &event)
+    call.store.entry(KIND, &event.id).due(at + KEPT).put(&event)
+}
+
+/// Forgets those that are too old.
+pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
+    for old in call.store.due::<Event>(KIND)? {
+        call.store.delete(KIND, &old.id)?;
+    }
+    Ok(())
 }
 
 /// "By default, RDS returns events that were generated in the past hour."
@@ -90,26 +104,23 @@ pub fn describe(call: &Call<'_>) -> Answer {
         (Some(start), _) => start,
         (None, minutes) => call.now - minutes.unwrap_or(60) * MINUTE,
     };
-    let from = from.max(call.now - KEPT);
     let to = moment("EndTime").unwrap_or(call.now);
     let categories = call.texts("EventCategories");
-    let events = call.store.all::<Event>(KIND)?.into_iter().enumerate();
-    let events = events.filter(|(_, event)| {
-        (from..=to).contains(&event.at)
+    let keep = |event: &Event| {
+        Ok((from..=to).contains(&event.at)
             && (source.is_empty() || event.source == source)
             && (kind.is_empty() || event.kind == kind)
-            && (categories.is_empty() || categories.contains(&event.category))
-    });
-    let views = events.map(|(place, event)| {
-        let view = json!({
+            && (categories.is_empty() || categories.contains(&event.category)))
+    };
+    let view = |event: &Event| {
+        Ok(json!({
             "SourceIdentifier": event.source,
             "SourceType": event.kind,
             "Message": event.message,
             "EventCategories": [event.category],
             "Date": seconds(event.at),
             "SourceArn": event.arn,
-        });
-        (format!("{:020} {place:010}", event.at), view)
-    });
-    paged(call, "Events", views.collect())
+        }))
+    };
+    listed(call, "Events", KIND, None, keep, view)
 }

@@ -28,7 +28,8 @@ enum Step {
 
 /// Ends the states whose time is over.
 pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
-    for mut instance in instance::all(call)? {
+    let _everything = call.store.see_all();
+    for mut instance in call.store.due::<Instance>(instance::KIND)? {
         let mut moved = false;
         loop {
             match step(call, &mut instance)? {
@@ -38,7 +39,8 @@ pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
             }
         }
     }
-    snapshot::settle(call)
+    snapshot::settle(call)?;
+    event::settle(call)
 }
 
 fn step(call: &Call<'_>, instance: &mut Instance) -> Result<Step, Fault> {

@@ -15,6 +15,7 @@ mod modify;
 mod option_group;
 mod parameter_group;
 mod parameters;
+mod placement;
 mod restore;
 mod role;
 mod settings;
@@ -25,12 +26,15 @@ mod window;
 
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 pub use self::data::sweep;
 use super::answers::{Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
 use super::dispatch;
+use super::page::read_page;
+use super::store::Order;
 use super::tags::{self, Tags};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -169,7 +173,31 @@ fn page_size(call: &Call<'_>) -> Result<usize, Fault> {
     Ok(size)
 }
 
-/// A page as this service gives it, with `Marker`.
+/// A page of what is kept, in the order of ids: of one document when it is named, else of those that `keep` takes. It
+/// costs what is on it.
+fn listed<T: DeserializeOwned>(
+    call: &Call<'_>,
+    member: &str,
+    kind: &str,
+    named: Option<T>,
+    mut keep: impl FnMut(&T) -> Result<bool, Fault>,
+    view: impl Fn(&T) -> Answer,
+) -> Answer {
+    let place = (page_size(call)?, call.text("Marker"));
+    let (items, next) = match named {
+        Some(item) => {
+            let kept = keep(&item)?;
+            (Vec::from_iter(kept.then_some(item)), None)
+        }
+        None => read_page(call.store, kind, Order::Id(""), place, keep, || {
+            invalid("The marker is invalid.")
+        })?,
+    };
+    let views = items.iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    answer(json!({ member: views, "Marker": next }))
+}
+
+/// A page of a short list that is at hand, with `Marker`.
 fn paged(call: &Call<'_>, member: &str, items: Vec<(String, Value)>) -> Answer {
     let Page { items, next } = page(
         items,

@@ -176,10 +176,7 @@ fn check_option(group: &OptionGroup, name: &str) -> Result<(), Fault> {
 
 pub fn delete(call: &Call<'_>) -> Answer {
     let group = changeable(call)?;
-    if let Some(user) = instance::all(call)?
-        .into_iter()
-        .find(|user| user.settings.option_group == group.name)
-    {
+    if let Some(user) = instance::linked(call, &format!("og:{}", group.name))?.first() {
         return Err(Fault::new(
             "InvalidOptionGroupStateFault",
             format!(

@@ -218,23 +218,23 @@ fn method(known: &Parameter, change: &Value) -> Result<&'static str, Fault> {
     }
 }
 
+/// By which instances with this group are found.
+fn link(name: &str) -> String {
+    format!("pg:{name}")
+}
+
 /// The instances with this group need a reboot from now on.
 fn wait_for_reboot(call: &Call<'_>, group: &ParameterGroup) -> Result<(), Fault> {
-    for mut user in instance::all(call)? {
-        if user.parameter_group == group.name && !user.reboot_needed {
-            user.reboot_needed = true;
-            instance::save(call, &user)?;
-        }
+    for mut user in instance::linked(call, &link(&group.name))? {
+        user.reboot_needed = true;
+        instance::save(call, &user)?;
     }
     Ok(())
 }
 
 pub fn delete(call: &Call<'_>) -> Answer {
     let group = changeable(call)?;
-    if let Some(user) = instance::all(call)?
-        .into_iter()
-        .find(|user| user.parameter_group == group.name)
-    {
+    if let Some(user) = instance::linked(call, &link(&group.name))?.first() {
         return Err(Fault::new(
             "InvalidDBParameterGroupState",
             format!(

@@ -13,7 +13,7 @@ use super::super::tags::{self, Tags};
 use super::filter::Filters;
 use super::instance::{self, Instance, State, wrong_state};
 use super::settings::Settings;
-use super::{check_name, data, engine, event, invalid, lifecycle, name_of, not_here, paged, wanted_tags};
+use super::{check_name, data, engine, event, invalid, lifecycle, listed, name_of, not_here, wanted_tags};
 
 pub const KIND: &str = "rds/snapshot";
 
@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub until: i64,
     /// Whether its event has been told.
     pub told: bool,
+    /// When it goes by itself: an automated one whose instance is gone.
+    pub expires: Option<i64>,
     pub instance_created: Option<i64>,
     pub settings: Settings,
     pub vpc: String,
@@ -102,6 +104,7 @@ fn make(call: &Call<'_>, instance: &Instance, id: String, automated: bool, at: i
         original: at,
         until: lifecycle::later(call, at, durations::DATABASE_SNAPSHOT),
         told: false,
+        expires: None,
         instance_created: instance.created,
         settings: instance.settings.clone(),
         vpc: instance.vpc.clone(),
@@ -154,6 +157,7 @@ pub fn copy(call: &Call<'_>) -> Answer {
         created: call.now,
         until: call.after(durations::DATABASE_SNAPSHOT),
         told: false,
+        expires: None,
         source: Some(source.arn.clone()),
         id,
         ..source.clone()
@@ -192,28 +196,24 @@ pub fn describe(call: &Call<'_>) -> Answer {
     if !matches!(kind, "" | "automated" | "manual" | "shared" | "public" | "awsbackup") {
         return Err(invalid(&format!("Unknown snapshot type: {kind}")));
     }
-    let snapshots = match call.text("DBSnapshotIdentifier") {
-        "" => all(call)?,
-        id => vec![existing(call, id)?],
-    };
     let instance = name_of(call.text("DBInstanceIdentifier"), "db");
     let resource = call.text("DbiResourceId");
-    let mut views = Vec::new();
-    for snapshot in snapshots {
+    let keep = |snapshot: &Snapshot| {
         let source = call.arn("rds", &format!("db:{}", snapshot.instance));
-        let accepted = (instance.is_empty() || snapshot.instance == instance)
+        Ok((instance.is_empty() || snapshot.instance == instance)
             && (resource.is_empty() || snapshot.resource == resource)
             && (kind.is_empty() || snapshot.kind() == kind)
             && filters.accept("db-instance-id", &[&snapshot.instance, &source])
             && filters.accept("db-snapshot-id", &[&snapshot.id, &snapshot.arn])
             && filters.accept("dbi-resource-id", &[&snapshot.resource])
             && filters.accept("snapshot-type", &[snapshot.kind()])
-            && filters.accept("engine", &[&snapshot.settings.engine]);
-        if accepted {
-            views.push((snapshot.id.clone(), snapshot.view(call)?));
-        }
-    }
-    paged(call, "DBSnapshots", views)
+            && filters.accept("engine", &[&snapshot.settings.engine]))
+    };
+    let named = match call.text("DBSnapshotIdentifier") {
+        "" => None,
+        id => Some(existing(call, id)?),
+    };
+    listed(call, "DBSnapshots", KIND, named, keep, |snapshot| snapshot.view(call))
 }
 
 /// Who may restore it: nobody else, as nothing here can share it.
@@ -283,10 +283,11 @@ impl Snapshot {
     }
 }
 
-/// Tells of the snapshots that have become available.
+/// Tells of the snapshots that have become available, and takes those away whose time is over.
 pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
-    for mut snapshot in all(call)? {
-        if snapshot.told || snapshot.until > call.now {
+    for mut snapshot in call.store.due::<Snapshot>(KIND)? {
+        if snapshot.expires.is_some_and(|end| end <= call.now) {
+            drop_one(call, &snapshot)?;
             continue;
         }
         snapshot.told = true;
@@ -310,6 +311,20 @@ pub fn drop_automated(call: &Call<'_>, resource: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The automated snapshots of an instance that is gone stay for as many days as backups were kept: *Retaining automated
+/// backups*.
+pub fn retain_automated(call: &Call<'_>, instance: &Instance) -> Result<(), Fault> {
+    let days = u64::try_from(instance.settings.retention).unwrap_or_default();
+    let kept = std::time::Duration::from_secs(days * 24 * 60 * 60);
+    for mut snapshot in call.store.children::<Snapshot>(KIND, &instance.resource)? {
+        if snapshot.automated {
+            snapshot.expires = Some(lifecycle::later(call, snapshot.created, kept));
+            save(call, &snapshot)?;
+        }
+    }
+    Ok(())
+}
+
 fn drop_one(call: &Call<'_>, snapshot: &Snapshot) -> Result<(), Fault> {
     data::forget(call, &snapshot.folder)?;
     call.store.delete(KIND, &snapshot.id)?;
@@ -326,10 +341,6 @@ fn free_name(call: &Call<'_>, member: &str, id: &str) -> Result<String, Fault> {
         ));
     }
     Ok(id)
-}
-
-fn all(call: &Call<'_>) -> Result<Vec<Snapshot>, Fault> {
-    call.store.all(KIND)
 }
 
 fn find(call: &Call<'_>, id: &str) -> Result<Option<Snapshot>, Fault> {
@@ -353,5 +364,13 @@ fn wrong_snapshot(message: &str) -> Fault {
 }
 
 fn save(call: &Call<'_>, snapshot: &Snapshot) -> Result<(), Fault> {
-    call.store.put(KIND, &snapshot.id, &snapshot.resource, snapshot)
+    call.store
+        .entry(KIND, &snapshot.id)
+        .parent(&snapshot.resource)
+        .due(if snapshot.told {
+            snapshot.expires
+        } else {
+            Some(snapshot.until)
+        })
+        .put(snapshot)
 }

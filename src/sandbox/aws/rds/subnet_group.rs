@@ -11,7 +11,7 @@ use super::super::answers::{answer, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::ec2::subnet;
 use super::super::{interfaces, tags};
-use super::{filter, instance, invalid, name_of, paged, settings, wanted_tags};
+use super::{filter, instance, invalid, listed, name_of, settings, wanted_tags};
 
 const KIND: &str = "rds/subnet-group";
 /// *Quotas and constraints for Amazon RDS*: subnets in a group.
@@ -56,14 +56,12 @@ pub fn create(call: &Call<'_>) -> Answer {
 
 pub fn describe(call: &Call<'_>) -> Answer {
     filter::none(call)?;
-    let groups = match call.text("DBSubnetGroupName") {
-        "" => call.store.all(KIND)?,
-        name => vec![existing(call, name)?],
+    let named = match call.text("DBSubnetGroupName") {
+        "" => None,
+        name => Some(existing(call, name)?),
     };
-    let views = groups
-        .iter()
-        .map(|group: &SubnetGroup| (group.name.clone(), group.view(call)));
-    paged(call, "DBSubnetGroups", views.collect())
+    let view = |group: &SubnetGroup| Ok(group.view(call));
+    listed(call, "DBSubnetGroups", KIND, named, |_| Ok(true), view)
 }
 
 pub fn modify(call: &Call<'_>) -> Answer {
@@ -83,9 +81,9 @@ pub fn modify(call: &Call<'_>) -> Answer {
             .into_iter()
             .map(|interface| interface.owner)
             .collect();
-        let used = instance::all(call)?
+        let used = instance::in_group(call, &group.name)?
             .iter()
-            .any(|user| user.subnet_group == group.name && owners.contains(&user.owner()));
+            .any(|user| owners.contains(&user.owner()));
         if used {
             return Err(Fault::new(
                 "SubnetAlreadyInUse",
@@ -100,10 +98,7 @@ pub fn modify(call: &Call<'_>) -> Answer {
 
 pub fn delete(call: &Call<'_>) -> Answer {
     let group = existing(call, call.text("DBSubnetGroupName"))?;
-    if let Some(user) = instance::all(call)?
-        .into_iter()
-        .find(|user| user.subnet_group == group.name)
-    {
+    if let Some(user) = instance::in_group(call, &group.name)?.first() {
         return Err(Fault::new(
             "InvalidDBSubnetGroupStateFault",
             format!(

@@ -796,3 +796,66 @@ async fn events_tell_what_happened() {
     let old = db.client.describe_events().duration(100_000).send().await.unwrap();
     assert!(old.events().is_empty(), "14 days");
 }
+
+#[tokio::test]
+async fn a_call_costs_the_same_however_many_there_are() {
+    let db = Databases::new().await;
+    let aws = db.cloud.sandbox.aws();
+    let cost = async |id: &str| {
+        let before = aws.steps();
+        db.create(id).send().await.unwrap();
+        let created = aws.steps() - before;
+        db.cloud.pass(60 * MINUTE);
+        db.instance(id).await;
+        let before = aws.steps();
+        db.instance(id).await;
+        db.client
+            .create_db_snapshot()
+            .db_instance_identifier(id)
+            .db_snapshot_identifier(format!("of-{id}"))
+            .send()
+            .await
+            .unwrap();
+        (created, aws.steps() - before)
+    };
+    cost("first").await;
+    let few = cost("second").await;
+    for number in 0..60 {
+        db.create(&format!("shop-{number}")).send().await.unwrap();
+    }
+    db.cloud.pass(60 * MINUTE);
+    db.client.describe_db_instances().send().await.unwrap();
+    db.client.describe_db_instances().send().await.unwrap();
+    let many = cost("last").await;
+    for (few, many) in [(few.0, many.0), (few.1, many.1)] {
+        assert!(many <= few + few / 5 + 40, "{few} steps with two, {many} with 63");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_undone_after_the_copy_leaves_nothing_that_counts() {
+    use crate::sandbox::aws::rules::{Effect, Rule};
+
+    let db = Databases::new().await;
+    db.ready("shop").await;
+    let limit = Effect::Limit {
+        noun: "snapshots".to_owned(),
+        most: 1,
+    };
+    let rules = db.cloud.sandbox.aws().rules();
+    rules.add(Rule::new("rds", "*", limit)).unwrap();
+    let snapshot = db
+        .client
+        .create_db_snapshot()
+        .db_instance_identifier("shop")
+        .db_snapshot_identifier("mine")
+        .send()
+        .await;
+    assert_eq!(code(snapshot), "SnapshotQuotaExceeded");
+    let folders = || std::fs::read_dir(db.cloud.path().join("rds")).unwrap().count();
+    assert_eq!(folders(), 2, "the automated snapshot and the copy that was undone");
+    drop(Sandbox::open(db.cloud.path(), Options::default()).unwrap());
+    assert_eq!(folders(), 1);
+    let listed = db.client.describe_db_snapshots().send().await.unwrap();
+    assert_eq!(listed.db_snapshots().len(), 1);
+}
