@@ -121,7 +121,9 @@ pub fn describe(call: &Call<'_>) -> Answer {
         ));
     }
     if arns.is_empty() && names.is_empty() {
-        return paged_of(call, "LoadBalancers", KIND, |balancer: &LoadBalancer| Ok(balancer.view(call)));
+        return paged_of(call, "LoadBalancers", KIND, |balancer: &LoadBalancer| {
+            Ok(balancer.view(call))
+        });
     }
     let mut balancers = all(call)?;
     if let Some(missing) = arns
