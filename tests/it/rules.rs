@@ -9,7 +9,7 @@ fn a_script_adds_rules_that_the_next_process_meets_lists_and_clears() {
     let project = Project::new();
     let run = |text: &str| project.iacsh(&["-c", text, "--json"]);
     run("sandbox::deny(\"ec2:CreateVpc\")").code(0);
-    run(VPC).code(1).says("UnauthorizedOperation");
+    run(VPC).code(78).says("UnauthorizedOperation");
     let rules = run("sandbox::rules()").code(0).json();
     assert_eq!(
         (&rules[0]["rule"], &rules[0]["action"]),
