@@ -107,10 +107,19 @@ pub fn echo(call: &Call<'_>, members: &[&str]) -> Map<String, Value> {
 
 /// Refuses, by name, what the sandbox would otherwise swallow: every member that is not in the list.
 pub fn only(call: &Call<'_>, members: &[&str]) -> Result<(), Fault> {
+    refuse(call, |name| !members.contains(&name))
+}
+
+/// Refuses, by name, every member that is in the list.
+pub fn none_of(call: &Call<'_>, members: &[&str]) -> Result<(), Fault> {
+    refuse(call, |name| members.contains(&name))
+}
+
+fn refuse(call: &Call<'_>, is_refused: impl Fn(&str) -> bool) -> Result<(), Fault> {
     match call
         .input
         .iter()
-        .find(|(name, value)| !members.contains(&name.as_str()) && !is_empty(value))
+        .find(|(name, value)| is_refused(name) && !is_empty(value))
     {
         None => Ok(()),
         Some((name, _)) => Err(Fault::new(

@@ -45,10 +45,7 @@ pub fn create(call: &Call<'_>) -> Answer {
     let repository = Repository {
         name: name.to_owned(),
         created: call.now,
-        mutability: Some(call.text("imageTagMutability"))
-            .filter(|text| !text.is_empty())
-            .unwrap_or("MUTABLE")
-            .to_owned(),
+        mutability: mutability(call)?,
         scan_on_push: call
             .input
             .get("imageScanningConfiguration")
@@ -125,6 +122,18 @@ pub fn change(call: &Call<'_>, work: impl FnOnce(&mut Repository), view: impl Fn
     work(&mut repository);
     call.store.put(REPOSITORY, &repository.name, "", &repository)?;
     answer(of(call, view(&repository)))
+}
+
+/// `MUTABLE` (the default) or `IMMUTABLE`.
+pub fn mutability(call: &Call<'_>) -> Result<String, Fault> {
+    match call.text("imageTagMutability") {
+        "" => Ok("MUTABLE".to_owned()),
+        known @ ("MUTABLE" | "IMMUTABLE") => Ok(known.to_owned()),
+        other => Err(Fault::new(
+            "UnsupportedOperation",
+            format!("not in the sandbox: the tag mutability {other}; it has MUTABLE and IMMUTABLE"),
+        )),
+    }
 }
 
 pub fn document(call: &Call<'_>, member: &str) -> Result<String, Fault> {

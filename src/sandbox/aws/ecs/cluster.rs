@@ -140,7 +140,44 @@ pub fn delete(call: &Call<'_>) -> Answer {
     answer(json!({ "cluster": view }))
 }
 
+/// Those of Fargate are everybody's.
+pub const PROVIDERS: &[&str] = &["FARGATE", "FARGATE_SPOT"];
+
+/// The two of Fargate, by name or ARN.
+pub fn describe_providers(call: &Call<'_>) -> Answer {
+    let asked: Vec<String> = call.texts("capacityProviders");
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    let names: Vec<&str> = if asked.is_empty() {
+        PROVIDERS.to_vec()
+    } else {
+        asked.iter().map(|id| name_in(id)).collect()
+    };
+    for name in names {
+        let arn = call.arn("ecs", &format!("capacity-provider/{name}"));
+        if PROVIDERS.contains(&name) {
+            found.push((
+                name.to_owned(),
+                json!({ "capacityProviderArn": arn, "name": name, "status": "ACTIVE", "tags": [] }),
+            ));
+        } else {
+            failures.push(missing(&arn));
+        }
+    }
+    let mut page = paged(call, "capacityProviders", found, 10)?;
+    page["failures"] = json!(failures);
+    answer(page)
+}
+
 impl Cluster {
+    /// A list among its settings.
+    pub fn list(&self, member: &str) -> Vec<Value> {
+        self.members
+            .get(member)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    }
+
     fn view(&self, call: &Call<'_>, tagged: bool, settings: bool) -> Result<Value, Fault> {
         let tasks = task::of(call, &self.name)?;
         let count = |states: &[&str]| {
@@ -187,7 +224,7 @@ impl Cluster {
 fn check_providers(providers: &[String]) -> Result<(), Fault> {
     match providers
         .iter()
-        .find(|provider| !["FARGATE", "FARGATE_SPOT"].contains(&provider.as_str()))
+        .find(|provider| !PROVIDERS.contains(&provider.as_str()))
     {
         None => Ok(()),
         Some(other) => Err(invalid(&format!(

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::answers::{answer, hex, only, random, seconds};
 use super::super::call::{Answer, Call, Fault};
-use super::super::ec2::{security_group, subnet};
+use super::super::ec2::{gateway, security_group, subnet};
 use super::super::interfaces::{self, InterfaceSpec};
 use super::super::store::Store;
 use super::super::{durations, tags};
@@ -78,6 +78,12 @@ pub fn create(call: &Call<'_>) -> Answer {
         "" => "internet-facing",
         scheme => scheme,
     };
+    if scheme == "internet-facing" && gateway::of_vpc(call, &vpc)?.is_none() {
+        return Err(Fault::new(
+            "InvalidSubnet",
+            format!("VPC {vpc} has no internet gateway"),
+        ));
+    }
     let wanted = wanted_tags(call)?;
     let existing: Vec<LoadBalancer> = call.store.linked(KIND, name)?;
     if let Some(existing) = existing.into_iter().next() {
@@ -361,10 +367,13 @@ fn groups(call: &Call<'_>, vpc: &str) -> Result<Vec<String>, Fault> {
             .collect());
     }
     for id in &groups {
-        let known = security_group::get(call, id)
-            .ok()
-            .is_some_and(|group| group.vpc_id == vpc);
-        if !known {
+        let group = security_group::get(call, id).map_err(|_| {
+            Fault::new(
+                "InvalidSecurityGroup",
+                format!("The security group '{id}' does not exist"),
+            )
+        })?;
+        if group.vpc_id != vpc {
             return Err(Fault::new(
                 "InvalidConfigurationRequest",
                 format!("One or more security groups are invalid: '{id}' is not in VPC '{vpc}'"),

@@ -17,6 +17,7 @@ use super::{dispatch, ecs, tags};
 
 pub use listener::users_of_certificate;
 pub use load_balancer::{dns_names, of_target_group, region_of_zone};
+pub use tagging::has;
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
     if call.operation.starts_with("Describe") {
@@ -155,6 +156,16 @@ fn attribute_list(attributes: &Map<String, Value>) -> Value {
 }
 
 /// Takes over the attributes of a call, refusing those that the resource does not have.
+/// Ranges of attributes: TargetGroupAttribute and LoadBalancerAttribute of the API reference.
+const RANGES: &[(&str, std::ops::RangeInclusive<u64>)] = &[
+    ("client_keep_alive.seconds", 60..=604_800),
+    ("deregistration_delay.timeout_seconds", 0..=3600),
+    ("idle_timeout.timeout_seconds", 1..=4000),
+    ("slow_start.duration_seconds", 0..=900),
+    ("stickiness.app_cookie.duration_seconds", 1..=604_800),
+    ("stickiness.lb_cookie.duration_seconds", 1..=604_800),
+];
+
 fn change_attributes(call: &Call<'_>, attributes: &mut Map<String, Value>) -> Result<(), Fault> {
     for attribute in call.list("Attributes") {
         let key = attribute["Key"].as_str().unwrap_or_default();
@@ -166,7 +177,9 @@ fn change_attributes(call: &Call<'_>, attributes: &mut Map<String, Value>) -> Re
         let before = current.as_str().unwrap_or_default();
         let boolean = matches!(before, "true" | "false");
         let number = before.parse::<u64>().is_ok();
-        if (boolean && !matches!(value, "true" | "false")) || (number && value.parse::<u64>().is_err()) {
+        let range = RANGES.iter().find(|(name, _)| *name == key).map(|(_, range)| range);
+        let fits = |value: u64| range.is_none_or(|range| range.contains(&value));
+        if (boolean && !matches!(value, "true" | "false")) || (number && !value.parse::<u64>().is_ok_and(fits)) {
             return Err(validation(&format!(
                 "'{value}' is not a valid value of attribute '{key}'"
             )));

@@ -162,7 +162,8 @@ impl Version {
 
 /// `name:3` and `name:label`; an ARN keeps its colons.
 pub fn split(asked: &str) -> (&str, Option<&str>) {
-    if asked.starts_with("arn:") {
+    // An ARN has five colons of its own.
+    if asked.starts_with("arn:") && asked.matches(':').count() <= 5 {
         return (asked, None);
     }
     match asked.rsplit_once(':') {

@@ -29,12 +29,17 @@ pub fn describe(call: &Call<'_>) -> Answer {
 pub fn list(call: &Call<'_>) -> Answer {
     let cluster = cluster::existing(call)?;
     let launch = call.text("launchType");
+    let scheduling = call.text("schedulingStrategy");
     paged_of(
         call,
         "serviceArns",
         (KIND, &format!("{}/", cluster.name)),
         10,
-        |service: &Service| service.status != "INACTIVE" && (launch.is_empty() || launch == "FARGATE"),
+        |service: &Service| {
+            service.status != "INACTIVE"
+                && (launch.is_empty() || launch == "FARGATE")
+                && (scheduling.is_empty() || scheduling == "REPLICA")
+        },
         |service| &service.arn,
     )
 }

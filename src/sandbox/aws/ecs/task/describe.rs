@@ -129,11 +129,19 @@ pub fn list(call: &Call<'_>) -> Answer {
         name_in(call.text("serviceName")),
         call.text("startedBy"),
     );
+    let filters = [family, service].iter().filter(|text| !text.is_empty()).count();
+    if filters > 1 || (!started_by.is_empty() && filters > 0) {
+        return Err(invalid("Only one of family, serviceName and startedBy can be given."));
+    }
+    if !call.text("containerInstance").is_empty() {
+        return Err(invalid("Container instance not found: the sandbox has none."));
+    }
+    let launch = call.text("launchType");
     if !service.is_empty() {
         service::existing_named(call, &cluster.name, service)?;
     }
     let wanted = match call.text("desiredStatus") {
-        "" | "PENDING" => "RUNNING",
+        "" => "RUNNING",
         status => status,
     };
     paged_of(
@@ -142,7 +150,10 @@ pub fn list(call: &Call<'_>) -> Answer {
         (KIND, &format!("{}/", cluster.name)),
         100,
         |task: &Task| {
-            (task.active(call.now) == (wanted == "RUNNING"))
+            // "Although you can filter results based on a desired status of PENDING, this doesn't return any results."
+            wanted != "PENDING"
+                && (launch.is_empty() || launch == "FARGATE")
+                && (task.active(call.now) == (wanted == "RUNNING"))
                 && (service.is_empty() || task.service.as_deref() == Some(service))
                 && (started_by.is_empty() || task.started_by.as_deref() == Some(started_by))
                 && (family.is_empty() || task.definition.contains(&format!("task-definition/{family}:")))
