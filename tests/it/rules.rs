@@ -116,3 +116,13 @@ fn a_sandbox_is_saved_shown_and_loaded() {
     project.iacsh(&["sandbox", "load", "with-vpc", "--yes"]).code(0);
     project.iacsh(&["sandbox", "save", "../out"]).code(64);
 }
+
+#[test]
+fn without_time_everything_is_there_at_once() {
+    let project = Project::new();
+    let file = project.read("environments/sandbox.toml") + "\n[sandbox]\ntime_scale = 0\n";
+    project.write("environments/sandbox.toml", &file);
+    project.iacsh(&["scripts/recreate.rhai"]).code(0).says("http://");
+    project.iacsh(&["scripts/recreate.rhai"]).code(0).says("no changes");
+    project.iacsh(&["scripts/destroy.rhai", "--yes"]).code(0);
+}

@@ -65,7 +65,7 @@ pub fn conformance(root: &Path, options: &Options, slow: bool, printer: &Printer
                 verdicts[number] = Some(verdict);
             }
         });
-        let mut all = std::pin::pin!(all);
+        let mut all = Box::pin(all);
         tokio::select! {
             () = &mut all => {}
             () = signals.next() => {
@@ -80,6 +80,7 @@ pub fn conformance(root: &Path, options: &Options, slow: bool, printer: &Printer
                 }
             }
         }
+        drop(all);
         let code = report(&cases, &verdicts, asked.len() - cases.len(), printer)?;
         match stop.load(Ordering::Relaxed) {
             true => Err(Error::interrupted().hint("the cases that were cut off are not told")),
