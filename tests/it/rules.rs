@@ -58,6 +58,29 @@ fn the_environments_rules_hold_and_are_checked() {
 }
 
 #[test]
+fn elsewhere_than_on_the_sandbox_its_verbs_say_so() {
+    let project = Project::new();
+    for text in ["sandbox::rules()", "sandbox::throttle(\"*\", \"*\")", "sandbox::advance(\"1m\")"] {
+        project
+            .iacsh(&["-c", text, "--env", "staging"])
+            .code(1)
+            .says("this environment's AWS is not the sandbox");
+    }
+    project
+        .iacsh(&["-c", "sandbox::advance(\"1m\")"])
+        .code(1)
+        .says("clock = \"virtual\"");
+    let file = project.read("environments/sandbox.toml");
+    let rule = "\n[[sandbox.rules]]\nrule = \"deny\"\nservice = \"ecs\"\naction = \"CreateServce\"\n";
+    project.write("environments/sandbox.toml", &(file + rule));
+    project
+        .iacsh(&["-c", "1"])
+        .code(65)
+        .says("rule 1 of [[sandbox.rules]]")
+        .says("did you mean `CreateService`?");
+}
+
+#[test]
 fn virtual_time_is_moved_and_states_pass() {
     let project = Project::new();
     let file = project.read("environments/sandbox.toml") + "\n[sandbox]\nclock = \"virtual\"\ntime_scale = 1\n";

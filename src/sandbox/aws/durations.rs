@@ -173,7 +173,7 @@ pub fn markdown() -> String {
 mod tests {
     use super::*;
 
-    /// `IACSH_WRITE_PAGES=1 cargo test --lib pages` writes it anew.
+    /// `IACSH_BLESS=1 cargo test --lib pages` writes it anew.
     #[test]
     fn the_pages_table_is_this_one() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/sandbox-rules.md");
@@ -181,14 +181,14 @@ mod tests {
         let (begin, end) = ("<!-- durations -->\n", "<!-- end of durations -->");
         let (before, rest) = text.split_once(begin).unwrap();
         let (table, after) = rest.split_once(end).unwrap();
-        if std::env::var_os("IACSH_WRITE_PAGES").is_some() {
+        if std::env::var_os("IACSH_BLESS").is_some() {
             std::fs::write(&path, format!("{before}{begin}{}{end}{after}", markdown())).unwrap();
             return;
         }
         assert_eq!(
             table,
             markdown(),
-            "IACSH_WRITE_PAGES=1 cargo test --lib pages writes it anew"
+            "IACSH_BLESS=1 cargo test --lib pages writes it anew"
         );
     }
 
