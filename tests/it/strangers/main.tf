@@ -284,6 +284,8 @@ resource "aws_lb" "main" {
   security_groups    = [aws_security_group.front.id]
   idle_timeout       = 30
   tags               = local.tags
+
+  depends_on = [aws_internet_gateway.main]
 }
 
 resource "aws_lb_target_group" "main" {
