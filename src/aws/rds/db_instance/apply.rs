@@ -122,7 +122,15 @@ impl DbInstances {
         answer.call("rds:ModifyDBInstance")?;
         self.until_made(cx, spec, live, &[]).await?;
         let tag = Tags::from([(password::TAG.to_owned(), version.tag())]);
-        retag(&self.0, &live.state.arn, &tag, &[]).await
+        retag(&self.0, &live.state.arn, &tag, &[]).await?;
+        if live.state.password.is_some() {
+            cx.warn(&format!(
+                "{KIND}/{} has a new master password: what still holds the old one must be started again, a service by \
+                 ecs::redeploy(...)",
+                live.name
+            ));
+        }
+        Ok(())
     }
 
     /// The newest version that begins with what is wanted: the service wants all of it.
