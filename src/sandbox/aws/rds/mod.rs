@@ -15,6 +15,7 @@ mod modify;
 mod option_group;
 mod parameter_group;
 mod parameters;
+mod placement;
 mod restore;
 mod role;
 mod settings;

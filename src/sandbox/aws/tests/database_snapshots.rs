@@ -216,6 +216,26 @@ async fn automated_snapshots_come_and_go_with_the_instance() {
 }
 
 #[tokio::test]
+async fn automated_snapshots_can_outlive_the_instance_until_they_expire() {
+    let db = Databases::new().await;
+    db.create("shop").backup_retention_period(3).send().await.unwrap();
+    db.cloud.pass(40 * MINUTE);
+    db.status("shop").await;
+    db.client
+        .delete_db_instance()
+        .db_instance_identifier("shop")
+        .skip_final_snapshot(true)
+        .delete_automated_backups(false)
+        .send()
+        .await
+        .unwrap();
+    db.cloud.pass(24 * 60 * MINUTE);
+    assert_eq!(db.snapshots().await.len(), 1);
+    db.cloud.pass(2 * 24 * 60 * MINUTE);
+    assert!(db.snapshots().await.is_empty(), "kept for three days");
+}
+
+#[tokio::test]
 async fn backups_are_switched_off_and_on() {
     let db = Databases::new().await;
     db.create("shop").backup_retention_period(0).send().await.unwrap();

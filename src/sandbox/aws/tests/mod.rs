@@ -1,5 +1,6 @@
 //! The embedded AWS seen by the real SDK clients.
 
+mod acls;
 mod caches;
 mod conditions;
 mod containers;

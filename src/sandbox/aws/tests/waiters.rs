@@ -179,7 +179,7 @@ async fn db_instance_and_snapshot_available_and_deleted() {
         .send()
         .await
         .unwrap();
-    let completed = rds.wait_until_db_snapshot_completed();
+    let completed = rds.wait_until_db_snapshot_available();
     ends(completed.db_snapshot_identifier("one").wait(LONG)).await;
     rds.delete_db_instance()
         .db_instance_identifier("main")
