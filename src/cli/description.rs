@@ -130,10 +130,11 @@ pub(super) fn command() -> Command {
         )
         .subcommand(
             Command::new("sandbox")
-                .about("The embedded cloud: serve, show, save, load, list, reset")
+                .about("The embedded cloud: serve, show, save, load, list, reset, conformance")
                 .subcommand_required(true)
                 .disable_help_subcommand(true)
                 .subcommand(serve())
+                .subcommand(conformance())
                 .subcommand(Command::new("show").about("What the embedded cloud holds: resources, rules, size, clock"))
                 .subcommand(
                     Command::new("save")
@@ -165,6 +166,35 @@ A copy holds the state, the databases and the key that opens its secrets. Whoeve
 
 fn saved(about: &'static str) -> Arg {
     Arg::new("NAME").help(about).required(true)
+}
+
+const CONFORMANCE: &str = "\
+Runs the contract suite, some hundred small cases written from AWS's documentation, and tells where the real answers
+differ from it. On the environment `sandbox` that is a sandbox of its own, and takes seconds.
+
+On AWS it needs a scratch account, which the environment names (`account`); a protected environment is refused. Every
+case makes what it needs, under names that begin with iacsh-, and deletes it again. What takes minutes or costs money is
+left out unless --slow is given; before anything is made, time and cost are told, and you are asked.
+
+Exit code 0: no case differs; 1: some do.";
+
+const CONFORMANCE_EXAMPLES: &str = "\
+Examples:
+  iacsh sandbox conformance
+  iacsh sandbox conformance --env scratch --only ec2:
+  iacsh sandbox conformance --env scratch --slow --json";
+
+fn conformance() -> Command {
+    Command::new("conformance")
+        .about("Compare what the sandbox stands on with a real account")
+        .long_about(CONFORMANCE)
+        .after_help(CONFORMANCE_EXAMPLES)
+        .arg(
+            Arg::new("slow")
+                .long("slow")
+                .help("Also the cases that take minutes or cost money")
+                .action(ArgAction::SetTrue),
+        )
 }
 
 const SERVE: &str = "\

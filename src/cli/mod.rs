@@ -38,6 +38,8 @@ pub enum Action {
     EnvCheck(Option<String>),
     /// `iacsh env list`
     EnvList,
+    /// `iacsh sandbox conformance`; whether also what is slow
+    SandboxConformance(bool),
     /// `iacsh sandbox reset`
     SandboxReset,
     /// `iacsh sandbox save NAME`
@@ -220,6 +222,7 @@ fn action(matches: &ArgMatches) -> Result<Action> {
             _ => Action::EnvList,
         },
         Some(("sandbox", matches)) => match matches.subcommand() {
+            Some(("conformance", matches)) => Action::SandboxConformance(matches.get_flag("slow")),
             Some(("serve", matches)) => Action::SandboxServe(serve(matches)?),
             Some(("save", matches)) => Action::SandboxSave(required(matches, "NAME")),
             Some(("load", matches)) => Action::SandboxLoad(required(matches, "NAME")),

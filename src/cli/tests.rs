@@ -41,6 +41,11 @@ fn each_line_means_one_action() {
         ("env check", Action::EnvCheck(None)),
         ("env check staging --json", Action::EnvCheck(Some("staging".into()))),
         ("sandbox reset", Action::SandboxReset),
+        ("sandbox conformance --only ec2:", Action::SandboxConformance(false)),
+        (
+            "sandbox conformance --slow --env scratch",
+            Action::SandboxConformance(true),
+        ),
         (
             "sandbox serve",
             Action::SandboxServe(Serve {
@@ -166,7 +171,10 @@ fn a_wrong_line_says_what_would_be_right() {
             "sandbox serve --prot 1",
             "there is no option `--prot` (did you mean `--port`?)",
         ),
-        ("sandbox serve --port 70000", "`70000` is no value of `--port <N>`"),
+        (
+            "sandbox serve --port 70000",
+            "`70000` is no value of `--port <N>` (`iacsh --help` shows the options)",
+        ),
         (
             "sandbox serve --host example.org",
             "`--host` needs an address of this machine, such as 127.0.0.1 or ::1",

@@ -52,6 +52,9 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
         Action::SandboxLoad(name) => sandbox::load::load(&root(None)?, &invocation.options, name, printer),
         Action::SandboxList => sandbox::list::list(&root(None)?, printer),
         Action::SandboxShow => sandbox::show::show(&root(None)?, printer),
+        Action::SandboxConformance(slow) => {
+            sandbox::conformance::conformance(&root(None)?, &invocation.options, *slow, printer)
+        }
         Action::SandboxServe(serve) => sandbox::serve::serve(&root(None)?, &invocation.options, serve, printer),
         Action::ScriptHelp(file) => Run::begin(invocation, printer, Some(file))?.help(file),
         Action::Script(file) => {
@@ -150,8 +153,9 @@ impl<'a> Run<'a> {
 /// The first Ctrl-C or SIGTERM starts nothing new, leaves every wait, and lets calls in flight be answered. The second
 /// does not wait.
 async fn interruptions(cancel: Cancel, printer: Printer) {
+    let mut signals = Signals::listen();
     loop {
-        interruption().await;
+        signals.next().await;
         if cancel.is_cancelled() {
             std::process::exit(crate::error::Exit::Interrupted as i32);
         }
@@ -160,24 +164,48 @@ async fn interruptions(cancel: Cancel, printer: Printer) {
     }
 }
 
+/// Ctrl-C and SIGTERM. From [`Signals::listen`] on they end the process no more.
 #[cfg(unix)]
-async fn interruption() {
-    use tokio::signal::unix::{SignalKind, signal};
-    // A process that cannot have a handler keeps the system's: the signal ends it, which is safe at any point.
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+struct Signals(Option<[tokio::signal::unix::Signal; 2]>);
+
+#[cfg(unix)]
+impl Signals {
+    /// Must be called within a Tokio runtime.
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        // A process that cannot have a handler keeps the system's: the signal ends it, which is safe at any point.
+        match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+            (Ok(interrupt), Ok(terminate)) => Self(Some([interrupt, terminate])),
+            _ => Self(None),
+        }
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some([interrupt, terminate]) => tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            },
+            None => std::future::pending().await,
+        }
     }
 }
 
+/// Ctrl-C.
 #[cfg(not(unix))]
-async fn interruption() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
     }
 }
 

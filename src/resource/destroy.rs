@@ -68,7 +68,10 @@ pub async fn plan(engine: &Engine, options: &DestroyOptions) -> Result<DestroyPl
             let about = kind.about();
             let kept = match about.retention {
                 Retention::Disposable => None,
-                Retention::Retained => Some("retained: recreate finds it again".to_owned()),
+                Retention::Retained => {
+                    let because = kind.kept_because(live);
+                    Some(because.unwrap_or("retained: recreate finds it again").to_owned())
+                }
                 Retention::Data => Some(format!("holds data: --with-data {} deletes it", live.name)),
             };
             // A secret is deleted when asked for, and only then.

@@ -268,6 +268,11 @@ pub trait Kind: Send + Sync + 'static {
         vec![live.id.clone()]
     }
 
+    /// Why a destroy leaves one that is [`Retention::Retained`], where there is more to say than that.
+    fn kept_because(&self, _live: &Live<Self::State>) -> Option<&'static str> {
+        None
+    }
+
     /// The fields that a script reads, those of [`About::outputs`].
     fn outputs(&self, live: &Live<Self::State>) -> Map;
 
@@ -304,6 +309,8 @@ pub trait AnyKind: Send + Sync {
     fn uses(&self, live: &AnyLive) -> Vec<Used>;
     /// What others mean it by.
     fn keys(&self, live: &AnyLive) -> Vec<String>;
+    /// Why a destroy leaves it, where the kind has more to say.
+    fn kept_because(&self, live: &AnyLive) -> Option<&'static str>;
     /// Whether the service is deleting it already.
     fn is_leaving(&self, live: &AnyLive) -> bool;
     async fn reference(&self, options: &Map) -> Result<(String, Map)>;
@@ -369,6 +376,10 @@ impl<K: Kind> AnyKind for K {
         typed(self, live)
             .map(|live| Kind::keys(self, &live))
             .unwrap_or_default()
+    }
+
+    fn kept_because(&self, live: &AnyLive) -> Option<&'static str> {
+        typed(self, live).ok().and_then(|live| Kind::kept_because(self, &live))
     }
 
     fn is_leaving(&self, live: &AnyLive) -> bool {

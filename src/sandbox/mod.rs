@@ -5,10 +5,13 @@
 //! the thing.
 
 pub mod aws;
+pub mod contract;
 pub mod mssql;
 mod saved;
 pub mod serve;
 mod summary;
+#[cfg(test)]
+mod testing;
 pub mod vault;
 
 use std::fs;

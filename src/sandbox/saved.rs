@@ -398,6 +398,7 @@ fn in_database(path: &Path, error: &rusqlite::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::super::Options;
+    use super::super::testing::{Victim, acknowledge, folder, times};
     use super::*;
 
     fn open(dir: &Path) -> Sandbox {
@@ -458,6 +459,49 @@ mod tests {
         assert_eq!(Sandbox::saved(dir).unwrap().len(), 1);
         Sandbox::load(dir, "first").unwrap();
         assert_eq!(said(dir), ["newest", "newest", "newest"]);
+    }
+
+    #[test]
+    #[ignore = "a process that is killed: started by the test below"]
+    fn saving_and_loading() {
+        let dir = folder();
+        for number in 0.. {
+            Sandbox::save(&dir, "kept").unwrap();
+            Sandbox::load(&dir, ["one", "other"][number % 2]).unwrap();
+            acknowledge("done");
+        }
+    }
+
+    #[test]
+    fn killed_in_a_save_or_a_load_it_is_the_old_one_or_the_new_one() {
+        let rounds = times("IACSH_CRASHES", 40);
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        say(dir, "one");
+        Sandbox::save(dir, "one").unwrap();
+        say(dir, "other");
+        Sandbox::save(dir, "other").unwrap();
+        for _ in 0..rounds {
+            let mut victim = Victim::start("sandbox::saved::tests::saving_and_loading", dir);
+            for _ in 0..rand::random_range(1..4) {
+                victim.next().expect("it works until it is killed");
+            }
+            std::thread::sleep(Duration::from_micros(rand::random_range(0..30_000)));
+            victim.kill();
+            let [first, second, third] = said(dir);
+            assert!(first == "one" || first == "other", "{first}");
+            assert_eq!((&second, &third), (&first, &first));
+            let names: Vec<String> = Sandbox::saved(dir)
+                .unwrap()
+                .into_iter()
+                .map(|saved| saved.name)
+                .collect();
+            assert_eq!(names, ["kept", "one", "other"]);
+            Sandbox::load(dir, "kept").unwrap();
+            let [first, second, third] = said(dir);
+            assert_eq!((&second, &third), (&first, &first));
+        }
+        println!("killed {rounds} times in a save or a load: each time the old one or the new one was there");
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn embedded(region: &str, sandbox: &Sandbox) -> SdkConfig {
 
 /// The configuration for AWS, or for what answers at `endpoint`. Credentials come from the profile or the usual
 /// variables, and are looked up with the first call.
-async fn remote(environment: &Environment) -> SdkConfig {
+pub(super) async fn remote(environment: &Environment) -> SdkConfig {
     let aws = &environment.aws;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(aws.region.clone()))

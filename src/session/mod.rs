@@ -4,6 +4,7 @@
 //! gets a client and cannot tell.
 
 mod cloud;
+pub mod conformance;
 mod database;
 mod facts;
 mod sandbox;

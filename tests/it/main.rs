@@ -2,12 +2,14 @@
 //! peer. Each file is about one thing that a user does.
 
 mod bad_input;
+mod contract;
 mod main_job;
 mod moto;
 mod parts;
 mod peer;
 mod project;
 mod rds;
+mod rules;
 mod secrets;
 mod strangers;
 mod together;

@@ -202,6 +202,13 @@ impl Kind for DbSnapshots {
         )
     }
 
+    fn kept_because(&self, live: &Live<State>) -> Option<&'static str> {
+        Some(match live.state.made.as_str() {
+            "automated" => "a daily backup: the service deletes it with its instance",
+            _ => "a snapshot is never deleted by iacsh",
+        })
+    }
+
     fn outputs(&self, live: &Live<State>) -> Map {
         map! {
             "id" => live.id.as_str(),

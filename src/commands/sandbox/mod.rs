@@ -1,5 +1,6 @@
 //! `iacsh sandbox`: one file for each of its commands.
 
+pub mod conformance;
 pub mod list;
 pub mod load;
 pub mod reset;

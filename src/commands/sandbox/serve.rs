@@ -1,17 +1,19 @@
 //! `iacsh sandbox serve`.
 
+use std::net::IpAddr;
 use std::path::Path;
 
+use futures::future::OptionFuture;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::cli::{Options, Serve};
-use crate::commands::interruption;
+use crate::commands::Signals;
 use crate::environment::Environment;
 use crate::error::{Error, Exit, Result};
 use crate::output::Printer;
-use crate::sandbox::mssql::{Login, SqlServer};
+use crate::sandbox::mssql::Login;
 use crate::sandbox::serve::{Keys, Server, listen, sql};
 use crate::session::serve::{Served, keys, open};
 
@@ -44,57 +46,47 @@ pub fn serve(root: &Path, options: &Options, asked: &Serve, printer: &Printer) -
         .build()
         .map_err(|error| Error::failed(format!("no threads: {error}")))?;
     runtime.block_on(async {
-        let hint = |error: Error, option: &str| error.note(format!("`{option}` chooses another one"));
         let http = match served.aws {
-            true => Some(
-                listen(asked.host, asked.port)
-                    .await
-                    .map_err(|error| hint(error, "--port"))?,
-            ),
+            true => Some(socket(asked.host, asked.port, "--port").await?),
             false => None,
         };
         let tds = match served.sql {
-            Some(_) => Some(
-                listen(asked.host, asked.sql_port)
-                    .await
-                    .map_err(|error| hint(error, "--sql-port"))?,
-            ),
+            Some(_) => Some(socket(asked.host, asked.sql_port, "--sql-port").await?),
             None => None,
         };
         let keys = keys(&name, &served.sandbox, asked.keep_key)?;
         let lines = Lines::new(&served, &keys, http.as_ref(), tds.as_ref())?;
+        // Before the lines are out: who reads them may end the server at once.
+        let signals = Signals::listen();
         printer.reveal(&match printer.json() {
             true => format!("{:#}\n", lines.document()),
             false => lines.text(),
         })?;
         printer.message("serving; Ctrl-C ends it");
         let (end, ending) = watch::channel(false);
-        let ended = tokio::spawn(end_when_told(end, printer.clone()));
-        let aws = http.map(|listener| Server::new(served.sandbox.aws().clone(), keys).run(listener, ending.clone()));
+        let ends = tokio::spawn(end_when_told(signals, end, printer.clone()));
+        let server = Server::new(served.sandbox.aws().clone(), keys);
+        let aws = http.map(|listener| server.run(listener, ending.clone()));
         let sql = served
             .sql
             .zip(tds)
-            .map(|((server, _), listener): ((SqlServer, Login), TcpListener)| {
-                sql::run(server, listener, ending.clone())
-            });
-        let both = async { tokio::join!(maybe(aws), maybe(sql)) };
-        both.await;
-        ended.abort();
+            .map(|((server, _), listener)| sql::run(server, listener, ending));
+        tokio::join!(OptionFuture::from(aws), OptionFuture::from(sql));
+        ends.abort();
         Ok(Exit::Done as u8)
     })
 }
 
-async fn maybe<F: Future<Output = ()>>(work: Option<F>) {
-    if let Some(work) = work {
-        work.await;
-    }
+async fn socket(host: IpAddr, port: u16, option: &str) -> Result<TcpListener> {
+    let listener = listen(host, port).await;
+    listener.map_err(|error| error.note(format!("`{option} N` chooses another port")))
 }
 
-async fn end_when_told(end: watch::Sender<bool>, printer: Printer) {
-    interruption().await;
+async fn end_when_told(mut signals: Signals, end: watch::Sender<bool>, printer: Printer) {
+    signals.next().await;
     printer.message("ending: requests under way are finished; once more ends at once");
     end.send_replace(true);
-    interruption().await;
+    signals.next().await;
     std::process::exit(Exit::Interrupted as i32);
 }
 

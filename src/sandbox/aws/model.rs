@@ -22,6 +22,9 @@ pub struct Model {
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
     pub protocol: Protocol,
+    /// What a form says as its `Version`.
+    #[serde(default)]
+    pub api_version: String,
     /// For XML.
     #[serde(default)]
     pub xml_namespace: String,

@@ -241,3 +241,34 @@ async fn only_loopback_is_listened_on() {
     let error = listen([127, 0, 0, 1].into(), port).await.unwrap_err();
     assert!(error.help().unwrap().contains("another program"), "{error}");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, ..Default::default() })]
+
+    /// Whatever comes, the server answers in HTTP, or the peer has not finished; and it does not break.
+    #[test]
+    fn any_bytes_are_answered_or_waited_for(
+        head in proptest::prop_oneof![
+            proptest::prelude::Just(String::new()),
+            "(GET|POST|\\PC{0,5}) /\\PC{0,20} HTTP/1.[01]\r\n",
+        ],
+        headers in proptest::collection::vec(
+            "(Content-Length|Transfer-Encoding|Expect|Connection|Authorization|X-Amz-Date|X-Amz-Target|\\PC{0,8}): \\PC{0,60}\r\n",
+            0..6,
+        ),
+        body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answered = runtime.block_on(async {
+            let (_served, mut peer) = connection().await;
+            peer.write_all(format!("{head}{}\r\n", headers.concat()).as_bytes()).await.unwrap();
+            // The server may have hung up already.
+            let _ = peer.write_all(&body).await;
+            let _ = peer.shutdown().await;
+            let mut text = Vec::new();
+            peer.read_to_end(&mut text).await.unwrap();
+            text
+        });
+        proptest::prop_assert!(answered.is_empty() || answered.starts_with(b"HTTP/1.1 "), "{answered:?}");
+    }
+}

@@ -391,6 +391,11 @@ def front(vpc, subnets, group):
     )["Rules"][0]["RuleArn"]
     elb.describe_listeners(LoadBalancerArn=balancer, _has="Listeners")
     elb.describe_rules(ListenerArn=listener, _has="Rules")
+    elb.modify_listener_attributes(
+        ListenerArn=listener, Attributes=tags(**{"routing.http.response.server.enabled": "false"})
+    )
+    answer = elb.describe_listener_attributes(ListenerArn=listener)
+    expect("the server header", {"Key": "routing.http.response.server.enabled", "Value": "false"} in answer["Attributes"], True)
     elb.describe_target_groups(LoadBalancerArn=balancer, _has="TargetGroups")
     elb.describe_target_health(TargetGroupArn=target, _has="TargetHealthDescriptions")
     elb.describe_tags(ResourceArns=[balancer, target], _has="TagDescriptions")

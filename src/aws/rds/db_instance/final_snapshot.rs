@@ -42,8 +42,6 @@ impl DbInstances {
             }
             let call = self.0.rds.delete_db_instance().db_instance_identifier(&live.id);
             let call = call.skip_final_snapshot(false).final_db_snapshot_identifier(&snapshot);
-            // The daily backups stay as long as they would have: they are free to go, not this run's to take.
-            let call = call.delete_automated_backups(false);
             match call.send().await.call("rds:DeleteDBInstance") {
                 Err(error) if super::super::is_not_found(&error) => return Ok(()),
                 other => other?,

@@ -3,12 +3,14 @@
 mod caches;
 mod conditions;
 mod containers;
+mod crash;
 mod database_groups;
 mod database_snapshots;
 mod databases;
 mod endpoints;
 mod faults;
 mod foreign;
+mod fuzz;
 mod growth;
 mod listing;
 mod names;

@@ -507,3 +507,76 @@ async fn what_the_sandbox_does_not_have_is_told_by_name_and_not_retried() {
         "a refused call leaves nothing"
     );
 }
+
+#[tokio::test]
+async fn a_vpc_comes_with_a_network_acl_to_which_its_subnets_belong() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16").await;
+    cloud.vpc("10.1.0.0/16").await;
+    let subnet = cloud.subnet(&vpc, "10.0.0.0/24").await;
+    let of_vpc = aws_sdk_ec2::types::Filter::builder()
+        .name("vpc-id")
+        .values(&vpc)
+        .build();
+    let listed = || cloud.ec2.describe_network_acls().filters(of_vpc.clone()).send();
+    let acls = listed().await.unwrap();
+    let [acl] = acls.network_acls() else { panic!("{acls:?}") };
+    assert_eq!(acl.is_default(), Some(true));
+    assert_eq!(acl.associations()[0].subnet_id(), Some(subnet.as_str()));
+    let allowed: Vec<_> = acl
+        .entries()
+        .iter()
+        .map(|entry| {
+            (
+                entry.rule_number(),
+                entry.egress(),
+                entry.rule_action().map(|action| action.as_str()),
+            )
+        })
+        .collect();
+    assert_eq!(
+        allowed,
+        [
+            (Some(100), Some(true), Some("allow")),
+            (Some(32_767), Some(true), Some("deny")),
+            (Some(100), Some(false), Some("allow")),
+            (Some(32_767), Some(false), Some("deny")),
+        ]
+    );
+    cloud.ec2.delete_subnet().subnet_id(&subnet).send().await.unwrap();
+    assert!(listed().await.unwrap().network_acls()[0].associations().is_empty());
+    cloud.ec2.delete_vpc().vpc_id(&vpc).send().await.unwrap();
+    let id = acl.network_acl_id().unwrap();
+    let gone = cloud.ec2.describe_network_acls().network_acl_ids(id).send().await;
+    assert_eq!(code(gone), "InvalidNetworkAclID.NotFound");
+}
+
+#[tokio::test]
+async fn an_address_has_a_name_and_is_released_where_it_is() {
+    let cloud = Cloud::new();
+    let id = cloud.address().await;
+    let named = cloud
+        .ec2
+        .describe_addresses_attribute()
+        .allocation_ids(&id)
+        .attribute(aws_sdk_ec2::types::AddressAttributeName::DomainName)
+        .send()
+        .await
+        .unwrap();
+    let address = &named.addresses()[0];
+    let dashed = address.public_ip().unwrap().replace('.', "-");
+    assert_eq!(
+        address.ptr_record(),
+        Some(format!("ec2-{dashed}.eu-central-1.compute.amazonaws.com.").as_str())
+    );
+    let release = |group: &str| {
+        cloud
+            .ec2
+            .release_address()
+            .allocation_id(&id)
+            .network_border_group(group)
+            .send()
+    };
+    assert_eq!(code(release("eu-west-1").await), "InvalidAddress.NotFound");
+    release("eu-central-1").await.unwrap();
+}

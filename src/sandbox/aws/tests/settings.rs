@@ -270,3 +270,43 @@ async fn a_role_with_policies_stays() {
         "NoSuchEntity"
     );
 }
+
+#[tokio::test]
+async fn a_secret_keeps_its_policy_until_it_is_deleted() {
+    let cloud = Cloud::new();
+    let secrets = aws_sdk_secretsmanager::Client::new(&cloud.config);
+    let create = || secrets.create_secret().name("token").secret_string("x").send();
+    create().await.unwrap();
+    let policy = || secrets.get_resource_policy().secret_id("token").send();
+    assert_eq!(policy().await.unwrap().resource_policy(), None);
+    let put = |text: &str| {
+        secrets
+            .put_resource_policy()
+            .secret_id("token")
+            .resource_policy(text)
+            .send()
+    };
+    assert_eq!(code(put("{").await), "MalformedPolicyDocumentException");
+    let text = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    put(text).await.unwrap();
+    assert_eq!(policy().await.unwrap().resource_policy(), Some(text));
+    secrets
+        .delete_resource_policy()
+        .secret_id("token")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(policy().await.unwrap().resource_policy(), None);
+    put(text).await.unwrap();
+    let deleted = secrets
+        .delete_secret()
+        .secret_id("token")
+        .force_delete_without_recovery(true);
+    deleted.send().await.unwrap();
+    create().await.unwrap();
+    assert_eq!(
+        policy().await.unwrap().resource_policy(),
+        None,
+        "it went with its secret"
+    );
+}

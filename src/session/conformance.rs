@@ -1,0 +1,78 @@
+//! Whom the contract suite calls: the AWS of an environment, or a sandbox of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+use super::cloud;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::sandbox::contract::Client;
+use crate::sandbox::contract::client::embedded::Embedded;
+use crate::sandbox::contract::client::remote::Remote;
+
+/// How many cases run at once on AWS. An account has 5 VPCs in a region unless more were asked for, one of which is
+/// there from the start (Amazon VPC quotas).
+const AT_ONCE: usize = 3;
+
+/// Where the suite runs.
+pub struct Peer {
+    pub clients: Vec<Arc<dyn Client>>,
+    /// Whether it is AWS, or what answers at the environment's address.
+    pub is_remote: bool,
+    /// Goes with this value.
+    _folder: Option<Folder>,
+}
+
+/// The folder of a sandbox that is for one run only: the environment's own sandbox stays as it is.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be deleted is a few hundred kilobytes among the temporary files.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Makes the clients. Nothing is called yet.
+///
+/// # Errors
+/// The environment is protected or does not say its account, so that nobody can have meant it for this.
+pub async fn open(environment: &Environment) -> Result<Peer> {
+    if environment.aws.is_sandbox() {
+        let folder = Folder(std::env::temp_dir().join(format!("iacsh-conformance-{}", uuid::Uuid::new_v4().simple())));
+        let client: Arc<dyn Client> = Arc::new(Embedded::open(Path::new(&folder.0))?);
+        return Ok(Peer {
+            clients: vec![client],
+            is_remote: false,
+            _folder: Some(folder),
+        });
+    }
+    let name = &environment.name;
+    if environment.protect {
+        return Err(Error::declined(format!(
+            "{name} is protected: the contract suite runs in a scratch account only"
+        )));
+    }
+    let Some(account) = &environment.aws.account else {
+        return Err(Error::declined(format!(
+            "environments/{name}.toml does not say its account: the contract suite runs only where `account` names the \
+             scratch account"
+        )));
+    };
+    let config = cloud::remote(environment).await;
+    let credentials = config
+        .credentials_provider()
+        .ok_or_else(|| Error::config("there are no AWS credentials").hint("sign in as for the AWS CLI"))?;
+    let credentials = SharedCredentialsProvider::new(credentials);
+    let remote = || {
+        let endpoint = environment.aws.endpoint.as_deref();
+        Remote::new(&environment.aws.region, account, endpoint, credentials.clone())
+    };
+    Ok(Peer {
+        clients: (0..AT_ONCE).map(|_| Arc::new(remote()) as Arc<dyn Client>).collect(),
+        is_remote: true,
+        _folder: None,
+    })
+}
