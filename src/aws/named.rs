@@ -54,19 +54,32 @@ pub fn check_tag(physical: &str) -> Result<()> {
     check("Name tag", physical, 200, " +-=._:/@")
 }
 
-/// The `id` of a reference: `ec2::vpc(#{ id: "vpc-1" })`.
-pub fn reference_id(noun: &str, prefix: &str, options: &Map) -> Result<String> {
+/// The `id` of a reference, in any form: `iam::role(#{ id: "deploy" })`.
+pub fn reference(options: &Map) -> Result<String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Reference {
         id: String,
     }
     let reference: Reference = Value::Map(options.clone()).read()?;
-    match reference.id.starts_with(prefix) {
-        true => Ok(reference.id),
+    match reference.id.is_empty() {
+        true => Err(Error::failed("`id` is empty: which one is meant?")),
+        false => Ok(reference.id),
+    }
+}
+
+/// The `id` of a reference: `ec2::vpc(#{ id: "vpc-1" })`.
+pub fn reference_id(noun: &str, prefix: &str, options: &Map) -> Result<String> {
+    let id = reference(options)?;
+    match id.starts_with(prefix) {
+        true => Ok(id),
         false => Err(Error::failed(format!(
-            "\"{}\" is not the id of a {noun}; it begins with `{prefix}`",
-            reference.id
+            "\"{id}\" is not the id of a {noun}; it begins with `{prefix}`"
         ))),
     }
+}
+
+/// What is referenced is not there.
+pub fn missing(noun: &str, id: &str, region: &str) -> Error {
+    Error::failed(format!("there is no {noun} {id} in {region}"))
 }

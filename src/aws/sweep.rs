@@ -15,15 +15,19 @@ use crate::error::{Error, Result};
 use crate::resource::{Scope, Tags};
 
 const NAT_GATEWAY: &str = ":natgateway/";
+const VPC_ENDPOINT: &str = ":vpc-endpoint/";
 const TASK_DEFINITION: &str = ":task-definition/";
 
 /// The ARNs, of every page, without what its service only remembers: tags stay on a NAT gateway for about an hour after it
-/// was deleted (VPC User Guide, "NAT gateway basics"), and on a deregistered task definition.
+/// was deleted (VPC User Guide, "NAT gateway basics"), on a VPC endpoint for some minutes, and on a deregistered task
+/// definition.
 pub async fn sweep(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
     let found = tagged(aws, scope, None).await?;
     let mut arns: Vec<String> = found.into_iter().map(|(arn, _)| arn).collect();
     let gateways = living_gateways(aws, &arns).await?;
     arns.retain(|arn| gateway_id(arn).is_none_or(|id| gateways.contains(id)));
+    let endpoints = living_endpoints(aws, &arns).await?;
+    arns.retain(|arn| endpoint_id(arn).is_none_or(|id| endpoints.contains(id)));
     let arns = try_join_all(arns.into_iter().map(async |arn| {
         let is_left = !arn.contains(TASK_DEFINITION) || is_active(aws, &arn).await?;
         Ok::<_, Error>(is_left.then_some(arn))
@@ -33,6 +37,34 @@ pub async fn sweep(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
 
 fn gateway_id(arn: &str) -> Option<&str> {
     arn.split_once(NAT_GATEWAY).map(|(_, id)| id)
+}
+
+fn endpoint_id(arn: &str) -> Option<&str> {
+    arn.split_once(VPC_ENDPOINT).map(|(_, id)| id)
+}
+
+async fn living_endpoints(aws: &Aws, arns: &[String]) -> Result<HashSet<String>> {
+    let ids: Vec<String> = arns
+        .iter()
+        .filter_map(|arn| endpoint_id(arn))
+        .map(str::to_owned)
+        .collect();
+    let mut living = HashSet::new();
+    // EC2 takes 200 values in a filter.
+    for some in ids.chunks(200) {
+        let by_id = Filter::builder()
+            .name("vpc-endpoint-id")
+            .set_values(Some(some.to_vec()));
+        let pages = aws.ec2.describe_vpc_endpoints().filters(by_id.build());
+        let answer = pages.into_paginator().items().send().try_collect().await;
+        for endpoint in answer.call("ec2:DescribeVpcEndpoints")? {
+            let state = endpoint.state().map(|state| state.as_str()).unwrap_or_default();
+            if !state.eq_ignore_ascii_case("deleted") {
+                living.extend(endpoint.vpc_endpoint_id);
+            }
+        }
+    }
+    Ok(living)
 }
 
 async fn living_gateways(aws: &Aws, arns: &[String]) -> Result<HashSet<String>> {

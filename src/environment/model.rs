@@ -142,7 +142,7 @@ impl Zones {
     }
 }
 
-/// The network: `cidr`, `zones` and `nat` for one to make, or `vpc`, `public_subnets` and `private_subnets` for one that
+/// The network: `cidr`, `zones`, `nat` and `endpoints` for one to make, or `vpc`, `public_subnets` and `private_subnets` for one that
 /// exists, which is then used and never changed.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -154,9 +154,13 @@ pub struct Network {
     #[serde(default)]
     pub zones: Option<Zones>,
     /// Whether private subnets reach the internet through a NAT gateway, which costs money by the hour. Without it the
-    /// service runs in the public subnets.
+    /// service runs in the public subnets, unless `endpoints` is true.
     #[serde(default)]
     pub nat: Option<bool>,
+    /// Whether the service in the private subnets reaches ECR, the logs, its secrets and parameters through VPC endpoints
+    /// instead of a NAT gateway. They cost money by the hour too, but nothing else can be reached from there.
+    #[serde(default)]
+    pub endpoints: Option<bool>,
     /// The id of the VPC that exists, as `vpc-0123456789abcdef0`.
     #[serde(default)]
     pub vpc: Option<String>,
@@ -175,6 +179,7 @@ pub enum NetworkPlan {
         cidr: Ipv4Net,
         zones: Zones,
         nat: bool,
+        endpoints: bool,
     },
     Use {
         vpc: String,
@@ -209,6 +214,7 @@ impl Network {
                     .unwrap_or(Self::DEFAULT_CIDR),
                 zones: self.zones.clone().unwrap_or(Zones::Count(2)),
                 nat: self.nat.unwrap_or(false),
+                endpoints: self.endpoints.unwrap_or(false),
             },
         }
     }
@@ -220,8 +226,14 @@ impl Network {
 pub struct Address {
     /// The host name, as `login.example.org`. It is the issuer of the tokens and must outlive the environment.
     pub host: String,
-    /// The ARN of its certificate in ACM, in the region of the environment.
-    pub certificate: String,
+    /// The ARN of its certificate in ACM, in the region of the environment. With a `zone` it may be left out: then the
+    /// one that is issued for the host is looked up.
+    #[serde(default)]
+    pub certificate: Option<String>,
+    /// The hosted zone in Route 53 that the host is in, by name or id. With it the host gets an alias record that leads
+    /// to the load balancer; without it somebody sees to that elsewhere.
+    #[serde(default)]
+    pub zone: Option<String>,
 }
 
 /// The engine of the cache.

@@ -81,8 +81,13 @@ impl Environment {
             push(name, "credentials", Some(present), "aws");
         }
         if let Some(address) = &self.address {
-            let present = sandbox.then_some(true);
-            push(&address.certificate, "certificate", present, "address.certificate");
+            match &address.certificate {
+                Some(arn) => push(arn, "certificate", None, "address.certificate"),
+                None => push(&address.host, "certificate", None, "address.host"),
+            }
+            if let Some(zone) = &address.zone {
+                push(zone, "hosted zone", None, "address.zone");
+            }
         }
         let kind = if sandbox { "image (simulated)" } else { "image" };
         push(&self.ecs.image, kind, sandbox.then_some(true), "ecs.image");

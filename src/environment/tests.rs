@@ -59,7 +59,8 @@ fn a_few_lines_are_enough() {
         NetworkPlan::Make {
             cidr: "10.0.0.0/16".parse().unwrap(),
             zones: Zones::Count(2),
-            nat: false
+            nat: false,
+            endpoints: false
         }
     );
     assert_eq!((environment.ecs.cpu, environment.ecs.memory), (256, 512));
@@ -282,6 +283,50 @@ fn images_are_a_tag_or_a_full_address() {
     for image in ["identity", "Identity:1", "identity:", "https://x/y:1", ""] {
         assert_eq!(told(&SMALL.replace("shop:1", image)).len(), 1, "{image}");
     }
+}
+
+#[test]
+fn an_address_has_a_certificate_or_a_zone_in_which_it_is_looked_up() {
+    let with = |address: &str| format!("{SMALL}\n[address]\nhost = \"login.example.org\"\n{address}\n");
+    for zone in ["example.org", "login.example.org", "Z0123456789ABCDEFGHIJ"] {
+        let environment = load(&with(&format!("zone = \"{zone}\""))).unwrap();
+        assert_eq!(environment.address.unwrap().zone.as_deref(), Some(zone));
+    }
+    for (address, expected) in [
+        ("", "`certificate` is missing"),
+        (
+            "zone = \"example.com\"",
+            "login.example.org is not in the zone example.com",
+        ),
+        ("zone = \"ample.org\"", "login.example.org is not in the zone ample.org"),
+        (
+            "zone = \"/hostedzone/Z1\"",
+            "is not the name or the id of a hosted zone",
+        ),
+        ("certificate = \"arn:aws:acm:x\"", "is not the ARN of a certificate"),
+    ] {
+        let told = told(&with(address));
+        assert!(told.len() == 1 && told[0].contains(expected), "{address}: {told:?}");
+    }
+}
+
+#[test]
+fn there_is_one_way_out_of_private_subnets() {
+    let with = |network: &str| format!("{SMALL}\n[network]\n{network}\n");
+    let environment = load(&with("endpoints = true")).unwrap();
+    assert!(matches!(
+        environment.network.plan(),
+        NetworkPlan::Make {
+            endpoints: true,
+            nat: false,
+            ..
+        }
+    ));
+    let both = told(&with("nat = true\nendpoints = true"));
+    assert!(both.len() == 1 && both[0].contains("two ways out"), "{both:?}");
+    let there = "vpc = \"vpc-0123456789abcdef0\"\nendpoints = true\npublic_subnets = [\"subnet-0123456789abcdef0\", \
+                 \"subnet-1123456789abcdef0\"]\nprivate_subnets = [\"subnet-2123456789abcdef0\", \"subnet-3123456789abcdef0\"]";
+    assert!(told(&with(there))[0].contains("`endpoints` describes a network to make"));
 }
 
 /// A machine with these variables and files.

@@ -118,7 +118,9 @@ impl<K: Kind> Work<'_, K> {
             false => self.engine.listing(kind).await?,
         };
         let mut matches = listing.iter().filter(|live| live.name == self.name);
-        let Some(first) = matches.next() else { return Ok(None) };
+        let Some(first) = matches.next() else {
+            return self.kind.look_up(self.engine.scope(), self.name, self.spec).await;
+        };
         if let Some(second) = matches.next() {
             return Err(Error::failed(format!(
                 "two resources are {}: {} and {}",
@@ -194,7 +196,10 @@ impl<K: Kind> Work<'_, K> {
             return self.replace(live, changes).await;
         }
         let wanted = self.engine.scope().wanted(about.kind, self.name, self.section);
-        let (mut set, remove) = tags::difference(&wanted, &live.tags, &[]);
+        let (mut set, remove) = match self.kind.has_tags() {
+            true => tags::difference(&wanted, &live.tags, &[]),
+            false => (tags::Tags::new(), Vec::new()),
+        };
         for (key, value) in &set {
             let from = live.tags.get(key).cloned().unwrap_or_default();
             changes.push(Change::new(&format!("tag {key}"), from, value, Class::InPlace));
@@ -222,8 +227,10 @@ impl<K: Kind> Work<'_, K> {
                 }
             }
         }
-        set.extend(self.engine.scope().changed_by());
-        self.kind.retag(&live, &set, &remove).await?;
+        if self.kind.has_tags() {
+            set.extend(self.engine.scope().changed_by());
+            self.kind.retag(&live, &set, &remove).await?;
+        }
         // What was listed is what was there before the change: its outputs, and its being ready, are of yesterday.
         let now = self.kind.refresh(&live).await?;
         let live = self.await_ready(&live, now).await?.ok_or_else(|| self.is_gone())?;

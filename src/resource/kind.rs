@@ -208,6 +208,22 @@ pub trait Kind: Send + Sync + 'static {
     /// list is an error, never an empty list.
     fn list(&self, scope: &Scope) -> impl Future<Output = Result<Vec<Live<Self::State>>>> + Send;
 
+    /// Finds what no listing of ours can tell, because the service keeps no tags of it: by its parent and its content.
+    /// Asked when the listing does not have the name.
+    fn look_up(
+        &self,
+        _scope: &Scope,
+        _name: &str,
+        _spec: &Self::Spec,
+    ) -> impl Future<Output = Result<Option<Live<Self::State>>>> + Send {
+        future::ready(Ok(None))
+    }
+
+    /// Whether the service keeps tags of it.
+    fn has_tags(&self) -> bool {
+        true
+    }
+
     /// Creates it, with `cx.tags` in the same call wherever the API has them. Returns as soon as the service has
     /// accepted it.
     fn create(

@@ -24,7 +24,7 @@ pub struct Cloud {
 
 /// Makes the clients. No call is sent.
 pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: Calls) -> Result<Cloud> {
-    let aws = match (environment.aws.is_sandbox(), sandbox) {
+    let mut aws = match (environment.aws.is_sandbox(), sandbox) {
         (true, Some(sandbox)) => {
             let config = embedded(&environment.aws.region, sandbox);
             let account = environment
@@ -45,6 +45,8 @@ pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: C
             )
         }
     };
+    let address = environment.address.as_ref();
+    aws.address = address.and_then(|address| Some((address.host.clone(), address.zone.clone()?)));
     let expected = environment.aws.account.clone();
     let gate: Gate = {
         let aws = aws.clone();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 
@@ -15,6 +16,9 @@ use crate::sandbox::contract::client::remote::Remote;
 /// How many cases run at once on AWS. An account has 5 VPCs in a region unless more were asked for, one of which is
 /// there from the start (Amazon VPC quotas).
 const AT_ONCE: usize = 3;
+
+/// What answers instead of AWS is quick, or does something never.
+const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(10);
 
 /// Where the suite runs.
 pub struct Peer {
@@ -68,7 +72,9 @@ pub async fn open(environment: &Environment) -> Result<Peer> {
     let credentials = SharedCredentialsProvider::new(credentials);
     let remote = || {
         let endpoint = environment.aws.endpoint.as_deref();
-        Remote::new(&environment.aws.region, account, endpoint, credentials.clone())
+        let mut remote = Remote::new(&environment.aws.region, account, endpoint, credentials.clone());
+        remote.most = endpoint.map(|_| PATIENCE_WITH_OTHERS);
+        remote
     };
     Ok(Peer {
         clients: (0..AT_ONCE).map(|_| Arc::new(remote()) as Arc<dyn Client>).collect(),

@@ -8,12 +8,17 @@ use crate::value::{Map, Value};
 /// defaults are filled in. Names of credentials are in it, their values never.
 pub fn facts(environment: &Environment) -> Map {
     let network = match environment.network.plan() {
-        NetworkPlan::Make { cidr, zones, nat } => {
+        NetworkPlan::Make {
+            cidr,
+            zones,
+            nat,
+            endpoints,
+        } => {
             let zones = match zones {
                 Zones::Count(count) => Value::Int(i64::try_from(count).unwrap_or(2)),
                 Zones::Names(names) => names.into(),
             };
-            map! { "cidr" => cidr.to_string(), "zones" => zones, "nat" => nat }
+            map! { "cidr" => cidr.to_string(), "zones" => zones, "nat" => nat, "endpoints" => endpoints }
         }
         NetworkPlan::Use {
             vpc,
@@ -67,8 +72,13 @@ pub fn facts(environment: &Environment) -> Map {
         "database" => self::database(&environment.database),
     };
     if let Some(address) = &environment.address {
-        let address = map! { "host" => address.host.as_str(), "certificate" => address.certificate.as_str() };
-        facts.insert("address".into(), Value::Map(address));
+        let mut fact = map! { "host" => address.host.as_str() };
+        for (key, given) in [("certificate", &address.certificate), ("zone", &address.zone)] {
+            if let Some(given) = given {
+                fact.insert(key.into(), Value::text(given));
+            }
+        }
+        facts.insert("address".into(), Value::Map(fact));
     }
     facts
 }

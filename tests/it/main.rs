@@ -1,6 +1,7 @@
 //! The program as its users meet it: the built binary, in a project folder of its own, on the sandbox or on a foreign
 //! peer. Each file is about one thing that a user does.
 
+mod address;
 mod bad_input;
 mod contract;
 mod main_job;

@@ -161,6 +161,16 @@ impl Kind for Address {
         }
     }
 
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference_id("address", "eipalloc-", options)?;
+        let by_id = filter("allocation-id", [id.as_str()]);
+        let answer = self.0.ec2.describe_addresses().filters(by_id).send().await;
+        match answer.call("ec2:DescribeAddresses")?.addresses().first() {
+            Some(address) => Ok(live(id, address)),
+            None => Err(named::missing("address", &id, &self.0.region)),
+        }
+    }
+
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         retag(&self.0, &live.id, set, remove).await
     }

@@ -192,6 +192,14 @@ impl Kind for InternetGateway {
         map! { "id" => live.id.as_str(), "vpc" => live.state.vpcs.first().cloned().unwrap_or_default() }
     }
 
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference_id("internet gateway", "igw-", options)?;
+        match self.describe(&id).await? {
+            Some(gateway) => Ok(live(id, &gateway)),
+            None => Err(named::missing("internet gateway", &id, &self.0.region)),
+        }
+    }
+
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         retag(&self.0, &live.id, set, remove).await
     }

@@ -14,6 +14,7 @@ pub mod subnet;
 mod tests;
 pub mod verbs;
 pub mod vpc;
+pub mod vpc_endpoint;
 
 use std::time::Duration;
 

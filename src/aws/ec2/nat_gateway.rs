@@ -183,6 +183,17 @@ impl Kind for NatGateway {
         row
     }
 
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference_id("NAT gateway", "nat-", options)?;
+        let by_id = filter("nat-gateway-id", [id.as_str()]);
+        let answer = self.0.ec2.describe_nat_gateways().filter(by_id).send().await;
+        let answer = answer.call("ec2:DescribeNatGateways")?;
+        let found = answer.nat_gateways().first().map(|gateway| live(id.clone(), gateway));
+        found
+            .filter(|found| matches!(found.state.state.as_str(), "pending" | "available"))
+            .ok_or_else(|| named::missing("NAT gateway", &id, &self.0.region))
+    }
+
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         retag(&self.0, &live.id, set, remove).await
     }

@@ -410,6 +410,16 @@ impl Kind for RouteTable {
         }
     }
 
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference_id("route table", "rtb-", options)?;
+        let by_id = filter("route-table-id", [id.as_str()]);
+        let answer = self.0.ec2.describe_route_tables().filters(by_id).send().await;
+        match answer.call("ec2:DescribeRouteTables")?.route_tables().first() {
+            Some(table) => Ok(live(id, table)),
+            None => Err(named::missing("route table", &id, &self.0.region)),
+        }
+    }
+
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         retag(&self.0, &live.id, set, remove).await
     }

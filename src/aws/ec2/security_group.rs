@@ -55,7 +55,13 @@ static ABOUT: About = About {
     plural: "security_groups",
     help: "Ensures a security group with exactly these rules. A rule that is not in the script is taken away.",
     retention: Retention::Disposable,
-    gone_before: &["load-balancer", "service", "replication-group", "db-instance"],
+    gone_before: &[
+        "load-balancer",
+        "service",
+        "replication-group",
+        "db-instance",
+        "vpc-endpoint",
+    ],
     outputs: &[
         OutputField::text("id", "The id, as `sg-0123456789abcdef0`."),
         OutputField::text("name_at_aws", "The name in the account, as `PROJECT-ENV-NAME`."),

@@ -59,6 +59,7 @@ static ABOUT: About = About {
         "db-subnet-group",
         "cache-subnet-group",
         "route-table",
+        "vpc-endpoint",
     ],
     outputs: &[
         OutputField::text("id", "The id, as `subnet-0123456789abcdef0`."),

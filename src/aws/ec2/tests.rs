@@ -273,3 +273,77 @@ async fn zones_are_picked_by_number_or_by_name() {
         .await;
     assert_eq!(parts.unwrap().to_string(), r#"["10.0.0.0/17","10.0.128.0/17"]"#);
 }
+
+/// Endpoints are made, found, put right and taken down.
+async fn endpoints_come_and_go(world: &World) {
+    let (vpc, subnets, group) = world.network().await;
+    let on = aws_sdk_ec2::types::AttributeBooleanValue::builder().value(true).build();
+    let call = world
+        .aws
+        .ec2
+        .modify_vpc_attribute()
+        .vpc_id(&vpc)
+        .enable_dns_hostnames(on);
+    call.send().await.unwrap();
+    let table = world.aws.ec2.create_route_table().vpc_id(&vpc).send().await.unwrap();
+    let table = table.route_table.unwrap().route_table_id.unwrap();
+    let logs = |subnets: &[String]| {
+        map! {
+            "name" => "logs", "vpc" => vpc.as_str(), "service" => "logs", "subnets" => subnets.to_vec(),
+            "security_groups" => vec![group.clone()],
+        }
+    };
+    let layers = map! {
+        "name" => "s3", "vpc" => vpc.as_str(), "service" => "s3", "route_tables" => vec![table.clone()],
+    };
+    let (outcome, made) = world.ensure("vpc-endpoint", logs(&subnets[..1])).await.unwrap();
+    assert_eq!(outcome, Outcome::Created);
+    assert_eq!(made["service"].as_str(), Some("com.amazonaws.eu-west-1.logs"));
+    assert_eq!(
+        world.ensure("vpc-endpoint", layers.clone()).await.unwrap().0,
+        Outcome::Created
+    );
+    assert_eq!(
+        world.ensure("vpc-endpoint", logs(&subnets[..1])).await.unwrap().0,
+        Outcome::Unchanged
+    );
+    assert_eq!(
+        world.ensure("vpc-endpoint", layers).await.unwrap().0,
+        Outcome::Unchanged
+    );
+    let (outcome, now) = world.ensure("vpc-endpoint", logs(&subnets)).await.unwrap();
+    assert!(matches!(outcome, Outcome::Changed(_)), "{outcome:?}");
+    assert_eq!(now["id"].as_str(), made["id"].as_str());
+    assert_eq!(
+        world.ensure("vpc-endpoint", logs(&subnets)).await.unwrap().0,
+        Outcome::Unchanged
+    );
+
+    let mut other = logs(&subnets);
+    other.insert("service".into(), Value::text("ssm"));
+    let error = world.ensure("vpc-endpoint", other).await.unwrap_err();
+    assert_eq!(error.exit(), Exit::Declined);
+    let mut both = logs(&subnets);
+    both.insert("route_tables".into(), vec![table].into());
+    let error = world.ensure("vpc-endpoint", both).await.unwrap_err();
+    assert!(
+        error.message().contains("`route_tables` are for a gateway endpoint"),
+        "{error}"
+    );
+
+    world.destroy(&[]).await.unwrap();
+    assert_eq!(world.count("vpc-endpoint").await, 0);
+}
+
+#[tokio::test]
+async fn the_sandbox_plays_endpoints() {
+    endpoints_come_and_go(&World::sandbox()).await;
+}
+
+#[tokio::test]
+async fn moto_plays_endpoints() {
+    let Some(world) = World::moto("aws::ec2::moto_plays_endpoints").await else {
+        return;
+    };
+    endpoints_come_and_go(&world).await;
+}

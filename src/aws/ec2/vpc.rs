@@ -56,6 +56,7 @@ static ABOUT: About = About {
         "security-group",
         "target-group",
         "load-balancer",
+        "vpc-endpoint",
     ],
     outputs: &[
         OutputField::text("id", "The id, as `vpc-0123456789abcdef0`."),

@@ -373,6 +373,20 @@ impl Kind for Repository {
         }
     }
 
+    /// By its name in the registry.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let call = self.0.ecr.describe_repositories().repository_names(&id);
+        let answer = match call.send().await.call("ecr:DescribeRepositories") {
+            Err(error) if error.code() == "RepositoryNotFoundException" => None,
+            other => Some(other?),
+        };
+        match answer.as_ref().and_then(|answer| answer.repositories().first()) {
+            Some(repository) => Ok(live(id, Tags::new(), repository)),
+            None => Err(named::missing("repository", &id, &self.0.region)),
+        }
+    }
+
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         let set = Self::write_tags(set)?;
         if !set.is_empty() {

@@ -7,8 +7,8 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::aws::Aws;
 use crate::aws::error::Call;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -271,6 +271,20 @@ impl Kind for Clusters {
             "capacity_providers" => state.capacity_providers.clone(),
         });
         row
+    }
+
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let found = self.describe(std::slice::from_ref(&id)).await?;
+        match found.iter().find(|cluster| cluster.status() == Some("ACTIVE")) {
+            Some(cluster) => Ok(Live {
+                id: cluster.cluster_arn().unwrap_or_default().to_owned(),
+                name: id,
+                tags: Tags::new(),
+                state: State::new(cluster),
+            }),
+            None => Err(named::missing("cluster", &id, &self.0.region)),
+        }
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

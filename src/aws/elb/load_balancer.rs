@@ -10,9 +10,9 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::aws::Aws;
 use crate::aws::error::Call;
 use crate::aws::plain::Plain;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -438,6 +438,29 @@ impl Kind for LoadBalancers {
             "deletion_protection" => state.attributes.get(DELETION_PROTECTION).is_some_and(|value| value == "true"),
         });
         row
+    }
+
+    /// By its ARN or its name.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let call = self.0.elb.describe_load_balancers();
+        let call = match id.starts_with("arn:") {
+            true => call.load_balancer_arns(&id),
+            false => call.names(&id),
+        };
+        let answer = match call.send().await.call("elasticloadbalancing:DescribeLoadBalancers") {
+            Err(error) if super::is_not_found(&error) => None,
+            other => Some(other?),
+        };
+        match answer.as_ref().and_then(|answer| answer.load_balancers().first()) {
+            Some(balancer) => Ok(Live {
+                id: balancer.load_balancer_arn().unwrap_or_default().to_owned(),
+                name: id,
+                tags: Tags::new(),
+                state: State::new(balancer),
+            }),
+            None => Err(named::missing("load balancer", &id, &self.0.region)),
+        }
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

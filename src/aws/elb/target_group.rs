@@ -7,8 +7,8 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::aws::Aws;
 use crate::aws::error::Call;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -449,6 +449,29 @@ impl Kind for TargetGroups {
             "load_balancers" => state.load_balancers.clone(),
         });
         row
+    }
+
+    /// By its ARN or its name.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let call = self.0.elb.describe_target_groups();
+        let call = match id.starts_with("arn:") {
+            true => call.target_group_arns(&id),
+            false => call.names(&id),
+        };
+        let answer = match call.send().await.call("elasticloadbalancing:DescribeTargetGroups") {
+            Err(error) if super::is_not_found(&error) => None,
+            other => Some(other?),
+        };
+        match answer.as_ref().and_then(|answer| answer.target_groups().first()) {
+            Some(group) => Ok(Live {
+                id: group.target_group_arn().unwrap_or_default().to_owned(),
+                name: id,
+                tags: Tags::new(),
+                state: State::new(group),
+            }),
+            None => Err(named::missing("target group", &id, &self.0.region)),
+        }
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

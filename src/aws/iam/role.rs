@@ -397,6 +397,19 @@ impl Kind for Role {
         }
     }
 
+    /// By its name or its ARN.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let name = match id.starts_with("arn:") {
+            true => id.rsplit('/').next().unwrap_or(&id),
+            false => &id,
+        };
+        match self.get(name).await? {
+            Some(role) => Ok(live(name.to_owned(), &role)),
+            None => Err(Error::failed(format!("there is no role {id} in this account"))),
+        }
+    }
+
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         let physical = &live.state.name_at_aws;
         if !set.is_empty() {

@@ -240,6 +240,16 @@ impl Kind for LogGroup {
         }
     }
 
+    /// By its name.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let groups = self.found(&id).await?;
+        match groups.iter().find(|group| group.log_group_name() == Some(&id)) {
+            Some(group) => Ok(live(id, Tags::new(), group)),
+            None => Err(named::missing("log group", &id, &self.0.region)),
+        }
+    }
+
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         if !set.is_empty() {
             let call = self.0.logs.tag_resource().resource_arn(&live.id);

@@ -390,6 +390,33 @@ impl Kind for Secret {
         }
     }
 
+    /// By its ARN or its name. Not one that is scheduled for deletion.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let answer = self.0.secrets.describe_secret().secret_id(&id).send().await;
+        let found = match answer.call("secretsmanager:DescribeSecret") {
+            Err(error) if error.code() == "ResourceNotFoundException" => None,
+            other => Some(other?).filter(|found| found.deleted_date().is_none()),
+        };
+        let Some(found) = found else {
+            return Err(named::missing("secret", &id, &self.0.region));
+        };
+        let stages = found.version_ids_to_stages().into_iter().flatten();
+        Ok(Live {
+            id: found.arn().unwrap_or_default().to_owned(),
+            name: id,
+            tags: read_tags(found.tags()),
+            state: State {
+                name_at_aws: found.name().unwrap_or_default().to_owned(),
+                description: found.description().unwrap_or_default().to_owned(),
+                has_value: stages.flat_map(|(_, stages)| stages).any(|stage| stage == "AWSCURRENT"),
+                is_wanted: None,
+                changed_at: meant::moment(found.last_changed_date()),
+                rotates: found.rotation_enabled().unwrap_or_default(),
+            },
+        })
+    }
+
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         if !set.is_empty() {
             let tags = tags::write(set, |key, value| Tag::builder().key(key).value(value).build());

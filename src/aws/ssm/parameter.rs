@@ -311,6 +311,20 @@ impl Kind for Parameter {
         }
     }
 
+    /// By its whole name, as `/shared/smtp-host`.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let call = self.0.ssm.get_parameter().name(&id).with_decryption(true);
+        let answer = match call.send().await.call("ssm:GetParameter") {
+            Err(error) if error.code() == "ParameterNotFound" => None,
+            other => Some(other?),
+        };
+        match answer.as_ref().and_then(|answer| answer.parameter()) {
+            Some(parameter) => Ok(live(id, Tags::new(), parameter)),
+            None => Err(named::missing("parameter", &id, &self.0.region)),
+        }
+    }
+
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         if !set.is_empty() {
             let tags = tags::write(set, |key, value| Tag::builder().key(key).value(value).build());

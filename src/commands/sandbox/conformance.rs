@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
@@ -28,7 +29,6 @@ pub fn conformance(root: &Path, options: &Options, slow: bool, printer: &Printer
         .build()
         .map_err(|error| Error::failed(format!("no threads: {error}")))?;
     runtime.block_on(async {
-        let mut signals = Signals::listen();
         let peer = conformance::open(&environment).await?;
         let asked: Vec<&Case> = suite.cases.iter().filter(|case| is_asked_for(case, options)).collect();
         if asked.is_empty() {
@@ -46,23 +46,45 @@ pub fn conformance(root: &Path, options: &Options, slow: bool, printer: &Printer
                 return Err(Error::declined("nothing was run"));
             }
         }
+        let mut signals = Signals::listen();
+        let stop = AtomicBool::new(false);
         let mut verdicts: Vec<Option<Verdict>> = vec![None; cases.len()];
         let mut done = 0;
-        let all = contract::run_all(&suite, &cases, &peer.clients, |number, verdict| {
+        let all = contract::run_all(&suite, &cases, &peer.clients, &stop, |number, verdict| {
             done += 1;
             if peer.is_remote {
-                let word = if verdict.difference.is_some() { "differs" } else { "passes" };
+                let word = if verdict.difference.is_some() {
+                    "differs"
+                } else {
+                    "passes"
+                };
                 printer.message(&format!("{done}/{} {word}: {}", cases.len(), cases[number].title()));
             }
-            verdicts[number] = Some(verdict);
+            // A case that was cut off says nothing about the peer.
+            if !stop.load(Ordering::Relaxed) || verdict.difference.is_none() {
+                verdicts[number] = Some(verdict);
+            }
         });
+        let mut all = std::pin::pin!(all);
         tokio::select! {
-            () = all => {}
+            () = &mut all => {}
             () = signals.next() => {
-                return Err(Error::interrupted().hint("what the running cases had made begins with iacsh- and is still there"));
+                printer.message("interrupted: what the running cases have made is deleted; once more leaves it behind");
+                stop.store(true, Ordering::Relaxed);
+                tokio::select! {
+                    () = &mut all => {}
+                    () = signals.next() => {
+                        let hint = "what the running cases had made has names that begin with iacsh-";
+                        return Err(Error::interrupted().hint(hint));
+                    }
+                }
             }
         }
-        report(&cases, &verdicts, asked.len() - cases.len(), printer)
+        let code = report(&cases, &verdicts, asked.len() - cases.len(), printer)?;
+        match stop.load(Ordering::Relaxed) {
+            true => Err(Error::interrupted().hint("the cases that were cut off are not told")),
+            false => Ok(code),
+        }
     })
 }
 
@@ -116,11 +138,12 @@ fn question(environment: &Environment, cases: &[&Case], asked: usize, at_once: u
 fn report(cases: &[&Case], verdicts: &[Option<Verdict>], left_out: usize, printer: &Printer) -> Result<u8> {
     let both = || cases.iter().zip(verdicts.iter().flatten());
     let differing = both().filter(|(_, verdict)| verdict.difference.is_some()).count();
+    let passed = both().count() - differing;
     let left: Vec<&String> = both().flat_map(|(_, verdict)| &verdict.left).collect();
     if printer.json() {
         let rows: Vec<_> = both().map(|(case, verdict)| document(case, verdict)).collect();
         printer.document(&json!({
-            "cases": rows, "passed": cases.len() - differing, "differing": differing, "left_out": left_out,
+            "cases": rows, "passed": passed, "differing": differing, "left_out": left_out,
             "left_behind": left,
         }))?;
     } else {
@@ -154,9 +177,8 @@ fn report(cases: &[&Case], verdicts: &[Option<Verdict>], left_out: usize, printe
         printer.warn(&format!("left behind: {left}"));
     }
     printer.message(&format!(
-        "{} cases: {} pass, {differing} differ, {left_out} left out",
-        cases.len() + left_out,
-        cases.len() - differing
+        "{} cases: {passed} pass, {differing} differ, {left_out} left out",
+        cases.len() + left_out
     ));
     Ok(match differing {
         0 => Exit::Done as u8,

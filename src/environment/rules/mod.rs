@@ -42,6 +42,8 @@ patterns! {
     HOST = "^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\\.)+[a-zA-Z]{2,63}$";
     SERVER = "^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$";
     CERTIFICATE = "^arn:aws[a-z-]*:acm:([a-z0-9-]+):[0-9]{12}:certificate/[A-Za-z0-9-]+$";
+    /// An id of Route 53 has no small letters, and no dot.
+    ZONE = "^Z[A-Z0-9]{5,31}$";
     SECRET = "^arn:aws[a-z-]*:(secretsmanager|ssm):[a-z0-9-]+:[0-9]{12}:(secret:|parameter/).+$";
     NODE_TYPE = "^cache\\.[a-z][a-z0-9]*\\.[a-z0-9]+$";
     VERSION = "^[0-9]+\\.[0-9]+(\\.[0-9]+)?$";
@@ -241,14 +243,49 @@ fn address(environment: &Environment, problems: &mut Problems) {
         "a host name",
         "as \"login.example.org\", without https:// and without a path",
     );
+    if let Some(zone) = &address.zone {
+        address_zone(&address.host, zone, problems);
+    }
+    match &address.certificate {
+        Some(arn) => certificate(environment, arn, problems),
+        None if address.zone.is_none() => problems.add(
+            &["address"],
+            "`certificate` is missing",
+            "give its ARN; it can be left out only when a `zone` is given",
+        ),
+        None => {}
+    }
+}
+
+fn address_zone(host: &str, zone: &str, problems: &mut Problems) {
+    let path = ["address", "zone"];
+    if matches(&ZONE, zone) {
+        return;
+    }
+    let what = "the name or the id of a hosted zone";
+    problems.form(
+        &path,
+        &HOST,
+        zone,
+        what,
+        "as \"example.org\" or \"Z0123456789ABCDEFGHIJ\"",
+    );
+    let is_within = host
+        .to_ascii_lowercase()
+        .strip_suffix(&zone.to_ascii_lowercase())
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    if matches(&HOST, zone) && !is_within {
+        problems.add(&path, format!("{host} is not in the zone {zone}"), None);
+    }
+}
+
+fn certificate(environment: &Environment, arn: &str, problems: &mut Problems) {
     let path = ["address", "certificate"];
-    let region = CERTIFICATE
-        .as_ref()
-        .and_then(|pattern| pattern.captures(&address.certificate)?.get(1));
+    let region = CERTIFICATE.as_ref().and_then(|pattern| pattern.captures(arn)?.get(1));
     match region {
         None => problems.add(
             &path,
-            format!("\"{}\" is not the ARN of a certificate", address.certificate),
+            format!("\"{arn}\" is not the ARN of a certificate"),
             "as \"arn:aws:acm:eu-central-1:123456789012:certificate/...\"",
         ),
         Some(region) if region.as_str() != environment.aws.region => problems.add(

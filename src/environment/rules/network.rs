@@ -20,6 +20,7 @@ pub(super) fn check(environment: &Environment, problems: &mut Problems) {
             ("cidr", network.cidr.is_some()),
             ("zones", network.zones.is_some()),
             ("nat", network.nat.is_some()),
+            ("endpoints", network.endpoints.is_some()),
         ] {
             if given {
                 let message = format!("`{key}` describes a network to make, and `vpc` names one that exists");
@@ -37,6 +38,14 @@ pub(super) fn check(environment: &Environment, problems: &mut Problems) {
             let message = format!("`{key}` needs the `vpc` in which they are");
             problems.add(&path(key), message, None);
         }
+    }
+    if network.nat == Some(true) && network.endpoints == Some(true) {
+        let message = "`nat` and `endpoints` are two ways out of the private subnets";
+        problems.add(
+            &path("endpoints"),
+            message,
+            "keep one: with endpoints the service reaches ECR, logs and secrets, with NAT everything",
+        );
     }
     zones(environment, problems);
 }

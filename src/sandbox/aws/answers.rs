@@ -1,8 +1,10 @@
 //! What the services' answers have in common: pages, times, identifiers, and refusals by name.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Call, Fault};
+use super::store::Order;
 
 /// The answer without members that are null: AWS leaves out what is not there.
 pub fn answer(mut value: Value) -> Answer {
@@ -69,6 +71,24 @@ pub fn page<T>(
     Ok(Page { items, next })
 }
 
+/// One page of the documents of a kind whose id begins with `prefix` (all of them with the empty one) and that `keep`
+/// takes, in the order of their ids. Those of other pages are not read.
+///
+/// # Errors
+/// `invalid`, when the token is none of ours.
+pub fn page_of<T: DeserializeOwned>(
+    call: &Call<'_>,
+    (kind, prefix): (&str, &str),
+    keep: impl FnMut(&T) -> Result<bool, Fault>,
+    token: &str,
+    limit: usize,
+    invalid: impl FnOnce() -> Fault,
+) -> Result<Page<T>, Fault> {
+    let order = Order::Id(prefix);
+    let (items, next) = super::page::read_page(call.store, kind, order, (limit, token), keep, invalid)?;
+    Ok(Page { items, next })
+}
+
 /// The number that a call asks for, else the default, as the length of a page.
 pub fn limit(call: &Call<'_>, member: &str, default: usize) -> usize {
     call.int(member)
@@ -87,10 +107,19 @@ pub fn echo(call: &Call<'_>, members: &[&str]) -> Map<String, Value> {
 
 /// Refuses, by name, what the sandbox would otherwise swallow: every member that is not in the list.
 pub fn only(call: &Call<'_>, members: &[&str]) -> Result<(), Fault> {
+    refuse(call, |name| !members.contains(&name))
+}
+
+/// Refuses, by name, every member that is in the list.
+pub fn none_of(call: &Call<'_>, members: &[&str]) -> Result<(), Fault> {
+    refuse(call, |name| members.contains(&name))
+}
+
+fn refuse(call: &Call<'_>, is_refused: impl Fn(&str) -> bool) -> Result<(), Fault> {
     match call
         .input
         .iter()
-        .find(|(name, value)| !members.contains(&name.as_str()) && !is_empty(value))
+        .find(|(name, value)| is_refused(name) && !is_empty(value))
     {
         None => Ok(()),
         Some((name, _)) => Err(Fault::new(

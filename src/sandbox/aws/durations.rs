@@ -58,6 +58,12 @@ durations! {
     pub const CACHE_REPLACE_NODES: Duration = minutes(10);
     /// ElastiCache: a failover. "Typically a few minutes at most", *Minimizing downtime in ElastiCache by using Multi-AZ*.
     pub const CACHE_FAILOVER: Duration = minutes(1);
+    /// ElastiCache: a snapshot of a small cache. Experience: 2 to 10 minutes.
+    pub const CACHE_SNAPSHOT: Duration = minutes(3);
+    /// ElastiCache: a snapshot in `deleting`. Experience: seconds.
+    pub const CACHE_SNAPSHOT_DELETE: Duration = seconds(30);
+    /// ElastiCache: the reboot of a node. Experience: a minute.
+    pub const CACHE_REBOOT: Duration = minutes(1);
 
     /// Elastic Load Balancing: from `provisioning` to `active`. Experience: 2 to 4 minutes.
     pub const LOAD_BALANCER_CREATE: Duration = minutes(3);
@@ -82,6 +88,9 @@ durations! {
     /// ECS: how long a service waits before it starts a task again whose predecessor failed. *Amazon ECS service throttle
     /// logic* gives longer pauses after repeated failures; the first ones are short.
     pub const TASK_RETRY: Duration = seconds(30);
+
+    /// ECR: a scan of an image. Experience: under a minute for a small one.
+    pub const IMAGE_SCAN: Duration = seconds(30);
 
     /// EC2: a NAT gateway from `pending` to `available`. Experience: 1 to 3 minutes.
     pub const NAT_CREATE: Duration = seconds(110);

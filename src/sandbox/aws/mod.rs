@@ -203,6 +203,41 @@ impl Aws {
         asked.input(known, request).ok()
     }
 
+    /// What a service's file says to parameters as they are, unchecked by the model. Nothing of it is kept.
+    #[cfg(test)]
+    pub fn probe(&self, service: &'static str, operation: &str, input: Map<String, Value>) -> Result<Value, Fault> {
+        let mut answer = Err(Fault::new("InternalFailure", "nothing was asked"));
+        let _: Result<(), Fault> = self.state.write(|connection| {
+            let scope = Scope {
+                now: self.moment(connection)?,
+                ..Scope::default()
+            };
+            let region = "eu-central-1";
+            let account = self.options.account.as_str();
+            let store = Store {
+                connection,
+                account,
+                region: dispatch::home(service, region),
+                scope: &scope,
+            };
+            answer = dispatch::handle(&mut Call {
+                service,
+                operation,
+                input,
+                account,
+                region,
+                now: scope.now,
+                time_scale: self.options.time_scale,
+                store: &store,
+                dir: &self.dir,
+                vault: &self.vault,
+            });
+            // A fault, so that the transaction is rolled back.
+            Err(Fault::new("InternalFailure", ""))
+        });
+        answer
+    }
+
     /// The error of a request that is refused before anything is looked at.
     pub fn refuse(&self, request: Request<'_>, fault: &Fault) -> Reply {
         let id = uuid::Uuid::new_v4().to_string();

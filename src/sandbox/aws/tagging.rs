@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Call, Fault};
 use super::tags::{self, Tags};
-use super::{dispatch, ec2, page};
+use super::{dispatch, ec2, ecr, ecs, elasticache, elb, logs, page, secrets, ssm};
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
     match call.operation {
@@ -62,6 +62,11 @@ fn resources(call: &Call<'_>) -> Answer {
             && (types.is_empty() || types.iter().any(|wanted| is_of_type(arn, wanted)))
             && filters.iter().all(|filter| accepts(filter, tags))
     };
+    if let Some(count) = call.int("TagsPerPage")
+        && (count % 100 != 0 || !(100..=500).contains(&count))
+    {
+        return Err(invalid("TagsPerPage must be a multiple of 100, up to 500."));
+    }
     let limit = call
         .int("ResourcesPerPage")
         .and_then(|limit| usize::try_from(limit).ok())
@@ -129,17 +134,43 @@ fn each(call: &Call<'_>, change: impl Fn(&Call<'_>, &str) -> Result<(), Fault>) 
         if let Err(fault) = is_known(call, &arn).and_then(|()| change(call, &arn)) {
             failed.insert(
                 arn,
-                json!({ "StatusCode": fault.status, "ErrorCode": fault.code, "ErrorMessage": fault.message }),
+                json!({
+                    "StatusCode": fault.status,
+                    // There are only these two here.
+                    "ErrorCode": if fault.status < 500 { "InvalidParameterException" } else { "InternalServiceException" },
+                    "ErrorMessage": fault.message,
+                }),
             );
         }
     }
     Ok(json!({ "FailedResourcesMap": failed }))
 }
 
-/// Only what exists can be tagged. What has tags exists; of what has none, only EC2 can be asked here.
+/// Only what exists can be tagged. What has tags exists; of what has none, its service is asked.
 fn is_known(call: &Call<'_>, arn: &str) -> Result<(), Fault> {
     if !tags::of(call, arn)?.is_empty() {
         return Ok(());
+    }
+    let [_, _, service, region, account, rest] = arn.splitn(6, ':').collect::<Vec<_>>()[..] else {
+        return Err(invalid(format!("{arn} is not a valid ARN")));
+    };
+    if account != call.account || region != call.region {
+        return Err(invalid(format!("{arn} is not of this account and region")));
+    }
+    let known = match service {
+        "ecs" => Some(ecs::has(call, arn, rest)?),
+        "ecr" => Some(ecr::has(call, rest)?),
+        "elasticache" => Some(elasticache::has(call, rest)),
+        "elasticloadbalancing" => Some(elb::has(call, arn)?),
+        "logs" => Some(logs::has(call, rest)?),
+        "secretsmanager" => Some(secrets::has(call, arn)?),
+        "ssm" => Some(ssm::has(call, rest)?),
+        _ => None,
+    };
+    match known {
+        Some(true) => return Ok(()),
+        Some(false) => return Err(invalid(format!("{arn} does not exist"))),
+        None => (),
     }
     match arn
         .strip_prefix(&call.arn("ec2", ""))

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// A place in an answer: `Vpcs[0].Tags[Key=Name].Value`.
 ///
-/// `[3]` is an item of a list, `[Key=Name]` the first item with such a member, `[]` all items; behind `[]` the place is
+/// `|/` at the end takes what stands behind the last slash of a text. `[3]` is an item of a list, `[Key=Name]` the first item with such a member, `[]` all items; behind `[]` the place is
 /// the list of what each item has there. The empty place is the whole answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Path {
@@ -22,6 +22,7 @@ enum Part {
     Item(usize),
     With(String, String),
     Each,
+    BehindSlash,
 }
 
 impl Path {
@@ -31,7 +32,10 @@ impl Path {
         let mut parts = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
-            if let Some(bracket) = rest.strip_prefix('[') {
+            if rest == "|/" {
+                parts.push(Part::BehindSlash);
+                rest = "";
+            } else if let Some(bracket) = rest.strip_prefix('[') {
                 let (inner, behind) = bracket
                     .split_once(']')
                     .ok_or_else(|| format!("`{text}`: a bracket is not closed"))?;
@@ -44,7 +48,7 @@ impl Path {
                 rest = behind;
             } else {
                 rest = rest.strip_prefix('.').unwrap_or(rest);
-                let end = rest.find(['.', '[']).unwrap_or(rest.len());
+                let end = rest.find(['.', '[', '|']).unwrap_or(rest.len());
                 parts.push(Part::Member(rest[..end].to_owned()));
                 rest = &rest[end..];
             }
@@ -84,6 +88,7 @@ fn find(parts: &[Part], value: &Value) -> Option<Value> {
     match part {
         Part::Member(name) => find(rest, value.get(name)?),
         Part::Item(index) => find(rest, value.get(index)?),
+        Part::BehindSlash => Some(Value::from(value.as_str()?.rsplit('/').next()?)),
         Part::With(member, wanted) => {
             let fits = |item: &&Value| match item.get(member) {
                 Some(Value::String(text)) => *text == *wanted,
@@ -321,6 +326,7 @@ mod tests {
         assert_eq!(at("Vpcs[].Tags[].Value", &answer), Some(json!([1, 2, 3])));
         assert_eq!(at("Vpcs[2].Id", &answer), None);
         assert_eq!(at("", &answer), Some(answer.clone()));
+        assert_eq!(at("A|/", &json!({ "A": "/a/b" })), Some(json!("b")));
         assert!(Path::parse("Vpcs[1").is_err());
     }
 

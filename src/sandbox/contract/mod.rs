@@ -18,13 +18,15 @@
 
 pub mod client;
 pub mod expect;
+#[cfg(test)]
+mod page;
 pub mod run;
 pub mod suite;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures::stream::{self, StreamExt};
 
@@ -34,15 +36,20 @@ pub use self::suite::{Case, Suite};
 
 /// Runs cases, one after the other on each client, and tells each verdict as it comes.
 ///
-/// Cases are independent, so several clients (of one account, or each with a sandbox of its own) share them.
+/// Cases are independent, so several clients (of one account, or each with a sandbox of its own) share them. Once `stop`
+/// is set no case begins, and those that run take away what they have made.
 pub async fn run_all(
     suite: &Suite,
     cases: &[&Case],
     clients: &[Arc<dyn Client>],
+    stop: &AtomicBool,
     mut told: impl FnMut(usize, Verdict),
 ) {
     let next = AtomicUsize::new(0);
     let take = || {
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
         let number = next.fetch_add(1, Ordering::Relaxed);
         cases.get(number).map(|case| (number, *case))
     };
@@ -50,7 +57,7 @@ pub async fn run_all(
         let take = &take;
         stream::unfold((), move |()| async move {
             let (number, case) = take()?;
-            Some(((number, run::run(suite, case, client.as_ref()).await), ()))
+            Some(((number, run::run(suite, case, client.as_ref(), stop).await), ()))
         })
         .boxed()
     });

@@ -1,19 +1,18 @@
 //! Carrying out a case.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::client::{self, Answer, Client};
+use super::expect::Path;
 use super::suite::{Case, Step, Suite, Undo};
 
-/// Between two attempts of a repeated call: at first, and at most.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// How long something may take to go away.
-const PATIENCE_WITH_UNDO: Duration = Duration::from_secs(15 * 60);
+/// How long something may take to go away: a database server takes longest.
+const PATIENCE_WITH_UNDO: Duration = Duration::from_secs(60 * 60);
 
 /// How a case came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,11 +35,12 @@ pub struct Difference {
     pub real: String,
 }
 
-/// Runs a case, and takes away what it made.
-pub async fn run(suite: &Suite, case: &Case, client: &dyn Client) -> Verdict {
+/// Runs a case, and takes away what it made. Once `stop` is set it only does the latter.
+pub async fn run(suite: &Suite, case: &Case, client: &dyn Client, stop: &AtomicBool) -> Verdict {
     let mut run = Run {
         suite,
         client,
+        stop,
         names: BTreeMap::new(),
         made: Vec::new(),
         calls: Vec::new(),
@@ -95,6 +95,7 @@ impl std::fmt::Display for Difference {
 struct Run<'a> {
     suite: &'a Suite,
     client: &'a dyn Client,
+    stop: &'a AtomicBool,
     /// What `${name}` stands for.
     names: BTreeMap<String, Value>,
     /// What takes away what was made, oldest first.
@@ -123,8 +124,12 @@ impl<'a> Run<'a> {
             (None, true) => self.client.settles_within(),
             (None, false) => Duration::ZERO,
         };
-        let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
+        let (mut pause, longest) = self.client.pauses();
+        let mut waited = Duration::ZERO;
         loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(difference("", "an answer", "nothing: it was interrupted"));
+            }
             let input = fill_members(&step.with, &self.names).map_err(mistake)?;
             let answer = client::call(self.client, service, operation, &Value::Object(input.clone()))
                 .await
@@ -137,7 +142,7 @@ impl<'a> Run<'a> {
                 Err(_) if waited < patience => {
                     self.client.pause(pause).await;
                     waited += pause;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pause = (pause * 2).min(longest);
                 }
                 checked => return checked,
             }
@@ -150,19 +155,22 @@ impl<'a> Run<'a> {
             return;
         };
         let (asked, answered) = (Value::Object(input.clone()), output.clone());
+        let part = |name: &str| match name.split_once(':') {
+            Some(("with", place)) => Path::parse(place).ok()?.find(&asked),
+            Some(("answer", place)) => Path::parse(place).ok()?.find(&answered),
+            _ => None,
+        };
         let each = match &undo.each {
             None => vec![Value::Null],
-            Some(place) => place
-                .find(output)
+            Some(list) => part(list)
                 .and_then(|found| found.as_array().cloned())
                 .unwrap_or_default(),
         };
         for each in each {
             let look_up = |name: &str| match name.split_once(':') {
-                Some(("with", place)) => super::expect::Path::parse(place).ok()?.find(&asked),
-                Some(("answer", place)) => super::expect::Path::parse(place).ok()?.find(&answered),
-                _ if name == "each" => Some(each.clone()),
-                _ => None,
+                Some(("each", place)) => Path::parse(place).ok()?.find(&each),
+                None if name == "each" => Some(each.clone()),
+                _ => part(name),
             };
             // Without the name of what was made there is nothing to take away.
             if let Ok(Value::Object(with)) = fill(&Value::Object(undo.with.clone()), &look_up) {
@@ -234,7 +242,8 @@ impl<'a> Run<'a> {
         while let Some((undo, with)) = self.made.pop() {
             let (service, operation) = undo.call.split_once(':').unwrap_or((&undo.call, ""));
             let patience = self.client.patience(PATIENCE_WITH_UNDO);
-            let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
+            let (mut pause, longest) = self.client.pauses();
+            let mut waited = Duration::ZERO;
             let input = Value::Object(with);
             loop {
                 let why = match client::call(self.client, service, operation, &input).await {
@@ -252,7 +261,7 @@ impl<'a> Run<'a> {
                 }
                 self.client.pause(pause).await;
                 waited += pause;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                pause = (pause * 2).min(longest);
             }
         }
         left

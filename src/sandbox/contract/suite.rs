@@ -16,6 +16,7 @@ macro_rules! files {
 }
 
 files!(
+    "acm",
     "ec2",
     "ecr",
     "ecs",
@@ -23,6 +24,8 @@ files!(
     "elasticloadbalancing",
     "iam",
     "logs",
+    "rds",
+    "route53",
     "secretsmanager",
     "ssm",
     "sts",
@@ -138,11 +141,12 @@ pub struct Plan<'a> {
 pub struct Undo {
     #[serde(rename = "do")]
     pub call: String,
-    /// `${answer:PATH}` and `${with:PATH}` are parts of the call's answer and of its input, `${each}` one of `each`.
+    /// `${answer:PATH}` and `${with:PATH}` are parts of the call's answer and of its input; `${each}` is an item of
+    /// `each`, and `${each:PATH}` a part of it.
     pub with: Map<String, Value>,
-    /// A list in the answer; it is undone for each of its items.
+    /// `answer:PATH` or `with:PATH`, a list; it is undone for each of its items.
     #[serde(default)]
-    pub each: Option<Place>,
+    pub each: Option<String>,
     /// Codes that say that it is gone, where they are not named as such.
     #[serde(default)]
     pub gone: Vec<String>,

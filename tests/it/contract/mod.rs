@@ -4,9 +4,12 @@
 //! `moto.toml` names each case in which moto differs, with the reason. A case that is not named must pass, and one that
 //! is named must not.
 
+mod command;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -58,11 +61,17 @@ fn moto_agrees_with_every_case_but_the_named_ones() {
         .enable_all()
         .build()
         .expect("a runtime")
-        .block_on(contract::run_all(&suite, &cases, &clients, |number, verdict| {
-            if let Some(difference) = verdict.difference {
-                differs.insert(cases[number].title(), difference);
-            }
-        }));
+        .block_on(contract::run_all(
+            &suite,
+            &cases,
+            &clients,
+            &AtomicBool::new(false),
+            |number, verdict| {
+                if let Some(difference) = verdict.difference {
+                    differs.insert(cases[number].title(), difference);
+                }
+            },
+        ));
 
     let titles: BTreeSet<String> = suite.cases.iter().map(Case::title).collect();
     let mut wrong = Vec::new();

@@ -90,6 +90,36 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private.id
 }
 
+resource "aws_vpc_endpoint" "logs" {
+  vpc_id              = aws_vpc.main.id
+  service_name        = "com.amazonaws.${data.aws_region.current.name}.logs"
+  vpc_endpoint_type   = "Interface"
+  subnet_ids          = aws_subnet.private[*].id
+  security_group_ids  = [aws_security_group.endpoints.id]
+  private_dns_enabled = true
+  tags                = local.tags
+}
+
+resource "aws_vpc_endpoint" "s3" {
+  vpc_id          = aws_vpc.main.id
+  service_name    = "com.amazonaws.${data.aws_region.current.name}.s3"
+  route_table_ids = [aws_route_table.private.id]
+  tags            = local.tags
+}
+
+resource "aws_security_group" "endpoints" {
+  name        = "${local.name}-endpoints"
+  description = "AWS itself"
+  vpc_id      = aws_vpc.main.id
+  ingress {
+    from_port   = 443
+    to_port     = 443
+    protocol    = "tcp"
+    cidr_blocks = [aws_vpc.main.cidr_block]
+  }
+  tags = local.tags
+}
+
 resource "aws_security_group" "front" {
   name        = "${local.name}-front"
   description = "The load balancer"
@@ -185,6 +215,66 @@ resource "aws_elasticache_replication_group" "main" {
   tags                       = local.tags
 }
 
+# Database
+
+resource "aws_security_group" "database" {
+  name        = "${local.name}-database"
+  description = "SQL Server"
+  vpc_id      = aws_vpc.main.id
+  ingress {
+    from_port       = 1433
+    to_port         = 1433
+    protocol        = "tcp"
+    security_groups = [aws_security_group.service.id]
+  }
+  tags = local.tags
+}
+
+resource "aws_db_subnet_group" "main" {
+  name       = local.name
+  subnet_ids = aws_subnet.private[*].id
+  tags       = local.tags
+}
+
+resource "aws_db_parameter_group" "main" {
+  name   = local.name
+  family = "sqlserver-ex-16.0"
+  parameter {
+    name  = "max degree of parallelism"
+    value = "2"
+  }
+  tags = local.tags
+}
+
+resource "aws_db_option_group" "main" {
+  name                     = local.name
+  engine_name              = "sqlserver-ex"
+  major_engine_version     = "16.00"
+  option_group_description = "SQL Server"
+  tags                     = local.tags
+}
+
+resource "aws_db_instance" "main" {
+  identifier              = local.name
+  engine                  = "sqlserver-ex"
+  engine_version          = "16.00"
+  license_model           = "license-included"
+  instance_class          = "db.t3.small"
+  allocated_storage       = 20
+  storage_type            = "gp3"
+  username                = "admin"
+  password                = "a-password-of-some-length"
+  db_subnet_group_name    = aws_db_subnet_group.main.name
+  parameter_group_name    = aws_db_parameter_group.main.name
+  option_group_name       = aws_db_option_group.main.name
+  vpc_security_group_ids  = [aws_security_group.database.id]
+  backup_retention_period = 1
+  copy_tags_to_snapshot   = true
+  skip_final_snapshot     = true
+  apply_immediately       = true
+  tags                    = local.tags
+}
+
 # Load balancer
 
 resource "aws_lb" "main" {
@@ -194,6 +284,8 @@ resource "aws_lb" "main" {
   security_groups    = [aws_security_group.front.id]
   idle_timeout       = 30
   tags               = local.tags
+
+  depends_on = [aws_internet_gateway.main]
 }
 
 resource "aws_lb_target_group" "main" {
@@ -214,6 +306,60 @@ resource "aws_lb_listener" "main" {
   load_balancer_arn = aws_lb.main.arn
   port              = 80
   protocol          = "HTTP"
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.main.arn
+  }
+  tags = local.tags
+}
+
+# Name and certificate
+
+resource "aws_route53_zone" "main" {
+  name          = "${local.name}.example.org"
+  force_destroy = true
+  tags          = local.tags
+}
+
+resource "aws_acm_certificate" "main" {
+  domain_name       = "login.${aws_route53_zone.main.name}"
+  validation_method = "DNS"
+  tags              = local.tags
+}
+
+resource "aws_route53_record" "validation" {
+  for_each = {
+    for option in aws_acm_certificate.main.domain_validation_options : option.domain_name => option
+  }
+  zone_id = aws_route53_zone.main.zone_id
+  name    = each.value.resource_record_name
+  type    = each.value.resource_record_type
+  records = [each.value.resource_record_value]
+  ttl     = 60
+}
+
+resource "aws_acm_certificate_validation" "main" {
+  certificate_arn         = aws_acm_certificate.main.arn
+  validation_record_fqdns = [for record in aws_route53_record.validation : record.fqdn]
+}
+
+resource "aws_route53_record" "front" {
+  zone_id = aws_route53_zone.main.zone_id
+  name    = "login.${aws_route53_zone.main.name}"
+  type    = "A"
+  alias {
+    name                   = aws_lb.main.dns_name
+    zone_id                = aws_lb.main.zone_id
+    evaluate_target_health = true
+  }
+}
+
+resource "aws_lb_listener" "secure" {
+  load_balancer_arn = aws_lb.main.arn
+  port              = 443
+  protocol          = "HTTPS"
+  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+  certificate_arn   = aws_acm_certificate_validation.main.certificate_arn
   default_action {
     type             = "forward"
     target_group_arn = aws_lb_target_group.main.arn

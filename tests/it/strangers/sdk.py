@@ -361,6 +361,91 @@ def cache(subnets, group):
     return destroy
 
 
+def database(subnets, group):
+    rds = Service("rds")
+    rds.describe_db_engine_versions(Engine="sqlserver-ex", _has="DBEngineVersions")
+    rds.describe_orderable_db_instance_options(Engine="sqlserver-ex", _has="OrderableDBInstanceOptions")
+    rds.create_db_subnet_group(
+        DBSubnetGroupName="strangers", DBSubnetGroupDescription="for strangers", SubnetIds=subnets
+    )
+    rds.describe_db_subnet_groups(DBSubnetGroupName="strangers", _has="DBSubnetGroups")
+    rds.create_db_parameter_group(
+        DBParameterGroupName="strangers", DBParameterGroupFamily="sqlserver-ex-16.0", Description="for strangers"
+    )
+    rds.modify_db_parameter_group(
+        DBParameterGroupName="strangers",
+        Parameters=[
+            {"ParameterName": "max degree of parallelism", "ParameterValue": "2", "ApplyMethod": "immediate"}
+        ],
+    )
+    rds.describe_db_parameters(DBParameterGroupName="strangers", Source="user", _has="Parameters")
+    arn = rds.create_db_instance(
+        DBInstanceIdentifier="strangers",
+        Engine="sqlserver-ex",
+        DBInstanceClass="db.t3.small",
+        AllocatedStorage=20,
+        MasterUsername="admin",
+        MasterUserPassword="a-password-of-some-length",
+        DBSubnetGroupName="strangers",
+        DBParameterGroupName="strangers",
+        VpcSecurityGroupIds=[group],
+        BackupRetentionPeriod=1,
+        Tags=tags(team="a"),
+    )["DBInstance"]["DBInstanceArn"]
+    rds.wait("db_instance_available", DBInstanceIdentifier="strangers")
+    found = rds.describe_db_instances(DBInstanceIdentifier="strangers")["DBInstances"][0]
+    expect("the database's port", found["Endpoint"]["Port"], 1433)
+    rds.modify_db_instance(DBInstanceIdentifier="strangers", BackupRetentionPeriod=2, ApplyImmediately=True)
+    rds.wait("db_instance_available", DBInstanceIdentifier="strangers")
+    rds.reboot_db_instance(DBInstanceIdentifier="strangers")
+    rds.wait("db_instance_available", DBInstanceIdentifier="strangers")
+    rds.create_db_snapshot(DBInstanceIdentifier="strangers", DBSnapshotIdentifier="strangers-1")
+    rds.wait("db_snapshot_completed", DBSnapshotIdentifier="strangers-1")
+    rds.wait("db_snapshot_available", DBSnapshotIdentifier="strangers-1")
+    rds.list_tags_for_resource(ResourceName=arn, _has="TagList")
+    rds.describe_events(SourceType="db-instance", SourceIdentifier="strangers", _has="Events")
+    rds.delete_db_subnet_group(DBSubnetGroupName="strangers", _refused="InvalidDBSubnetGroupStateFault")
+
+    def destroy():
+        rds.delete_db_instance(DBInstanceIdentifier="strangers", FinalDBSnapshotIdentifier="strangers-2")
+        rds.wait("db_instance_deleted", DBInstanceIdentifier="strangers")
+        rds.describe_db_instances(DBInstanceIdentifier="strangers", _refused="DBInstanceNotFound")
+        for snapshot in ["strangers-1", "strangers-2"]:
+            rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot)
+            rds.wait("db_snapshot_deleted", DBSnapshotIdentifier=snapshot)
+        rds.delete_db_parameter_group(DBParameterGroupName="strangers")
+        rds.delete_db_subnet_group(DBSubnetGroupName="strangers")
+
+    return destroy
+
+
+def endpoints(vpc, subnets, group):
+    ec2 = Service("ec2")
+    ec2.describe_vpc_endpoint_services(_has="ServiceNames")
+    endpoint = ec2.create_vpc_endpoint(
+        VpcId=vpc,
+        VpcEndpointType="Interface",
+        ServiceName=f"com.amazonaws.{REGION}.logs",
+        SubnetIds=subnets,
+        SecurityGroupIds=[group],
+    )["VpcEndpoint"]["VpcEndpointId"]
+    state = lambda: ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]["State"]
+    patiently("an endpoint is available", lambda: state() == "available")
+    ec2.describe_prefix_lists(_has="PrefixLists")
+
+    def destroy():
+        ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint], _has="Unsuccessful")
+
+        def gone():
+            filters = [{"Name": "vpc-endpoint-id", "Values": [endpoint]}]
+            left = ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
+            return all(one["State"] == "deleted" for one in left)
+
+        patiently("an endpoint is gone", gone)
+
+    return destroy
+
+
 def front(vpc, subnets, group):
     elb = Service("elbv2")
     balancer = elb.create_load_balancer(Name="strangers", Subnets=subnets, SecurityGroups=[group], Tags=tags(team="a"))
@@ -409,7 +494,71 @@ def front(vpc, subnets, group):
         elb.wait("load_balancers_deleted", LoadBalancerArns=[balancer])
         elb.delete_target_group(TargetGroupArn=target)
 
-    return target, destroy
+    return balancer, target, destroy
+
+
+def name_and_certificate(balancer):
+    """A zone, a certificate that its record validates, and an alias; `balancer` is a load balancer's ARN."""
+    dns = Service("route53")
+    zone = dns.create_hosted_zone(Name="strangers.example.org", CallerReference="strangers", _has="DelegationSet")
+    zone = zone["HostedZone"]["Id"]
+    dns.create_hosted_zone(
+        Name="strangers.example.org", CallerReference="strangers", _refused="HostedZoneAlreadyExists"
+    )
+    dns.list_hosted_zones_by_name(DNSName="strangers.example.org", _has="HostedZones")
+    dns.change_tags_for_resource(
+        ResourceType="hostedzone", ResourceId=zone.split("/")[-1], AddTags=tags(team="a")
+    )
+    dns.list_tags_for_resource(ResourceType="hostedzone", ResourceId=zone.split("/")[-1], _has="ResourceTagSet")
+
+    acm = Service("acm")
+    certificate = acm.request_certificate(
+        DomainName="login.strangers.example.org", ValidationMethod="DNS", Tags=tags(team="a")
+    )["CertificateArn"]
+
+    def options():
+        answer = acm.describe_certificate(CertificateArn=certificate)
+        return answer["Certificate"]["DomainValidationOptions"][0]
+
+    patiently("the record that validates", lambda: "ResourceRecord" in options())
+    record = options()["ResourceRecord"]
+    front = Service("elbv2").describe_load_balancers(LoadBalancerArns=[balancer])["LoadBalancers"][0]
+    records = [
+        {"Name": record["Name"], "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": record["Value"]}]},
+        {
+            "Name": "login.strangers.example.org",
+            "Type": "A",
+            "AliasTarget": {
+                "DNSName": front["DNSName"],
+                "HostedZoneId": front["CanonicalHostedZoneId"],
+                "EvaluateTargetHealth": True,
+            },
+        },
+    ]
+
+    def change(action, **parameters):
+        changes = [{"Action": action, "ResourceRecordSet": record} for record in records]
+        return dns.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes}, **parameters)
+
+    changed = change("UPSERT", _has="ChangeInfo")["ChangeInfo"]["Id"]
+    dns.wait("resource_record_sets_changed", Id=changed)
+    change("CREATE", _refused="InvalidChangeBatch")
+    found = dns.pages("list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone)
+    expect("record sets", sorted(one["Type"] for one in found), ["A", "CNAME", "NS", "SOA"])
+    acm.wait("certificate_validated", CertificateArn=certificate)
+    acm.list_certificates(CertificateStatuses=["ISSUED"], _has="CertificateSummaryList")
+    acm.get_certificate(CertificateArn=certificate, _has="Certificate")
+    acm.list_tags_for_certificate(CertificateArn=certificate, _has="Tags")
+
+    def destroy():
+        dns.delete_hosted_zone(Id=zone, _refused="HostedZoneNotEmpty")
+        change("DELETE")
+        dns.delete_hosted_zone(Id=zone, _has="ChangeInfo")
+        dns.get_hosted_zone(Id=zone, _refused="NoSuchHostedZone")
+        acm.delete_certificate(CertificateArn=certificate)
+        acm.describe_certificate(CertificateArn=certificate, _refused="ResourceNotFoundException")
+
+    return destroy
 
 
 def service(role, subnets, group, target):
@@ -504,12 +653,18 @@ def main():
     destroy_settings = settings()
     destroy_repository = repository()
     destroy_cache = cache(subnets[2:], groups["service"])
-    target, destroy_front = front(vpc, subnets[:2], groups["front"])
+    destroy_database = database(subnets[2:], groups["service"])
+    destroy_endpoints = endpoints(vpc, subnets[2:], groups["service"])
+    balancer, target, destroy_front = front(vpc, subnets[:2], groups["front"])
+    destroy_name = name_and_certificate(balancer)
     destroy_service = service(role, subnets[2:], groups["service"], target)
     tagged()
     for destroy in [
         destroy_service,
+        destroy_name,
         destroy_front,
+        destroy_endpoints,
+        destroy_database,
         destroy_cache,
         destroy_repository,
         destroy_settings,

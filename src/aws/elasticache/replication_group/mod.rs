@@ -14,8 +14,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::TagsOf;
-use crate::aws::Aws;
 use crate::aws::error::Call;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -383,6 +383,20 @@ impl Kind for ReplicationGroups {
             "maintenance_window" => state.maintenance_window.clone(),
         });
         row
+    }
+
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let Some(group) = state::describe(&self.0, &id).await? else {
+            return Err(named::missing("replication group", &id, &self.0.region));
+        };
+        let members = state::members_of(&self.0, &group).await?;
+        Ok(Live {
+            name: id.clone(),
+            tags: Tags::new(),
+            state: State::new(&group, &members),
+            id,
+        })
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

@@ -15,6 +15,8 @@ use super::super::{durations, elb, tags};
 use super::wanted_tags;
 
 const KIND: &str = "acm/certificate";
+/// The parent of those whose records have not been seen: the only ones that are looked at in every call.
+const PENDING: &str = "pending";
 
 /// Names in one certificate, *Quotas*.
 const MOST_NAMES: usize = 10;
@@ -108,8 +110,9 @@ fn is_proved(call: &Call<'_>, domain: &str) -> Result<bool, Fault> {
 
 /// Issues what has become valid since the last look.
 pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
-    for mut certificate in all(call)? {
-        if certificate.status(call.now) != "PENDING_VALIDATION" || certificate.issued.is_some() {
+    for mut certificate in call.store.children::<Certificate>(KIND, PENDING)? {
+        if certificate.status(call.now) != "PENDING_VALIDATION" {
+            save(call, &certificate)?;
             continue;
         }
         let mut proved = true;
@@ -429,5 +432,7 @@ fn all(call: &Call<'_>) -> Result<Vec<Certificate>, Fault> {
 }
 
 pub fn save(call: &Call<'_>, certificate: &Certificate) -> Result<(), Fault> {
-    call.store.put(KIND, &certificate.arn, "", certificate)
+    let pending = certificate.issued.is_none() && certificate.status(call.now) == "PENDING_VALIDATION";
+    let group = if pending { PENDING } else { "" };
+    call.store.put(KIND, &certificate.arn, group, certificate)
 }

@@ -75,6 +75,19 @@ pub fn of_vpc(call: &Call<'_>, vpc: &str) -> Result<Vec<Endpoint>, Fault> {
     Ok(endpoints)
 }
 
+/// The endpoints through which the tasks of a VPC get to a service (`ecr.api`) at a moment: those that are available
+/// then, interface endpoints only with the service's own name in DNS.
+pub fn serving(call: &Call<'_>, vpc: &str, suffix: &str, at: i64) -> Result<Vec<Endpoint>, Fault> {
+    let service = format!("com.amazonaws.{}.{suffix}", call.region);
+    let mut endpoints: Vec<Endpoint> = call.store.children(KIND, vpc)?;
+    endpoints.retain(|endpoint| {
+        endpoint.service == service
+            && endpoint.state(at) == Some("available")
+            && (endpoint.is_gateway || endpoint.private_dns)
+    });
+    Ok(endpoints)
+}
+
 /// The routes that endpoints keep in a route table: prefix list and endpoint.
 pub fn routes(call: &Call<'_>, vpc: &str, table: &str) -> Result<Vec<(String, String)>, Fault> {
     let mut found = Vec::new();

@@ -2,6 +2,7 @@
 //!
 //! Codes and texts of errors: EC2 API reference, "Error codes for the Amazon EC2 API".
 
+pub mod account;
 pub mod address;
 pub mod endpoint;
 pub mod endpoint_service;
@@ -126,6 +127,17 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ("DeleteTags", tags::delete, &["Resources", "Tags"]),
     ("DeleteVpc", vpc::delete, &["VpcId"]),
     ("DeleteVpcEndpoints", endpoint::delete, &["VpcEndpointIds"]),
+    ("DescribeAccountAttributes", account::attributes, &["AttributeNames"]),
+    (
+        "DescribeInstances",
+        account::instances,
+        &["Filters", "InstanceIds", "MaxResults", "NextToken"],
+    ),
+    (
+        "DescribeRegions",
+        account::regions,
+        &["Filters", "RegionNames", "AllRegions"],
+    ),
     (
         "DescribeAddresses",
         address::describe,

@@ -9,7 +9,7 @@ use super::super::call::{Call, Fault};
 use super::super::interfaces::{self, Interface};
 use super::route_table::{self, Table, Target};
 use super::rule::{self, Rule, Source};
-use super::{gateway, nat};
+use super::{endpoint, gateway, nat};
 
 /// HTTPS, which every service of AWS speaks.
 const HTTPS: i64 = 443;
@@ -20,8 +20,32 @@ pub fn internet(call: &Call<'_>, from: &Interface, at: i64) -> Result<bool, Faul
     Ok(lets_out_to_internet(call, from)? && leads_to_internet(call, from, at)?)
 }
 
-/// Whether an interface reaches a service of AWS (`ecr.api`, `logs`) at a moment: over the internet.
-pub fn service(call: &Call<'_>, from: &Interface, _service: &str, at: i64) -> Result<bool, Fault> {
+/// Whether an interface reaches a service of AWS (`ecr.api`, `logs`) at a moment: over an endpoint of its VPC, or over the
+/// internet.
+///
+/// Where an interface endpoint has private DNS, the service's name leads to it and nowhere else, even if its groups let
+/// nothing in (AWS PrivateLink guide, "Private DNS"). A gateway endpoint is a route of the subnet's table; the service keeps
+/// its public addresses, so the groups must let those out.
+pub fn service(call: &Call<'_>, from: &Interface, service: &str, at: i64) -> Result<bool, Fault> {
+    let name = format!("com.amazonaws.{}.{service}", call.region);
+    let mut there = endpoint::of_vpc(call, &from.vpc)?;
+    there.retain(|endpoint| endpoint.service == name && endpoint.state(at) == Some("available"));
+    if let Some(endpoint) = there
+        .iter()
+        .find(|endpoint| !endpoint.is_gateway && endpoint.private_dns)
+    {
+        for to in interfaces::of_owner(call, &endpoint.id)? {
+            if between(call, std::slice::from_ref(from), &to, HTTPS)? {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
+    }
+    if let Some(table) = table_of(call, &from.vpc, &from.subnet)?
+        && there.iter().any(|endpoint| endpoint.tables.contains(&table.id))
+    {
+        return lets_out_to_internet(call, from);
+    }
     internet(call, from, at)
 }
 

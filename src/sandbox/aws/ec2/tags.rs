@@ -201,7 +201,6 @@ const LISTING: Listing = Listing {
 };
 
 fn add(call: &Call<'_>, arn: &str, added: &Tags) -> Result<(), Fault> {
-    tags::check_limits(added).map_err(|message| Fault::new("InvalidParameterValue", message))?;
     let mut all = tags::of(call, arn)?;
     all.extend(added.clone());
     if all.len() > tags::MOST {
@@ -213,6 +212,7 @@ fn add(call: &Call<'_>, arn: &str, added: &Tags) -> Result<(), Fault> {
             ),
         ));
     }
+    tags::check_limits(added).map_err(|message| Fault::new("InvalidParameterValue", message))?;
     tags::put(call, arn, added)
 }
 

@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 
 use super::super::answers::{answer, page, seconds};
 use super::super::call::{Answer, Call, Fault};
-use super::scan::scan_complete;
+use super::super::durations;
+use super::scan;
 use super::{
     IMAGE, Image, REPOSITORY, Repository, existing, image_id, images, invalid_token, most, no_image, registry, save,
 };
@@ -71,7 +72,7 @@ pub fn put_image(call: &Call<'_>) -> Answer {
             media_type: media_type.to_owned(),
             tags: Vec::new(),
             pushed: call.now,
-            scanned: repository.scan_on_push.then_some(call.now),
+            scanned: repository.scan_on_push.then(|| call.after(durations::IMAGE_SCAN)),
         });
     if !tag.is_empty() {
         image.tags.push(tag.to_owned());
@@ -109,7 +110,7 @@ pub fn describe_images(call: &Call<'_>) -> Answer {
                 "imageTags": Some(&image.tags).filter(|tags| !tags.is_empty()),
                 "imageSizeInBytes": image.manifest.len(),
                 "imagePushedAt": seconds(image.pushed),
-                "imageScanStatus": image.scanned.map(|_| scan_complete()),
+                "imageScanStatus": image.scanned.map(|scanned| scan::status(call, scanned)),
                 "imageManifestMediaType": image.media_type,
             })
         })

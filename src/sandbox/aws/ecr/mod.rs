@@ -5,13 +5,14 @@
 //! would answer `LayersNotFoundException`. The state of an image is its manifest, its digest and its tags.
 
 mod image;
+mod lifecycle;
 mod repository;
 mod scan;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::answers::{answer, limit, seconds};
+use super::answers::{answer, limit, only, seconds};
 use super::call::{Answer, Call, Fault};
 use super::{dispatch, tags};
 use image::{batch_delete, batch_get, describe_images, list_images, put_image};
@@ -64,9 +65,15 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "ListImages" => list_images(call),
         "BatchGetImage" => batch_get(call),
         "BatchDeleteImage" => batch_delete(call),
+        // Nothing is replicated, as no call can set it.
+        "DescribeRegistry" => answer(json!({
+            "registryId": call.account,
+            "replicationConfiguration": { "rules": [] },
+        })),
         "GetAuthorizationToken" => authorization(call),
         "PutImageTagMutability" => {
-            let mutability = call.text("imageTagMutability").to_owned();
+            only(call, &["registryId", "repositoryName", "imageTagMutability"])?;
+            let mutability = repository::mutability(call)?;
             change(
                 call,
                 |repository| repository.mutability.clone_from(&mutability),
@@ -85,7 +92,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             )
         }
         "PutLifecyclePolicy" => {
-            let text = document(call, "lifecyclePolicyText")?;
+            let text = lifecycle::check(call)?;
             change(
                 call,
                 |repository| repository.lifecycle = Some(text.clone()),
@@ -139,6 +146,15 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             let arn = tagged(call)?;
             let added = tags::from_list(call.list("tags"));
             tags::check(&added).map_err(|message| Fault::new("InvalidTagParameterException", message))?;
+            let mut all = tags::of(call, &arn)?;
+            all.extend(added.clone());
+            if all.len() > tags::MOST {
+                return Err(Fault::new(
+                    "TooManyTagsException",
+                    "The list of tags on the repository is over the limit. The maximum number of tags that can be applied to \
+                     a repository is 50.",
+                ));
+            }
             tags::put(call, &arn, &added)?;
             answer(json!({}))
         }
@@ -203,6 +219,12 @@ fn image_id(repository: &str, digest: &str) -> String {
 
 fn arn(call: &Call<'_>, name: &str) -> String {
     call.arn("ecr", &format!("repository/{name}"))
+}
+
+/// Whether there is what an ARN names behind its account.
+pub fn has(call: &Call<'_>, rest: &str) -> Result<bool, Fault> {
+    let name = rest.strip_prefix("repository/").unwrap_or_default();
+    Ok(call.store.get::<Repository>(REPOSITORY, name)?.is_some())
 }
 
 fn tagged(call: &Call<'_>) -> Result<String, Fault> {

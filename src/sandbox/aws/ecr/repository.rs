@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::answers::{answer, only, page, seconds};
+use super::super::answers::{answer, only, page, page_of, seconds};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
 use super::{
@@ -45,10 +45,7 @@ pub fn create(call: &Call<'_>) -> Answer {
     let repository = Repository {
         name: name.to_owned(),
         created: call.now,
-        mutability: Some(call.text("imageTagMutability"))
-            .filter(|text| !text.is_empty())
-            .unwrap_or("MUTABLE")
-            .to_owned(),
+        mutability: mutability(call)?,
         scan_on_push: call
             .input
             .get("imageScanningConfiguration")
@@ -68,17 +65,15 @@ pub fn create(call: &Call<'_>) -> Answer {
 
 pub fn describe(call: &Call<'_>) -> Answer {
     let names = call.texts("repositoryNames");
-    let mut repositories = call.store.all::<Repository>(REPOSITORY)?;
-    if let Some(missing) = names
-        .iter()
-        .find(|name| !repositories.iter().any(|repository| repository.name == **name))
-    {
-        return Err(not_found(call, missing));
+    for name in &names {
+        if call.store.get::<Repository>(REPOSITORY, name)?.is_none() {
+            return Err(not_found(call, name));
+        }
     }
-    repositories.retain(|repository| names.is_empty() || names.contains(&repository.name));
-    let page = page(
-        repositories,
-        |repository| repository.name.clone(),
+    let page = page_of(
+        call,
+        (REPOSITORY, ""),
+        |repository: &Repository| Ok(names.is_empty() || names.contains(&repository.name)),
         call.text("nextToken"),
         most(call),
         invalid_token,
@@ -127,6 +122,18 @@ pub fn change(call: &Call<'_>, work: impl FnOnce(&mut Repository), view: impl Fn
     work(&mut repository);
     call.store.put(REPOSITORY, &repository.name, "", &repository)?;
     answer(of(call, view(&repository)))
+}
+
+/// `MUTABLE` (the default) or `IMMUTABLE`.
+pub fn mutability(call: &Call<'_>) -> Result<String, Fault> {
+    match call.text("imageTagMutability") {
+        "" => Ok("MUTABLE".to_owned()),
+        known @ ("MUTABLE" | "IMMUTABLE") => Ok(known.to_owned()),
+        other => Err(Fault::new(
+            "UnsupportedOperation",
+            format!("not in the sandbox: the tag mutability {other}; it has MUTABLE and IMMUTABLE"),
+        )),
+    }
 }
 
 pub fn document(call: &Call<'_>, member: &str) -> Result<String, Fault> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::answers::{answer, echo, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
-use super::{includes, invalid, missing, name_in, paged, service, task, wanted_tags};
+use super::{includes, invalid, missing, name_in, paged_of, service, task, wanted_tags};
 
 const KIND: &str = "ecs/cluster";
 
@@ -78,15 +78,14 @@ pub fn describe(call: &Call<'_>) -> Answer {
 }
 
 pub fn list(call: &Call<'_>) -> Answer {
-    let active = call
-        .store
-        .all::<Cluster>(KIND)?
-        .into_iter()
-        .filter(|cluster| cluster.status == "ACTIVE");
-    let arns = active
-        .map(|cluster| (cluster.arn.clone(), json!(cluster.arn)))
-        .collect();
-    paged(call, "clusterArns", arns, 100)
+    paged_of(
+        call,
+        "clusterArns",
+        (KIND, ""),
+        100,
+        |cluster: &Cluster| cluster.status == "ACTIVE",
+        |cluster| &cluster.arn,
+    )
 }
 
 pub fn update(call: &Call<'_>) -> Answer {
@@ -141,7 +140,44 @@ pub fn delete(call: &Call<'_>) -> Answer {
     answer(json!({ "cluster": view }))
 }
 
+/// Those of Fargate are everybody's.
+pub const PROVIDERS: &[&str] = &["FARGATE", "FARGATE_SPOT"];
+
+/// The two of Fargate, by name or ARN.
+pub fn describe_providers(call: &Call<'_>) -> Answer {
+    let asked: Vec<String> = call.texts("capacityProviders");
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    let names: Vec<&str> = if asked.is_empty() {
+        PROVIDERS.to_vec()
+    } else {
+        asked.iter().map(|id| name_in(id)).collect()
+    };
+    for name in names {
+        let arn = call.arn("ecs", &format!("capacity-provider/{name}"));
+        if PROVIDERS.contains(&name) {
+            found.push((
+                name.to_owned(),
+                json!({ "capacityProviderArn": arn, "name": name, "status": "ACTIVE", "tags": [] }),
+            ));
+        } else {
+            failures.push(missing(&arn));
+        }
+    }
+    let mut page = paged(call, "capacityProviders", found, 10)?;
+    page["failures"] = json!(failures);
+    answer(page)
+}
+
 impl Cluster {
+    /// A list among its settings.
+    pub fn list(&self, member: &str) -> Vec<Value> {
+        self.members
+            .get(member)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    }
+
     fn view(&self, call: &Call<'_>, tagged: bool, settings: bool) -> Result<Value, Fault> {
         let tasks = task::of(call, &self.name)?;
         let count = |states: &[&str]| {
@@ -188,7 +224,7 @@ impl Cluster {
 fn check_providers(providers: &[String]) -> Result<(), Fault> {
     match providers
         .iter()
-        .find(|provider| !["FARGATE", "FARGATE_SPOT"].contains(&provider.as_str()))
+        .find(|provider| !PROVIDERS.contains(&provider.as_str()))
     {
         None => Ok(()),
         Some(other) => Err(invalid(&format!(

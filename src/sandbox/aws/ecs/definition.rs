@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::super::answers::{answer, echo, seconds};
+use super::super::answers::{answer, echo, only, seconds};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
 use super::{client, includes, paged, wanted_tags};
@@ -67,6 +67,9 @@ pub fn register(call: &Call<'_>) -> Answer {
     {
         return Err(client("Family contains invalid characters."));
     }
+    let mut known = vec!["tags"];
+    known.extend(MEMBERS);
+    only(call, &known)?;
     let mut members = echo(call, MEMBERS);
     check(&members)?;
     defaults(&mut members);
@@ -246,6 +249,19 @@ fn check(members: &Map<String, Value>) -> Result<(), Fault> {
     let fargate = members.get("requiresCompatibilities").and_then(Value::as_array);
     if !fargate.is_some_and(|kinds| kinds.iter().any(|kind| kind == "FARGATE")) {
         return Ok(());
+    }
+    for volume in members.get("volumes").and_then(Value::as_array).into_iter().flatten() {
+        for kind in ["efsVolumeConfiguration", "fsxWindowsFileServerVolumeConfiguration"] {
+            if !volume[kind].is_null() {
+                return Err(Fault::new(
+                    "UnsupportedOperation",
+                    format!("not in the sandbox: volumes with {kind}"),
+                ));
+            }
+        }
+        if volume["host"]["sourcePath"].is_string() || !volume["dockerVolumeConfiguration"].is_null() {
+            return Err(client("Volumes of hosts and of Docker are not supported on Fargate."));
+        }
     }
     if text("networkMode") != "awsvpc" {
         return Err(client("Fargate only supports network mode 'awsvpc'."));

@@ -254,7 +254,7 @@ impl Deployment {
     fn view(&self, call: &Call<'_>) -> Result<Value, Fault> {
         let name = name_in(&self.service);
         let service = service::find(call, &format!("{}/{name}", self.cluster))?;
-        let tasks = task::of(call, &self.cluster)?;
+        let tasks = task::of_service(call, &self.cluster, name)?;
         let summary = |revision: &str| {
             let rollouts = service
                 .iter()

@@ -14,7 +14,7 @@ mod task;
 
 use serde_json::{Value, json};
 
-use super::answers::{Page, answer, limit, page};
+use super::answers::{Page, answer, limit, page, page_of};
 use super::call::{Answer, Call, Fault};
 use super::dispatch;
 use super::tags::{self, Tags};
@@ -29,6 +29,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "DescribeClusters" => cluster::describe(call),
         "ListClusters" => cluster::list(call),
         "UpdateCluster" | "UpdateClusterSettings" => cluster::update(call),
+        "DescribeCapacityProviders" => cluster::describe_providers(call),
         "PutClusterCapacityProviders" => cluster::put_capacity_providers(call),
         "DeleteCluster" => cluster::delete(call),
         "RegisterTaskDefinition" => definition::register(call),
@@ -90,6 +91,30 @@ fn paged(call: &Call<'_>, member: &str, arns: Vec<(String, Value)>, default: usi
     answer(json!({ member: items.into_iter().map(|(_, view)| view).collect::<Vec<_>>(), "nextToken": next }))
 }
 
+/// The same from the documents of a kind whose id begins with `prefix`, without reading those of other pages.
+fn paged_of<T: serde::de::DeserializeOwned>(
+    call: &Call<'_>,
+    member: &str,
+    of: (&str, &str),
+    default: usize,
+    keep: impl Fn(&T) -> bool,
+    arn: impl Fn(&T) -> &str,
+) -> Answer {
+    let limit = limit(call, "maxResults", default);
+    if limit > 100 {
+        return Err(invalid("maxResults must be between 1 and 100."));
+    }
+    let Page { items, next } = page_of(
+        call,
+        of,
+        |item| Ok(keep(item)),
+        call.text("nextToken"),
+        limit,
+        || invalid("Invalid token"),
+    )?;
+    answer(json!({ member: items.iter().map(arn).collect::<Vec<_>>(), "nextToken": next }))
+}
+
 /// The last part of an ARN, or the name itself.
 fn name_in(arn_or_name: &str) -> &str {
     arn_or_name.rsplit('/').next().unwrap_or_default()
@@ -113,19 +138,29 @@ fn wanted_tags(call: &Call<'_>) -> Result<Tags, Fault> {
 /// The resource whose tags a call is about, which must be there.
 fn tagged(call: &Call<'_>) -> Result<String, Fault> {
     let arn = call.text("resourceArn");
-    let rest = arn.split(':').nth(5).unwrap_or_default();
+    let rest = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    if !KINDS.contains(&rest.split('/').next().unwrap_or_default()) {
+        return Err(invalid("The resource ARN is not valid."));
+    }
+    if has(call, arn, rest)? {
+        return Ok(arn.to_owned());
+    }
+    Err(invalid("The specified resource cannot be found."))
+}
+
+/// What can have tags.
+const KINDS: &[&str] = &["cluster", "service", "task", "task-definition"];
+
+/// Whether there is what an ARN names; `rest` is what stands behind the account in it.
+pub fn has(call: &Call<'_>, arn: &str, rest: &str) -> Result<bool, Fault> {
     let (kind, name) = rest.split_once('/').unwrap_or_default();
-    let there = match kind {
+    Ok(match kind {
         "cluster" => cluster::find(call, name)?.is_some(),
         "service" => service::find(call, name)?.is_some_and(|service| service.status != "INACTIVE"),
         "task" => task::find(call, name)?.is_some(),
         "task-definition" => definition::find(call, arn)?.is_some(),
-        _ => return Err(invalid("The resource ARN is not valid.")),
-    };
-    if there {
-        return Ok(arn.to_owned());
-    }
-    Err(invalid("The specified resource cannot be found."))
+        _ => false,
+    })
 }
 
 fn invalid(message: &str) -> Fault {

@@ -79,6 +79,11 @@ pub fn find(engine: &str, version: &str) -> Result<&'static Version, Fault> {
         .ok_or_else(|| combination(&format!("Cannot find version {version} for {engine}")))
 }
 
+/// A version's numbers, to compare.
+pub fn number(version: &str) -> Vec<u32> {
+    version.split('.').filter_map(|part| part.parse().ok()).collect()
+}
+
 impl Version {
     /// As clusters show it: with a patch number.
     pub fn full(&self) -> String {

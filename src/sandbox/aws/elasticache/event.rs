@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::super::answers::{hex, seconds};
 use super::super::call::{Answer, Call, Fault};
-use super::paged;
+use super::{invalid, paged};
 
 const KIND: &str = "elasticache/event";
 const MINUTE: i64 = 60 * 1000;
+/// 14 days.
+const KEPT: i64 = 14 * 24 * 60 * MINUTE;
 
 #[derive(Serialize, Deserialize)]
 struct Event {
@@ -36,6 +38,17 @@ pub fn describe(call: &Call<'_>) -> Answer {
             .and_then(serde_json::Value::as_f64)
             .map(|seconds| (seconds * 1000.0) as i64)
     };
+    let kept = call.now - KEPT;
+    if moment("StartTime").is_some_and(|start| start < kept)
+        || call.int("Duration").is_some_and(|minutes| minutes > KEPT / MINUTE)
+    {
+        return Err(invalid("Events are kept for 14 days: the start is earlier."));
+    }
+    if let (Some(start), Some(end)) = (moment("StartTime"), moment("EndTime"))
+        && start > end
+    {
+        return Err(invalid("StartTime must be before EndTime."));
+    }
     let (source, kind) = (call.text("SourceIdentifier"), call.text("SourceType"));
     let from = match (moment("StartTime"), call.int("Duration")) {
         (Some(start), _) => start,

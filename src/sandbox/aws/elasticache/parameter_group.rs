@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::answers::{answer, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
-use super::{check_name, engine, invalid, paged, replication_group, wanted_tags};
+use super::{check_name, engine, invalid, page_of, paged, replication_group, wanted_tags};
 
 const KIND: &str = "elasticache/parameter-group";
 
@@ -117,22 +117,26 @@ pub fn describe(call: &Call<'_>) -> Answer {
 pub fn parameters(call: &Call<'_>) -> Answer {
     let group = existing(call, call.text("CacheParameterGroupName"))?;
     let wanted = call.text("Source");
-    let views = PARAMETERS.iter().map(|Known(name, default, kind, allowed, restart)| {
-        let changed = group.values.get(*name);
-        let view = json!({
-            "ParameterName": name,
-            "ParameterValue": changed.map_or(*default, String::as_str),
-            "Source": if changed.is_some() { "user" } else { "system" },
-            "DataType": kind,
-            "AllowedValues": allowed,
-            "IsModifiable": *name != "cluster-enabled",
-            "MinimumEngineVersion": "6.0.0",
-            "ChangeType": if *restart { "requires-reboot" } else { "immediate" },
-        });
-        ((*name).to_owned(), view)
-    });
+    let views = PARAMETERS
+        .iter()
+        .map(|known| (known.0.to_owned(), known.view(group.values.get(known.0))));
     let views = views.filter(|(_, view)| wanted.is_empty() || view["Source"] == wanted || wanted == "engine-default");
     paged(call, "Parameters", views.collect())
+}
+
+/// The defaults of a family, in the form that this call has: one structure.
+pub fn defaults(call: &Call<'_>) -> Answer {
+    let family = call.text("CacheParameterGroupFamily");
+    if !engine::FAMILIES.contains(&family) {
+        return Err(invalid(&format!(
+            "CacheParameterGroupFamily {family} is not a valid parameter group family."
+        )));
+    }
+    let views = PARAMETERS.iter().map(|known| (known.0.to_owned(), known.view(None)));
+    let (parameters, next) = page_of(call, views.collect(), 100)?;
+    answer(json!({
+        "EngineDefaults": { "CacheParameterGroupFamily": family, "Parameters": parameters, "Marker": next },
+    }))
 }
 
 pub fn modify(call: &Call<'_>) -> Answer {
@@ -190,6 +194,23 @@ pub fn delete(call: &Call<'_>) -> Answer {
     call.store.delete(KIND, &group.name)?;
     tags::clear(call, &group.arn(call))?;
     answer(json!({}))
+}
+
+impl Known {
+    /// With the value that a group changed it to.
+    fn view(&self, changed: Option<&String>) -> Value {
+        let Known(name, default, kind, allowed, restart) = self;
+        json!({
+            "ParameterName": name,
+            "ParameterValue": changed.map_or(*default, String::as_str),
+            "Source": if changed.is_some() { "user" } else { "system" },
+            "DataType": kind,
+            "AllowedValues": allowed,
+            "IsModifiable": *name != "cluster-enabled",
+            "MinimumEngineVersion": "6.0.0",
+            "ChangeType": if *restart { "requires-reboot" } else { "immediate" },
+        })
+    }
 }
 
 impl ParameterGroup {

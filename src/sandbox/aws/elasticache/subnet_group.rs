@@ -7,7 +7,7 @@ use super::super::answers::{answer, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::ec2::subnet;
 use super::super::{interfaces, tags};
-use super::{check_name, paged, replication_group, wanted_tags};
+use super::{check_name, paged, paged_of, replication_group, wanted_tags};
 
 const KIND: &str = "elasticache/subnet-group";
 
@@ -52,18 +52,11 @@ pub fn create(call: &Call<'_>) -> Answer {
 
 pub fn describe(call: &Call<'_>) -> Answer {
     let name = call.text("CacheSubnetGroupName");
-    let groups = match name {
-        "" => call.store.all(KIND)?,
-        name => vec![existing(call, name)?],
-    };
-    paged(
-        call,
-        "CacheSubnetGroups",
-        groups
-            .iter()
-            .map(|group: &SubnetGroup| (group.name.clone(), group.view(call)))
-            .collect(),
-    )
+    if name.is_empty() {
+        return paged_of(call, "CacheSubnetGroups", KIND, |group: &SubnetGroup| group.view(call));
+    }
+    let group = existing(call, name)?;
+    paged(call, "CacheSubnetGroups", vec![(group.name.clone(), group.view(call))])
 }
 
 pub fn modify(call: &Call<'_>) -> Answer {

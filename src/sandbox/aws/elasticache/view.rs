@@ -15,6 +15,7 @@ impl Group {
             State::Creating => "creating",
             State::Available => "available",
             State::Modifying => "modifying",
+            State::Snapshotting => "snapshotting",
             State::Deleting => "deleting",
         }
     }
@@ -109,10 +110,14 @@ impl Group {
                 .find(|(name, _)| name == what)
                 .map(|(_, value)| value)
         };
+        let status = match node.reboots {
+            Some(until) if call.now < until => "rebooting cache cluster nodes",
+            _ => self.status(),
+        };
         let nodes = (detail && self.state != State::Creating).then(|| {
             json!([{
                 "CacheNodeId": "0001",
-                "CacheNodeStatus": self.status(),
+                "CacheNodeStatus": if status == self.status() { status } else { "rebooting" },
                 "CacheNodeCreateTime": seconds(node.created),
                 "Endpoint": { "Address": self.node_host(node), "Port": self.port },
                 "ParameterGroupStatus": "in-sync",
@@ -124,7 +129,7 @@ impl Group {
             "CacheNodeType": self.node_type,
             "Engine": self.engine,
             "EngineVersion": self.version,
-            "CacheClusterStatus": self.status(),
+            "CacheClusterStatus": status,
             "NumCacheNodes": 1,
             "PreferredAvailabilityZone": node.zone,
             "CacheClusterCreateTime": seconds(node.created),

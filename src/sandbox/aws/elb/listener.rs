@@ -174,13 +174,6 @@ impl Listener {
         self.rules.iter().chain(std::iter::once(&self.default))
     }
 
-    pub fn forwards_to(&self, target_group: &str) -> bool {
-        self.all_rules()
-            .flat_map(|rule| &rule.actions)
-            .flat_map(targets)
-            .any(|target| target == target_group)
-    }
-
     fn view(&self) -> Value {
         json!({
             "ListenerArn": self.arn,
@@ -337,7 +330,8 @@ fn not_found(arn: &str) -> Fault {
 
 /// The load balancers that show a certificate.
 pub fn users_of_certificate(call: &Call<'_>, arn: &str) -> Result<Vec<String>, Fault> {
-    let mut users: Vec<String> = all(call)?
+    let listeners: Vec<Listener> = call.store.linked(KIND, arn)?;
+    let mut users: Vec<String> = listeners
         .into_iter()
         .filter(|listener| listener.certificates.iter().any(|one| one["CertificateArn"] == arn))
         .map(|listener| listener.load_balancer)
@@ -377,8 +371,17 @@ pub fn of(call: &Call<'_>, load_balancer: &str) -> Result<Vec<Listener>, Fault> 
     call.store.children(KIND, load_balancer)
 }
 
-pub fn all(call: &Call<'_>) -> Result<Vec<Listener>, Fault> {
-    call.store.all(KIND)
+/// The listeners that forward to a target group, by any of their rules.
+pub fn forwarding_to(call: &Call<'_>, target_group: &str) -> Result<Vec<Listener>, Fault> {
+    call.store.linked(KIND, target_group)
+}
+
+/// The listener with this rule.
+pub fn with_rule(call: &Call<'_>, rule: &str) -> Result<Option<Listener>, Fault> {
+    let found: Vec<Listener> = call.store.linked(KIND, rule)?;
+    Ok(found
+        .into_iter()
+        .find(|listener| listener.all_rules().any(|known| known.arn == rule)))
 }
 
 pub fn existing(call: &Call<'_>, arn: &str) -> Result<Listener, Fault> {
@@ -387,7 +390,19 @@ pub fn existing(call: &Call<'_>, arn: &str) -> Result<Listener, Fault> {
 }
 
 pub fn save(call: &Call<'_>, listener: &Listener) -> Result<(), Fault> {
-    call.store.put(KIND, &listener.arn, &listener.load_balancer, listener)
+    let mut links: Vec<String> = listener
+        .all_rules()
+        .flat_map(|rule| &rule.actions)
+        .flat_map(targets)
+        .collect();
+    links.extend(listener.all_rules().map(|rule| rule.arn.clone()));
+    let certificates = listener.certificates.iter();
+    links.extend(certificates.filter_map(|one| one["CertificateArn"].as_str().map(str::to_owned)));
+    call.store
+        .entry(KIND, &listener.arn)
+        .parent(&listener.load_balancer)
+        .links(&links)
+        .put(listener)
 }
 
 fn duplicate() -> Fault {

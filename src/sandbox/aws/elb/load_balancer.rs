@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::super::answers::{answer, hex, only, random, seconds};
 use super::super::call::{Answer, Call, Fault};
-use super::super::ec2::{security_group, subnet};
+use super::super::ec2::{gateway, security_group, subnet};
 use super::super::interfaces::{self, InterfaceSpec};
 use super::super::store::Store;
 use super::super::{durations, tags};
-use super::{attribute_list, change_attributes, check_name, listener, paged, validation, wanted_tags};
+use super::{attribute_list, change_attributes, check_name, listener, paged, paged_of, validation, wanted_tags};
 
 const KIND: &str = "elb/load-balancer";
 
@@ -78,6 +78,12 @@ pub fn create(call: &Call<'_>) -> Answer {
         "" => "internet-facing",
         scheme => scheme,
     };
+    if scheme == "internet-facing" && gateway::of_vpc(call, &vpc)?.is_none() {
+        return Err(Fault::new(
+            "InvalidSubnet",
+            format!("VPC {vpc} has no internet gateway"),
+        ));
+    }
     let wanted = wanted_tags(call)?;
     let existing: Vec<LoadBalancer> = call.store.linked(KIND, name)?;
     if let Some(existing) = existing.into_iter().next() {
@@ -119,6 +125,11 @@ pub fn describe(call: &Call<'_>) -> Answer {
         return Err(validation(
             "Load balancer names and load balancer ARNs cannot be specified at the same time",
         ));
+    }
+    if arns.is_empty() && names.is_empty() {
+        return paged_of(call, "LoadBalancers", KIND, |balancer: &LoadBalancer| {
+            Ok(balancer.view(call))
+        });
     }
     let mut balancers = all(call)?;
     if let Some(missing) = arns
@@ -237,13 +248,10 @@ pub fn dns_names(store: &Store<'_>) -> Result<Vec<(String, String)>, Fault> {
 
 /// The load balancers whose listeners or rules forward to a target group.
 pub fn of_target_group(call: &Call<'_>, target_group: &str) -> Result<Vec<String>, Fault> {
-    let mut arns = Vec::new();
-    for balancer in all(call)? {
-        if listener::of(call, &balancer.arn)?
-            .iter()
-            .any(|listener| listener.forwards_to(target_group))
-        {
-            arns.push(balancer.arn);
+    let mut arns: Vec<String> = Vec::new();
+    for listener in listener::forwarding_to(call, target_group)? {
+        if !arns.contains(&listener.load_balancer) {
+            arns.push(listener.load_balancer);
         }
     }
     Ok(arns)
@@ -359,10 +367,13 @@ fn groups(call: &Call<'_>, vpc: &str) -> Result<Vec<String>, Fault> {
             .collect());
     }
     for id in &groups {
-        let known = security_group::get(call, id)
-            .ok()
-            .is_some_and(|group| group.vpc_id == vpc);
-        if !known {
+        let group = security_group::get(call, id).map_err(|_| {
+            Fault::new(
+                "InvalidSecurityGroup",
+                format!("The security group '{id}' does not exist"),
+            )
+        })?;
+        if group.vpc_id != vpc {
             return Err(Fault::new(
                 "InvalidConfigurationRequest",
                 format!("One or more security groups are invalid: '{id}' is not in VPC '{vpc}'"),

@@ -11,12 +11,13 @@ pub mod target_group;
 
 use serde_json::{Map, Value, json};
 
-use super::answers::{Page, answer, limit, page};
+use super::answers::{Page, answer, limit, page, page_of};
 use super::call::{Answer, Call, Fault};
 use super::{dispatch, ecs, tags};
 
 pub use listener::users_of_certificate;
 pub use load_balancer::{dns_names, of_target_group, region_of_zone};
+pub use tagging::has;
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
     if call.operation.starts_with("Describe") {
@@ -85,6 +86,25 @@ fn paged<T>(
     answer(json!({ member: items.iter().map(view).collect::<Vec<_>>(), "NextMarker": next }))
 }
 
+/// The same from the documents of a kind, without reading those of other pages.
+fn paged_of<T: serde::de::DeserializeOwned>(
+    call: &Call<'_>,
+    member: &str,
+    kind: &str,
+    view: impl Fn(&T) -> Answer,
+) -> Answer {
+    let Page { items, next } = page_of(
+        call,
+        (kind, ""),
+        |_| Ok(true),
+        call.text("Marker"),
+        limit(call, "PageSize", 400).min(400),
+        || validation("The marker is not valid."),
+    )?;
+    let views = items.iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    answer(json!({ member: views, "NextMarker": next }))
+}
+
 /// The rules for the names of load balancers and target groups.
 fn check_name(noun: &str, name: &str) -> Result<(), Fault> {
     if name.len() > 32 {
@@ -136,6 +156,16 @@ fn attribute_list(attributes: &Map<String, Value>) -> Value {
 }
 
 /// Takes over the attributes of a call, refusing those that the resource does not have.
+/// Ranges of attributes: TargetGroupAttribute and LoadBalancerAttribute of the API reference.
+const RANGES: &[(&str, std::ops::RangeInclusive<u64>)] = &[
+    ("client_keep_alive.seconds", 60..=604_800),
+    ("deregistration_delay.timeout_seconds", 0..=3600),
+    ("idle_timeout.timeout_seconds", 1..=4000),
+    ("slow_start.duration_seconds", 0..=900),
+    ("stickiness.app_cookie.duration_seconds", 1..=604_800),
+    ("stickiness.lb_cookie.duration_seconds", 1..=604_800),
+];
+
 fn change_attributes(call: &Call<'_>, attributes: &mut Map<String, Value>) -> Result<(), Fault> {
     for attribute in call.list("Attributes") {
         let key = attribute["Key"].as_str().unwrap_or_default();
@@ -147,7 +177,9 @@ fn change_attributes(call: &Call<'_>, attributes: &mut Map<String, Value>) -> Re
         let before = current.as_str().unwrap_or_default();
         let boolean = matches!(before, "true" | "false");
         let number = before.parse::<u64>().is_ok();
-        if (boolean && !matches!(value, "true" | "false")) || (number && value.parse::<u64>().is_err()) {
+        let range = RANGES.iter().find(|(name, _)| *name == key).map(|(_, range)| range);
+        let fits = |value: u64| range.is_none_or(|range| range.contains(&value));
+        if (boolean && !matches!(value, "true" | "false")) || (number && !value.parse::<u64>().is_ok_and(fits)) {
             return Err(validation(&format!(
                 "'{value}' is not a valid value of attribute '{key}'"
             )));

@@ -229,10 +229,8 @@ fn priority(given: Option<i64>) -> Result<i64, Fault> {
 
 /// The listener that has the rule.
 pub fn holder(call: &Call<'_>, arn: &str) -> Result<Listener, Fault> {
-    let found = listener::all(call)?
-        .into_iter()
-        .find(|listener| listener.all_rules().any(|rule| rule.arn == arn));
-    found.ok_or_else(|| Fault::new("RuleNotFound", format!("One or more rules not found: {arn}")))
+    listener::with_rule(call, arn)?
+        .ok_or_else(|| Fault::new("RuleNotFound", format!("One or more rules not found: {arn}")))
 }
 
 fn in_use(priority: i64) -> Fault {

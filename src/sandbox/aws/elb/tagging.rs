@@ -53,22 +53,31 @@ fn resources(call: &Call<'_>) -> Result<Vec<String>, Fault> {
         )));
     }
     for arn in &arns {
-        let part = arn.split(':').nth(5).unwrap_or_default();
-        match part.split('/').next().unwrap_or_default() {
-            "loadbalancer" => {
-                load_balancer::find(call, arn)?.ok_or_else(|| load_balancer::not_found(arn))?;
-            }
-            "targetgroup" => {
-                target_group::find(call, arn)?.ok_or_else(|| target_group::not_found(arn))?;
-            }
-            "listener" => {
-                listener::existing(call, arn)?;
-            }
-            "listener-rule" => {
-                rule::holder(call, arn)?;
-            }
-            _ => return Err(validation(&format!("'{arn}' is not a valid ARN of this service"))),
-        }
+        check_there(call, arn)?;
     }
     Ok(arns)
+}
+
+/// Whether there is what an ARN names.
+pub fn has(call: &Call<'_>, arn: &str) -> Result<bool, Fault> {
+    match check_there(call, arn) {
+        Ok(()) => Ok(true),
+        Err(fault) if fault.status < 500 => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn check_there(call: &Call<'_>, arn: &str) -> Result<(), Fault> {
+    let part = arn.split(':').nth(5).unwrap_or_default();
+    match part.split('/').next().unwrap_or_default() {
+        "loadbalancer" => load_balancer::find(call, arn)?
+            .map(|_| ())
+            .ok_or_else(|| load_balancer::not_found(arn)),
+        "targetgroup" => target_group::find(call, arn)?
+            .map(|_| ())
+            .ok_or_else(|| target_group::not_found(arn)),
+        "listener" => listener::existing(call, arn).map(|_| ()),
+        "listener-rule" => rule::holder(call, arn).map(|_| ()),
+        _ => Err(validation(&format!("'{arn}' is not a valid ARN of this service"))),
+    }
 }

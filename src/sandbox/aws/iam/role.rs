@@ -53,7 +53,8 @@ pub fn create(call: &Call<'_>) -> Answer {
     check_name("roleName", name, 64)?;
     let path = path(call, "Path")?;
     document::check(call.text("AssumeRolePolicyDocument"), Use::Trust)?;
-    if find(call, name)?.is_some() {
+    // "Names are not distinguished by case", CreateRole.
+    if at(call, name)?.is_some() {
         return Err(taken(name));
     }
     let boundary = call.text("PermissionsBoundary");
@@ -142,7 +143,9 @@ pub fn delete(call: &Call<'_>) -> Answer {
     if !role.inline.is_empty() {
         return conflict("Cannot delete entity, must delete policies first.");
     }
-    call.store.in_region("aws-global").delete(KIND, &role.name)?;
+    call.store
+        .in_region("aws-global")
+        .delete(KIND, &role.name.to_ascii_lowercase())?;
     tags::clear(call, &role.arn)?;
     answer(json!({}))
 }
@@ -216,7 +219,9 @@ pub fn delete_service_linked(call: &Call<'_>) -> Answer {
         ));
     };
     let task = format!("task/aws-service-role/{service}/{}/{}", role.name, uuid::Uuid::new_v4());
-    call.store.in_region("aws-global").delete(KIND, &role.name)?;
+    call.store
+        .in_region("aws-global")
+        .delete(KIND, &role.name.to_ascii_lowercase())?;
     tags::clear(call, &role.arn)?;
     call.store
         .in_region("aws-global")
@@ -439,9 +444,15 @@ fn taken(name: &str) -> Fault {
 }
 
 fn find(call: &Call<'_>, name: &str) -> Result<Option<Role>, Fault> {
-    call.store.in_region("aws-global").get(KIND, name)
+    Ok(at(call, name)?.filter(|role| role.name == name))
+}
+
+/// The role that has this name in whatever case.
+fn at(call: &Call<'_>, name: &str) -> Result<Option<Role>, Fault> {
+    call.store.in_region("aws-global").get(KIND, &name.to_ascii_lowercase())
 }
 
 fn save(call: &Call<'_>, role: &Role) -> Result<(), Fault> {
-    call.store.in_region("aws-global").put(KIND, &role.name, "", role)
+    let id = role.name.to_ascii_lowercase();
+    call.store.in_region("aws-global").put(KIND, &id, "", role)
 }

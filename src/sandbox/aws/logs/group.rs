@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::answers::{answer, only, page};
+use super::super::answers::{answer, only, page_of};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
 use super::event::bytes;
@@ -75,15 +75,13 @@ pub fn describe_groups(call: &Call<'_>) -> Answer {
         ));
     }
     let class = call.text("logGroupClass");
-    let mut groups = call.store.all::<Group>(GROUP)?;
-    groups.retain(|group| {
-        group.name.starts_with(prefix)
-            && group.name.to_lowercase().contains(&pattern.to_lowercase())
-            && (class.is_empty() || group.class == class)
-    });
-    let page = page(
-        groups,
-        |group| group.name.clone(),
+    let page = page_of(
+        call,
+        (GROUP, prefix),
+        |group: &Group| {
+            Ok(group.name.to_lowercase().contains(&pattern.to_lowercase())
+                && (class.is_empty() || group.class == class))
+        },
         call.text("nextToken"),
         at_most(call, 50, 50)?,
         invalid_token,

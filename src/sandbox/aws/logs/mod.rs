@@ -107,6 +107,11 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             let group = group(call, call.text("logGroupName"))?;
             tag(call, &arn(call, &group.name), &tags::from_map(call.input.get("tags")))
         }
+        "UntagLogGroup" => {
+            let group = group(call, call.text("logGroupName"))?;
+            tags::remove(call, &arn(call, &group.name), &call.texts("tags"))?;
+            answer(json!({}))
+        }
         "ListTagsLogGroup" => {
             let group = group(call, call.text("logGroupName"))?;
             answer(json!({ "tags": tags::of(call, &arn(call, &group.name))? }))
@@ -115,8 +120,15 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
     }
 }
 
+/// The events of a stream that the group still keeps. What its retention has run out for is not shown any more; a day
+/// stays a day, whatever durations are divided by.
 fn events(call: &Call<'_>, group: &str, stream: &str) -> Result<Vec<Event>, Fault> {
-    call.store.children(EVENT, &stream_id(group, stream))
+    let kept = call.store.get::<Group>(GROUP, group)?.and_then(|group| group.retention);
+    let mut events: Vec<Event> = call.store.children(EVENT, &stream_id(group, stream))?;
+    if let Some(days) = kept {
+        events.retain(|event| event.timestamp >= call.now - days * DAY);
+    }
+    Ok(events)
 }
 
 /// Neither a group's nor a stream's name has a colon.
@@ -147,6 +159,16 @@ fn group_name(call: &Call<'_>) -> String {
 fn name_in(arn: &str) -> &str {
     let name = arn.split_once(":log-group:").map_or(arn, |(_, name)| name);
     name.strip_suffix(":*").unwrap_or(name)
+}
+
+/// Whether there is what an ARN names behind its account.
+pub fn has(call: &Call<'_>, rest: &str) -> Result<bool, Fault> {
+    group_exists(
+        call,
+        rest.strip_prefix("log-group:")
+            .unwrap_or_default()
+            .trim_end_matches(":*"),
+    )
 }
 
 fn tagged(call: &Call<'_>) -> Result<String, Fault> {

@@ -45,7 +45,7 @@ SERVICES = {
         RemoveTagsFromResource ResetCacheParameterGroup TestFailover"""),
     "ecs": ("ecs", """
         CreateCluster CreateService DeleteCluster DeleteService DeleteTaskDefinitions DeregisterTaskDefinition
-        DescribeClusters DescribeServiceDeployments DescribeServiceRevisions DescribeServices DescribeTaskDefinition
+        DescribeCapacityProviders DescribeClusters DescribeServiceDeployments DescribeServiceRevisions DescribeServices DescribeTaskDefinition
         DescribeTasks ListClusters ListServiceDeployments ListServices ListTagsForResource ListTaskDefinitionFamilies
         ListTaskDefinitions ListTasks PutClusterCapacityProviders RegisterTaskDefinition RunTask
         StopServiceDeployment StopTask TagResource UntagResource UpdateCluster UpdateClusterSettings UpdateService"""),

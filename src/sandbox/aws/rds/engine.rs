@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::super::call::{Answer, Call, Fault};
-use super::{combination, not_here, paged};
+use super::{combination, invalid, not_here, paged};
 
 /// `sqlserver-se` and the like.
 pub struct Edition {
@@ -97,6 +97,20 @@ pub fn edition(engine: &str) -> Result<&'static Edition, Fault> {
     let lower = engine.to_ascii_lowercase();
     let found = EDITIONS.iter().find(|edition| edition.engine == lower);
     found.ok_or_else(|| {
+        // "Engine", CreateDBInstance.
+        let others = [
+            "aurora-",
+            "custom-",
+            "db2-",
+            "mariadb",
+            "mysql",
+            "oracle-",
+            "postgres",
+            "sqlserver-dev-ee",
+        ];
+        if !others.iter().any(|other| lower.starts_with(other)) {
+            return invalid("Invalid DB engine");
+        }
         not_here(&format!(
             "the engine {engine}; it has sqlserver-ee, sqlserver-ex, sqlserver-se and sqlserver-web"
         ))

@@ -214,7 +214,7 @@ impl Batch<'_> {
                 let told = "A HostedZone must contain at least one NS record for the zone itself.";
                 self.problems.push(told.to_owned());
             }
-            record::forget(store, &zone.id, &record)?;
+            record::forget(store, &zone.id, name, kind)?;
             self.count -= 1;
         } else {
             self.check(&record)?;
@@ -272,7 +272,7 @@ impl Batch<'_> {
                      same DNS name in zone {}",
                     record.name, zone.name
                 ));
-            } else if record.kind != "CNAME" && others.contains(&"CNAME") {
+            } else if record.kind != "CNAME" && others.iter().any(|other| other == "CNAME") {
                 self.problems.push(format!(
                     "RRSet of type {} with DNS name {} is not permitted because a conflicting RRSet of type CNAME with \
                      the same DNS name already exists in zone {}",

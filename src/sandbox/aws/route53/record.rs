@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::answers::answer;
 use super::super::call::{Answer, Call, Fault};
-use super::super::store::Store;
+use super::super::store::{Order, Store};
 use super::zone::{self, Zone};
 use super::{HOME, alias, invalid, max_items, name, only, page, value};
 
@@ -56,10 +56,6 @@ impl Record {
         sorted(self) == sorted(other)
     }
 
-    fn order(&self) -> (String, String) {
-        (name::order(&self.name), self.kind.clone())
-    }
-
     fn view(&self) -> Value {
         let values: Vec<_> = self.values.iter().map(|value| json!({ "Value": value })).collect();
         json!({
@@ -76,8 +72,9 @@ impl Record {
     }
 }
 
+/// What sorts as listings do: a space stands before everything that is in a name.
 fn id(zone: &str, name: &str, kind: &str) -> String {
-    format!("{zone} {name} {kind}")
+    format!("{zone} {} {kind}", name::order(name))
 }
 
 pub fn find(store: &Store<'_>, zone: &str, name: &str, kind: &str) -> Result<Option<Record>, Fault> {
@@ -88,19 +85,17 @@ pub fn put(store: &Store<'_>, zone: &str, record: &Record) -> Result<(), Fault> 
     store.put(KIND, &id(zone, &record.name, &record.kind), zone, record)
 }
 
-pub fn forget(store: &Store<'_>, zone: &str, record: &Record) -> Result<(), Fault> {
-    store.delete(KIND, &id(zone, &record.name, &record.kind)).map(|_| ())
+pub fn forget(store: &Store<'_>, zone: &str, name: &str, kind: &str) -> Result<(), Fault> {
+    store.delete(KIND, &id(zone, name, kind)).map(|_| ())
 }
 
 /// The types of the records with this name.
-pub fn types(store: &Store<'_>, zone: &str, name: &str) -> Result<Vec<&'static str>, Fault> {
-    let mut found = Vec::new();
-    for kind in value::TYPES {
-        if find(store, zone, name, kind)?.is_some() {
-            found.push(*kind);
-        }
-    }
-    Ok(found)
+pub fn types(store: &Store<'_>, zone: &str, name: &str) -> Result<Vec<String>, Fault> {
+    let named = id(zone, name, "");
+    let found: Vec<(String, Record)> = store
+        .next(KIND, Order::Id(&named), "", value::TYPES.len())?
+        .unwrap_or_default();
+    Ok(found.into_iter().map(|(_, record)| record.kind).collect())
 }
 
 /// Whether the world sees this value under a name: in the public zone that says most about it. A certificate is
@@ -110,27 +105,29 @@ pub fn is_public(call: &Call<'_>, name: &str, kind: &str, wanted: &str) -> Resul
     let (Ok(name), Ok(wanted)) = (name::canonical(name), name::canonical(wanted)) else {
         return Ok(false);
     };
-    let zones = zone::all(&store)?;
-    let within = zones
-        .iter()
-        .filter(|zone| !zone.is_private && name::is_within(&name, &zone.name));
-    let Some(closest) = within.map(|zone| zone.name.len()).max() else {
-        return Ok(false);
-    };
-    // Of two zones of the same name the delegation decides, which the sandbox does not see: either will do.
-    for zone in zones
-        .iter()
-        .filter(|zone| !zone.is_private && zone.name.len() == closest)
-    {
-        if name::is_within(&name, &zone.name)
-            && let Some(record) = find(&store, &zone.id, &name, kind)?
-            && record
-                .values
-                .iter()
-                .any(|value| name::canonical(value).as_ref() == Ok(&wanted))
-        {
-            return Ok(true);
+    let mut above = Some(name.as_str());
+    while let Some(domain) = above {
+        let zones = zone::named(&store, domain)?;
+        let mut public = zones.iter().filter(|zone| !zone.is_private).peekable();
+        if public.peek().is_none() {
+            above = domain
+                .split_once('.')
+                .map(|(_, rest)| rest)
+                .filter(|rest| !rest.is_empty());
+            continue;
         }
+        // Of two zones of the same name the delegation decides, which the sandbox does not see: either will do.
+        for zone in public {
+            if let Some(record) = find(&store, &zone.id, &name, kind)?
+                && record
+                    .values
+                    .iter()
+                    .any(|value| name::canonical(value).as_ref() == Ok(&wanted))
+            {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
     }
     Ok(false)
 }
@@ -142,14 +139,21 @@ pub fn list(call: &Call<'_>) -> Answer {
     )?;
     let zone = zone::existing(call, call.text("HostedZoneId"))?;
     let most = max_items(call, PAGE)?;
-    let start = match (call.text("StartRecordName"), call.text("StartRecordType")) {
-        ("", "") => (String::new(), String::new()),
+    let own = format!("{} ", zone.id);
+    let (first, after) = match (call.text("StartRecordName"), call.text("StartRecordType")) {
+        ("", "") => (None, String::new()),
         ("", _) => return Err(invalid("The type of a record was given without its name.")),
-        (name, kind) => (name::order(&name::canonical(name).map_err(invalid)?), kind.to_owned()),
+        (name, kind) => {
+            let name = name::canonical(name).map_err(invalid)?;
+            (find(call.store, &zone.id, &name, kind)?, id(&zone.id, &name, kind))
+        }
     };
-    let mut records: Vec<Record> = call.store.children(KIND, &zone.id)?;
-    records.sort_by_cached_key(Record::order);
-    let page = page(records, |record| record.order() < start, most);
+    let rest: Vec<(String, Record)> = call
+        .store
+        .next(KIND, Order::Id(&own), &after, most + 1)?
+        .unwrap_or_default();
+    let records = first.into_iter().chain(rest.into_iter().map(|(_, record)| record));
+    let page = page(records.collect(), |_| false, most);
     answer(json!({
         "ResourceRecordSets": page.items.iter().map(Record::view).collect::<Vec<_>>(),
         "IsTruncated": page.next.is_some(),

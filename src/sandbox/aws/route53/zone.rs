@@ -22,6 +22,8 @@ const PAGE: usize = 100;
 /// Seconds.
 const NS_TTL: i64 = 172_800;
 const SOA_TTL: i64 = 900;
+/// The name servers and the start of authority.
+const OWN_RECORDS: usize = 2;
 /// How many records a zone can have, *Quotas*.
 const MOST_RECORDS: usize = 10_000;
 
@@ -53,8 +55,13 @@ pub fn all(store: &Store<'_>) -> Result<Vec<Zone>, Fault> {
     store.all(KIND)
 }
 
+/// The zones with this name.
+pub fn named(store: &Store<'_>, name: &str) -> Result<Vec<Zone>, Fault> {
+    store.children(KIND, name)
+}
+
 pub fn save(call: &Call<'_>, zone: &Zone) -> Result<(), Fault> {
-    call.store.put(KIND, &zone.id, "", zone)
+    call.store.put(KIND, &zone.id, &zone.name, zone)
 }
 
 pub fn arn(id: &str) -> String {
@@ -89,7 +96,7 @@ pub fn create(call: &Call<'_>) -> Answer {
         servers: servers(is_private),
         name,
         is_private,
-        records: 2,
+        records: OWN_RECORDS,
         reference: call.text("CallerReference").to_owned(),
         comment: config["Comment"].as_str().map(str::to_owned),
         vpcs: vpc.into_iter().collect(),
@@ -222,16 +229,15 @@ pub fn update_comment(call: &Call<'_>) -> Answer {
 
 pub fn delete(call: &Call<'_>) -> Answer {
     let zone = existing(call, call.text("Id"))?;
-    let records: Vec<Record> = call.store.children(record::KIND, &zone.id)?;
-    let is_required = |record: &Record| record.name == zone.name && matches!(record.kind.as_str(), "SOA" | "NS");
-    if !records.iter().all(is_required) {
+    // The name servers and the authority cannot be deleted by themselves, so that two records are these two.
+    if zone.records > OWN_RECORDS {
         return Err(Fault::new(
             "HostedZoneNotEmpty",
             "The specified hosted zone contains non-required resource record sets and so cannot be deleted.",
         ));
     }
-    for record in &records {
-        record::forget(call.store, &zone.id, record)?;
+    for kind in ["NS", "SOA"] {
+        record::forget(call.store, &zone.id, &zone.name, kind)?;
     }
     call.store.delete(KIND, &zone.id)?;
     tags::clear(call, &arn(&zone.id))?;

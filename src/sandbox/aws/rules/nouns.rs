@@ -259,6 +259,14 @@ pub const NOUNS: &[Noun] = &[
         "SnapshotQuotaExceeded",
         "The request would result in the user exceeding the allowed number of DB snapshots.",
     ),
+    noun("route53", "hosted_zones", "route53/zone").at_most(
+        500,
+        &["CreateHostedZone"],
+        "TooManyHostedZones",
+        "This operation can't be completed either because the current account has reached the limit on the number of \
+         hosted zones or because you've reached the limit on the number of hosted zones that can be associated with a \
+         reusable delegation set.",
+    ),
     noun("acm", "certificates", "acm/certificate").at_most(
         2500,
         &["RequestCertificate"],

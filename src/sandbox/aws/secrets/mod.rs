@@ -83,6 +83,14 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             let secret = existing(call)?;
             let added = tags::from_list(call.list("Tags"));
             tags::check(&added).map_err(|message| parameter(&message))?;
+            let mut all = tags::of(call, &secret.arn)?;
+            all.extend(added.clone());
+            if all.len() > tags::MOST {
+                return Err(Fault::new(
+                    "LimitExceededException",
+                    "A secret can have at most 50 tags.",
+                ));
+            }
             tags::put(call, &secret.arn, &added)?;
             answer(json!({}))
         }
@@ -290,6 +298,11 @@ fn find(call: &Call<'_>, id: &str) -> Result<Option<Secret>, Fault> {
         }
         found => Ok(found),
     }
+}
+
+/// Whether there is the secret of an ARN.
+pub fn has(call: &Call<'_>, arn: &str) -> Result<bool, Fault> {
+    Ok(find(call, arn)?.is_some_and(|secret| secret.arn == arn))
 }
 
 fn existing(call: &Call<'_>) -> Result<Secret, Fault> {

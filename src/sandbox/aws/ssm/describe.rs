@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::answers::{answer, only, page};
+use super::super::answers::{answer, only, page_of};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
 use super::{KIND, Parameter, arn, bounded, invalid_token, metadata};
@@ -21,15 +21,10 @@ pub fn describe(call: &Call<'_>) -> Answer {
         };
         json!({ "Key": filter["Key"], "Option": option, "Values": filter["Values"] })
     }));
-    let mut found = Vec::new();
-    for parameter in call.store.all::<Parameter>(KIND)? {
-        if matches(call, &parameter, &filters, KEYS)? {
-            found.push(parameter);
-        }
-    }
-    let page = page(
-        found,
-        |parameter| parameter.name.clone(),
+    let page = page_of(
+        call,
+        (KIND, ""),
+        |parameter: &Parameter| matches(call, parameter, &filters, KEYS),
         call.text("NextToken"),
         limit,
         invalid_token,

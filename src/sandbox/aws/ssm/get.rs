@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::answers::{answer, page, seconds};
+use super::super::answers::{answer, page, page_of, seconds};
 use super::super::call::{Answer, Call, Fault};
 use super::describe::matches;
 use super::{KIND, Parameter, Version, arn, at_most_ten, bounded, existing, find, invalid_token, metadata, validation};
@@ -58,26 +58,22 @@ pub fn by_path(call: &Call<'_>) -> Answer {
         format!("{path}/")
     };
     let recursive = call.flag("Recursive");
-    let mut below = Vec::new();
-    for parameter in call.store.all::<Parameter>(KIND)? {
-        let inside = parameter
-            .name
-            .strip_prefix(&prefix)
-            .is_some_and(|rest| recursive || !rest.contains('/'));
-        if inside
-            && matches(
-                call,
-                &parameter,
-                call.list("ParameterFilters"),
-                &["Type", "KeyId", "Label"],
-            )?
-        {
-            below.push(parameter);
-        }
-    }
-    let page = page(
-        below,
-        |parameter| parameter.name.clone(),
+    let page = page_of(
+        call,
+        (KIND, &prefix),
+        |parameter: &Parameter| {
+            let inside = parameter
+                .name
+                .strip_prefix(&prefix)
+                .is_some_and(|rest| recursive || !rest.contains('/'));
+            Ok(inside
+                && matches(
+                    call,
+                    parameter,
+                    call.list("ParameterFilters"),
+                    &["Type", "KeyId", "Label"],
+                )?)
+        },
         call.text("NextToken"),
         limit,
         invalid_token,
@@ -166,7 +162,8 @@ impl Version {
 
 /// `name:3` and `name:label`; an ARN keeps its colons.
 pub fn split(asked: &str) -> (&str, Option<&str>) {
-    if asked.starts_with("arn:") {
+    // An ARN has five colons of its own.
+    if asked.starts_with("arn:") && asked.matches(':').count() <= 5 {
         return (asked, None);
     }
     match asked.rsplit_once(':') {

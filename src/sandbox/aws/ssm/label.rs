@@ -46,3 +46,22 @@ pub fn label(call: &Call<'_>) -> Answer {
     call.store.put(KIND, name, "", &parameter)?;
     answer(json!({ "InvalidLabels": bad, "ParameterVersion": number }))
 }
+
+/// Labels that the version does not have are told, and are no error.
+pub fn unlabel(call: &Call<'_>) -> Answer {
+    let mut parameter = existing(call, call.text("Name"))?;
+    let number = call.int("ParameterVersion").unwrap_or_default();
+    let Some(version) = parameter.versions.iter_mut().find(|version| version.number == number) else {
+        return Err(Fault::new(
+            "ParameterVersionNotFound",
+            format!("Systems Manager could not find version {number} of {}.", parameter.name),
+        ));
+    };
+    let (removed, invalid): (Vec<_>, Vec<_>) = call
+        .texts("Labels")
+        .into_iter()
+        .partition(|label| version.labels.contains(label));
+    version.labels.retain(|label| !removed.contains(label));
+    call.store.put(KIND, &parameter.name, "", &parameter)?;
+    answer(json!({ "RemovedLabels": removed, "InvalidLabels": invalid }))
+}

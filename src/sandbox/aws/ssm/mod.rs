@@ -16,7 +16,7 @@ use super::call::{Answer, Call, Fault};
 use super::{dispatch, tags};
 use describe::describe;
 use get::{by_path, get, get_many, history};
-use label::label;
+use label::{label, unlabel};
 use put::put;
 
 const KIND: &str = "ssm/parameter";
@@ -53,6 +53,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "DeleteParameter" => delete(call),
         "DeleteParameters" => delete_many(call),
         "LabelParameterVersion" => label(call),
+        "UnlabelParameterVersion" => unlabel(call),
         "AddTagsToResource" => add_tags(call),
         "RemoveTagsFromResource" => {
             let arn = arn_of_tagged(call)?;
@@ -133,8 +134,21 @@ fn metadata(call: &Call<'_>, name: &str, version: &Version) -> Value {
     })
 }
 
-fn find(call: &Call<'_>, name: &str) -> Result<Option<Parameter>, Fault> {
-    call.store.get(KIND, name)
+/// By name, or by the ARN, which has no other slash before the name than the name's own.
+fn find(call: &Call<'_>, id: &str) -> Result<Option<Parameter>, Fault> {
+    let Some(rest) = id.strip_prefix(&arn(call, "")) else {
+        return call.store.get(KIND, id);
+    };
+    match call.store.get(KIND, &format!("/{rest}"))? {
+        Some(parameter) => Ok(Some(parameter)),
+        None => call.store.get(KIND, rest),
+    }
+}
+
+/// Whether there is what an ARN names behind its account.
+pub fn has(call: &Call<'_>, rest: &str) -> Result<bool, Fault> {
+    let name = rest.strip_prefix("parameter/").unwrap_or_default();
+    Ok(find(call, &arn(call, name))?.is_some())
 }
 
 fn existing(call: &Call<'_>, name: &str) -> Result<Parameter, Fault> {

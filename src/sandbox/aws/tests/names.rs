@@ -604,6 +604,7 @@ async fn a_listener_takes_only_a_certificate_that_is_issued_and_holds_it() {
         names.cloud.subnet(&vpc, "10.0.1.0/24").await,
         names.cloud.subnet_in(&vpc, "10.0.2.0/24", "eu-central-1b").await,
     ];
+    names.cloud.gateway(&vpc).await;
     let elb = aws_sdk_elasticloadbalancingv2::Client::new(&names.cloud.config);
     let front = elb
         .create_load_balancer()

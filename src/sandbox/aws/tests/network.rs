@@ -474,10 +474,10 @@ async fn a_dry_run_changes_nothing() {
 #[tokio::test]
 async fn what_the_sandbox_does_not_have_is_told_by_name_and_not_retried() {
     let cloud = Cloud::new();
-    let (code, message) = refused(cloud.ec2.describe_instances().send().await);
+    let (code, message) = refused(cloud.ec2.describe_dhcp_options().send().await);
     assert_eq!(
         (code.as_str(), message.as_str()),
-        ("InvalidAction", "not in the sandbox: ec2:DescribeInstances")
+        ("InvalidAction", "not in the sandbox: ec2:DescribeDhcpOptions")
     );
     let ecs = aws_sdk_ecs::Client::new(&cloud.config);
     let (code, message) = refused(ecs.list_account_settings().send().await);

@@ -10,7 +10,7 @@ use super::shop::Shop;
 use super::*;
 
 impl Shop {
-    fn network(&self, group: &str, public: AssignPublicIp) -> NetworkConfiguration {
+    pub fn network(&self, group: &str, public: AssignPublicIp) -> NetworkConfiguration {
         let network = AwsVpcConfiguration::builder()
             .set_subnets(Some(self.subnets.to_vec()))
             .security_groups(group)
@@ -174,6 +174,71 @@ async fn a_nat_gateway_is_a_way_out_once_it_is_available() {
         &shop.run(&definition, AssignPublicIp::Disabled).await,
         &["There is a connection issue between the task and Amazon ECR"],
     );
+}
+
+#[tokio::test]
+async fn endpoints_are_a_way_to_the_registry_without_the_internet() {
+    let shop = Shop::new().await;
+    let ec2 = &shop.cloud.ec2;
+    for attribute in ["support", "hostnames"] {
+        let on = aws_sdk_ec2::types::AttributeBooleanValue::builder().value(true).build();
+        let modify = ec2.modify_vpc_attribute().vpc_id(&shop.vpc);
+        let modify = match attribute {
+            "support" => modify.enable_dns_support(on),
+            _ => modify.enable_dns_hostnames(on),
+        };
+        modify.send().await.unwrap();
+    }
+    let definition = shop.define("1", None).await;
+    let https = IpPermission::builder()
+        .ip_protocol("tcp")
+        .from_port(443)
+        .to_port(443)
+        .ip_ranges(IpRange::builder().cidr_ip("10.0.0.0/16").build())
+        .build();
+    let door = shop.cloud.group(&shop.vpc, "door").await;
+    for service in ["ecr.api", "ecr.dkr", "logs"] {
+        let make = ec2
+            .create_vpc_endpoint()
+            .vpc_id(&shop.vpc)
+            .service_name(format!("com.amazonaws.eu-central-1.{service}"))
+            .vpc_endpoint_type(aws_sdk_ec2::types::VpcEndpointType::Interface)
+            .subnet_ids(&shop.subnets[0])
+            .security_group_ids(&door)
+            .private_dns_enabled(true);
+        make.send().await.unwrap();
+    }
+    shop.pass(600);
+    // The endpoints' own group lets nobody in: not even a task with a public address gets through, as the name of the
+    // service leads to them now.
+    for public in [AssignPublicIp::Disabled, AssignPublicIp::Enabled] {
+        says(
+            &shop.run(&definition, public).await,
+            &["There is a connection issue between the task and Amazon ECR"],
+        );
+    }
+    let allow = ec2.authorize_security_group_ingress().group_id(&door);
+    allow.ip_permissions(https).send().await.unwrap();
+    says(
+        &shop.run(&definition, AssignPublicIp::Disabled).await,
+        &["failed to copy: httpReadSeeker: failed open: failed to do request: Get"],
+    );
+    // The layers are in S3, to which a gateway endpoint is a route.
+    let of_vpc = aws_sdk_ec2::types::Filter::builder()
+        .name("vpc-id")
+        .values(&shop.vpc)
+        .build();
+    let tables = ec2.describe_route_tables().filters(of_vpc).send().await.unwrap();
+    let make = ec2
+        .create_vpc_endpoint()
+        .vpc_id(&shop.vpc)
+        .service_name("com.amazonaws.eu-central-1.s3")
+        .vpc_endpoint_type(aws_sdk_ec2::types::VpcEndpointType::Gateway)
+        .route_table_ids(tables.route_tables()[0].route_table_id().unwrap());
+    make.send().await.unwrap();
+    shop.pass(600);
+    let task = shop.run(&definition, AssignPublicIp::Disabled).await;
+    assert_eq!(task.last_status(), Some("RUNNING"), "{:?}", task.stopped_reason());
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use aws_sdk_ecs::types::{
 use aws_sdk_elasticache::client::Waiters as _;
 use aws_sdk_elasticloadbalancingv2::client::Waiters as _;
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ProtocolEnum, TargetTypeEnum};
+use aws_sdk_rds::client::Waiters as _;
 
 use super::*;
 
@@ -138,6 +139,63 @@ async fn replication_group_available_and_deleted() {
         .unwrap();
     let deleted = caches.wait_until_replication_group_deleted();
     ends(deleted.replication_group_id("redis").wait(LONG)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn db_instance_and_snapshot_available_and_deleted() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16").await;
+    let subnets = subnets(&cloud, &vpc).await;
+    let rds = aws_sdk_rds::Client::new(&cloud.config);
+    rds.create_db_subnet_group()
+        .db_subnet_group_name("main")
+        .db_subnet_group_description("for a test")
+        .set_subnet_ids(Some(subnets.to_vec()))
+        .send()
+        .await
+        .unwrap();
+    let began = go(&cloud);
+    rds.create_db_instance()
+        .db_instance_identifier("main")
+        .engine("sqlserver-ex")
+        .db_instance_class("db.t3.small")
+        .allocated_storage(20)
+        .master_username("admin")
+        .master_user_password("a-password-of-some-length")
+        .db_subnet_group_name("main")
+        .send()
+        .await
+        .unwrap();
+    let available = rds.wait_until_db_instance_available();
+    ends(available.db_instance_identifier("main").wait(LONG)).await;
+    assert!(
+        began.elapsed() > Duration::from_secs(600),
+        "it took its time: {:?}",
+        began.elapsed()
+    );
+    rds.create_db_snapshot()
+        .db_instance_identifier("main")
+        .db_snapshot_identifier("one")
+        .send()
+        .await
+        .unwrap();
+    let completed = rds.wait_until_db_snapshot_completed();
+    ends(completed.db_snapshot_identifier("one").wait(LONG)).await;
+    rds.delete_db_instance()
+        .db_instance_identifier("main")
+        .skip_final_snapshot(true)
+        .send()
+        .await
+        .unwrap();
+    let deleted = rds.wait_until_db_instance_deleted();
+    ends(deleted.db_instance_identifier("main").wait(LONG)).await;
+    rds.delete_db_snapshot()
+        .db_snapshot_identifier("one")
+        .send()
+        .await
+        .unwrap();
+    let deleted = rds.wait_until_db_snapshot_deleted();
+    ends(deleted.db_snapshot_identifier("one").wait(LONG)).await;
 }
 
 #[tokio::test(start_paused = true)]

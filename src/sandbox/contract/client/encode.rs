@@ -5,6 +5,14 @@ use serde_json::{Map, Value};
 use super::{Wire, rest};
 use crate::sandbox::aws::model::{self, Kind, Member, Model, Protocol, Shape};
 
+/// Tokens that a client must make, as every SDK does. "If you don't use the SDK and instead generate a raw HTTP request to
+/// the Secrets Manager service endpoint, then you must generate a ClientRequestToken", Secrets Manager API reference.
+const TOKENS: [(&str, &str, &str); 3] = [
+    ("secretsmanager", "CreateSecret", "ClientRequestToken"),
+    ("secretsmanager", "PutSecretValue", "ClientRequestToken"),
+    ("secretsmanager", "UpdateSecret", "ClientRequestToken"),
+];
+
 /// The request for an operation. A value that has not the model's type is sent as it is, as far as the protocol can.
 ///
 /// # Errors
@@ -16,12 +24,16 @@ pub fn encode(service: &str, operation: &str, input: &Value) -> Result<(&'static
         .get(operation)
         .ok_or_else(|| format!("{service} has no operation {operation} in its model"))?;
     let shape = known.input.as_deref().and_then(|name| model.shape(name));
-    let no_members = Map::new();
-    let members = match input {
-        Value::Object(members) => members,
-        Value::Null => &no_members,
+    let mut members = match input {
+        Value::Object(members) => members.clone(),
+        Value::Null => Map::new(),
         _ => return Err("the input is not a structure".to_owned()),
     };
+    if let Some((.., token)) = TOKENS.iter().find(|(of, name, _)| *of == service && *name == operation) {
+        let token = members.entry(*token);
+        token.or_insert_with(|| Value::from(uuid::Uuid::new_v4().to_string()));
+    }
+    let members = &members;
     let wire = match model.metadata.protocol {
         Protocol::Json => {
             let body = match shape {

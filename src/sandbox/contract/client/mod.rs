@@ -65,6 +65,11 @@ pub trait Client: Send + Sync {
     /// Lets time pass: the client's own, which need not be that of a wall clock.
     fn pause(&self, time: Duration) -> BoxFuture<'_, ()>;
 
+    /// The first and the longest pause between two attempts of a repeated call.
+    fn pauses(&self) -> (Duration, Duration) {
+        (Duration::from_secs(1), Duration::from_secs(15))
+    }
+
     /// How long a call is repeated that has not yet answered as expected, of the time that the case allows.
     fn patience(&self, allowed: Duration) -> Duration {
         allowed

@@ -121,10 +121,14 @@ impl Client for Remote {
     }
 
     fn pause(&self, time: Duration) -> BoxFuture<'_, ()> {
-        Box::pin(tokio::time::sleep(match self.most {
-            Some(most) => time.min(most / 4),
-            None => time,
-        }))
+        Box::pin(tokio::time::sleep(time))
+    }
+
+    fn pauses(&self) -> (Duration, Duration) {
+        match self.most {
+            Some(most) => (most / 40, most / 8),
+            None => (Duration::from_secs(1), Duration::from_secs(15)),
+        }
     }
 
     fn patience(&self, allowed: Duration) -> Duration {

@@ -6,7 +6,7 @@ use super::super::super::answers::{answer, echo, only};
 use super::super::super::call::{Answer, Call};
 use super::super::super::tags;
 use super::super::{cluster, deployment, invalid, wanted_tags};
-use super::check::{active_definition, check_load_balancers, network, provider};
+use super::check::{active_definition, check_load_balancers, check_settings, network, strategy};
 use super::{KIND, MEMBERS, Service, find, key_of, save};
 
 /// Idempotent by the client token: the same token with the same name answers the service as it is.
@@ -43,16 +43,23 @@ pub fn create(call: &Call<'_>) -> Answer {
             }
         }
     }
-    provider(call)?;
-    if call.text("schedulingStrategy") == "DAEMON" {
+    let strategy = strategy(call, &cluster)?;
+    check_settings(call)?;
+    if call.int("healthCheckGracePeriodSeconds").is_some() && call.list("loadBalancers").is_empty() {
         return Err(invalid(
-            "The Fargate launch type does not support the DAEMON scheduling strategy.",
+            "Health check grace period is only valid for services configured to use load balancers",
         ));
+    }
+    if call.int("desiredCount").is_some_and(|count| count < 0) {
+        return Err(invalid("Desired count must not be negative."));
     }
     let definition = active_definition(call, call.text("taskDefinition"))?;
     network(call, call.input.get("networkConfiguration"))?;
     check_load_balancers(call, call.list("loadBalancers"), &definition)?;
     let mut members = echo(call, MEMBERS);
+    if let Some(strategy) = strategy {
+        members.insert("capacityProviderStrategy".to_owned(), json!(strategy));
+    }
     fill(&mut members);
     let wanted = wanted_tags(call)?;
     let mut service = Service {
@@ -85,6 +92,12 @@ pub fn create(call: &Call<'_>) -> Answer {
 /// The defaults that `CreateService` documents.
 pub fn fill(members: &mut Map<String, Value>) {
     members.entry("loadBalancers").or_insert_with(|| json!([]));
+    let network = members
+        .get_mut("networkConfiguration")
+        .and_then(|network| network.get_mut("awsvpcConfiguration")?.as_object_mut());
+    if let Some(network) = network {
+        network.entry("assignPublicIp").or_insert_with(|| json!("DISABLED"));
+    }
     members.entry("serviceRegistries").or_insert_with(|| json!([]));
     members.entry("placementConstraints").or_insert_with(|| json!([]));
     members.entry("placementStrategy").or_insert_with(|| json!([]));

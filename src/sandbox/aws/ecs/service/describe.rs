@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::super::super::answers::{answer, seconds};
 use super::super::super::call::{Answer, Call, Fault};
 use super::super::super::tags;
-use super::super::{cluster, includes, invalid, missing, name_in, paged, task};
-use super::{Service, find, of};
+use super::super::{cluster, includes, invalid, missing, name_in, paged_of, task};
+use super::{KIND, Service, find};
 
 pub fn describe(call: &Call<'_>) -> Answer {
     let cluster = cluster::existing(call)?;
@@ -28,24 +28,25 @@ pub fn describe(call: &Call<'_>) -> Answer {
 
 pub fn list(call: &Call<'_>) -> Answer {
     let cluster = cluster::existing(call)?;
-    let mut services = of(call, &cluster.name)?;
     let launch = call.text("launchType");
-    services.retain(|service| service.status != "INACTIVE" && (launch.is_empty() || launch == "FARGATE"));
-    paged(
+    let scheduling = call.text("schedulingStrategy");
+    paged_of(
         call,
         "serviceArns",
-        services
-            .into_iter()
-            .map(|service| (service.arn.clone(), json!(service.arn)))
-            .collect(),
+        (KIND, &format!("{}/", cluster.name)),
         10,
+        |service: &Service| {
+            service.status != "INACTIVE"
+                && (launch.is_empty() || launch == "FARGATE")
+                && (scheduling.is_empty() || scheduling == "REPLICA")
+        },
+        |service| &service.arn,
     )
 }
 
 impl Service {
     pub fn view(&self, call: &Call<'_>, tagged: bool) -> Result<Value, Fault> {
-        let mut tasks = task::of(call, &self.cluster)?;
-        tasks.retain(|task| task.service.as_deref() == Some(&self.name));
+        let tasks = task::of_service(call, &self.cluster, &self.name)?;
         let count = |rollout: Option<&str>, states: &[&str]| {
             let ours = tasks
                 .iter()

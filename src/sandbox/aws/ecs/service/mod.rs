@@ -17,7 +17,7 @@ use super::super::tags;
 use super::definition::Definition;
 use super::{deployment, task};
 
-pub use check::{network, provider};
+pub use check::{network, strategy};
 pub use create::create;
 pub use delete::delete;
 pub use describe::{describe, list};
@@ -166,38 +166,39 @@ impl Service {
         task::span(call, Duration::from_secs(seconds.unwrap_or_default()))
     }
 
-    /// The capacity provider of the n-th task: by the bases and weights of the strategy. `None`: it names a launch type.
+    /// The capacity provider of the n-th task. `None`: the service names a launch type.
     pub fn provider(&self, place: usize) -> Option<String> {
-        let strategy = self.members.get("capacityProviderStrategy")?.as_array()?;
-        let share = |member: &str| {
-            let of = |item: &Value| {
-                let count = item[member].as_u64().and_then(|count| usize::try_from(count).ok());
-                count.unwrap_or_default()
-            };
-            strategy.iter().map(of).collect::<Vec<_>>()
-        };
-        let (bases, weights) = (share("base"), share("weight"));
-        let name = |place: usize| strategy.get(place)?["capacityProvider"].as_str().map(str::to_owned);
-        let base: usize = bases.iter().sum();
-        let (counts, place) = if place < base {
-            (bases, place)
-        } else {
-            let all: usize = weights.iter().sum();
-            (weights, (place - base) % all.max(1))
-        };
-        let mut before = 0;
-        for (item, count) in counts.iter().enumerate() {
-            before += count;
-            if place < before {
-                return name(item);
-            }
-        }
-        name(0)
+        share(self.members.get("capacityProviderStrategy")?.as_array()?, place)
     }
 
     pub fn load_balancers(&self) -> Value {
         self.members.get("loadBalancers").cloned().unwrap_or_default()
     }
+}
+
+/// The capacity provider of the n-th task by a strategy: bases first, then by weights. `None`: the strategy is empty.
+pub fn share(strategy: &[Value], place: usize) -> Option<String> {
+    let counts = |member: &str| {
+        let of = |item: &Value| usize::try_from(item[member].as_u64().unwrap_or_default()).unwrap_or_default();
+        strategy.iter().map(of).collect::<Vec<_>>()
+    };
+    let bases = counts("base");
+    let base: usize = bases.iter().sum();
+    let (counts, place) = if place < base {
+        (bases, place)
+    } else {
+        let weights = counts("weight");
+        let all: usize = weights.iter().sum();
+        (weights, (place - base) % all.max(1))
+    };
+    let mut before = 0;
+    let item = counts.iter().position(|count| {
+        before += count;
+        place < before
+    });
+    strategy.get(item.unwrap_or_default())?["capacityProvider"]
+        .as_str()
+        .map(str::to_owned)
 }
 
 /// By `cluster/name`.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::super::answers::{answer, echo, only};
 use super::super::super::call::{Answer, Call, Fault};
 use super::super::{cluster, definition, invalid, name_in};
-use super::check::{active_definition, check_load_balancers, network};
+use super::check::{active_definition, check_load_balancers, check_settings, network, strategy};
 use super::create::fill;
 use super::{MEMBERS, existing_named, save};
 
@@ -23,6 +23,10 @@ pub fn update(call: &Call<'_>) -> Answer {
     let mut service = existing_named(call, &cluster.name, name_in(call.text("service")))?;
     if service.status != "ACTIVE" {
         return Err(Fault::new("ServiceNotActiveException", "Service was not ACTIVE."));
+    }
+    check_settings(call)?;
+    if !call.list("capacityProviderStrategy").is_empty() {
+        strategy(call, &cluster)?;
     }
     let definition = match call.text("taskDefinition") {
         "" => definition::existing(call, &service.definition)?,

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::super::super::answers::{answer, seconds};
 use super::super::super::call::{Answer, Call, Fault};
 use super::super::super::tags;
-use super::super::{cluster, includes, invalid, missing, name_in, paged, service};
-use super::{Container, Task, find, of};
+use super::super::{cluster, includes, invalid, missing, name_in, paged_of, service};
+use super::{Container, KIND, Task, find};
 
 impl Task {
     pub fn view(&self, call: &Call<'_>, tagged: bool) -> Result<Value, Fault> {
@@ -129,27 +129,35 @@ pub fn list(call: &Call<'_>) -> Answer {
         name_in(call.text("serviceName")),
         call.text("startedBy"),
     );
+    let filters = [family, service].iter().filter(|text| !text.is_empty()).count();
+    if filters > 1 || (!started_by.is_empty() && filters > 0) {
+        return Err(invalid("Only one of family, serviceName and startedBy can be given."));
+    }
+    if !call.text("containerInstance").is_empty() {
+        return Err(invalid("Container instance not found: the sandbox has none."));
+    }
+    let launch = call.text("launchType");
     if !service.is_empty() {
         service::existing_named(call, &cluster.name, service)?;
     }
     let wanted = match call.text("desiredStatus") {
-        "" | "PENDING" => "RUNNING",
+        "" => "RUNNING",
         status => status,
     };
-    let mut tasks = of(call, &cluster.name)?;
-    tasks.retain(|task| {
-        (task.active(call.now) == (wanted == "RUNNING"))
-            && (service.is_empty() || task.service.as_deref() == Some(service))
-            && (started_by.is_empty() || task.started_by.as_deref() == Some(started_by))
-            && (family.is_empty() || task.definition.contains(&format!("task-definition/{family}:")))
-    });
-    paged(
+    paged_of(
         call,
         "taskArns",
-        tasks
-            .into_iter()
-            .map(|task| (task.arn.clone(), json!(task.arn)))
-            .collect(),
+        (KIND, &format!("{}/", cluster.name)),
         100,
+        |task: &Task| {
+            // "Although you can filter results based on a desired status of PENDING, this doesn't return any results."
+            wanted != "PENDING"
+                && (launch.is_empty() || launch == "FARGATE")
+                && (task.active(call.now) == (wanted == "RUNNING"))
+                && (service.is_empty() || task.service.as_deref() == Some(service))
+                && (started_by.is_empty() || task.started_by.as_deref() == Some(started_by))
+                && (family.is_empty() || task.definition.contains(&format!("task-definition/{family}:")))
+        },
+        |task| &task.arn,
     )
 }

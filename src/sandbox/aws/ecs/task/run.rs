@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::super::super::answers::{answer, only};
-use super::super::super::call::{Answer, Call};
-use super::super::super::tags;
+use super::super::super::call::{Answer, Call, Fault};
+use super::super::super::tags::{self, Tags};
+use super::super::definition::Definition;
 use super::super::{cluster, definition, invalid, service, wanted_tags};
 use super::begin::{Spec, start};
 use super::{find, key_of};
@@ -32,7 +33,7 @@ pub fn run(call: &Call<'_>) -> Answer {
         ],
     )?;
     let cluster = cluster::existing(call)?;
-    let provider = service::provider(call)?;
+    let strategy = service::strategy(call, &cluster)?.unwrap_or_default();
     let definition = definition::find(call, call.text("taskDefinition"))?;
     let definition = definition
         .filter(|definition| definition.status == "ACTIVE")
@@ -58,9 +59,20 @@ pub fn run(call: &Call<'_>) -> Answer {
             return answer(json!({ "tasks": views, "failures": [] }));
         }
     }
-    let mut wanted = wanted_tags(call)?;
-    if call.text("propagateTags") == "TASK_DEFINITION" {
-        wanted.extend(tags::of(call, &definition.arn)?);
+    check_overrides(call, &definition)?;
+    let mut wanted = match call.text("propagateTags") {
+        "SERVICE" => {
+            return Err(invalid(
+                "propagateTags SERVICE is not valid for RunTask: only TASK_DEFINITION is.",
+            ));
+        }
+        "TASK_DEFINITION" => tags::of(call, &definition.arn)?,
+        _ => Tags::new(),
+    };
+    // "Tags specified in the call overwrite" what is propagated.
+    wanted.extend(wanted_tags(call)?);
+    if call.flag("enableECSManagedTags") {
+        wanted.insert("aws:ecs:clusterName".to_owned(), cluster.name.clone());
     }
     let (mut views, mut ids) = (Vec::new(), Vec::new());
     for place in 0..usize::try_from(count).unwrap_or_default() {
@@ -76,7 +88,7 @@ pub fn run(call: &Call<'_>) -> Answer {
             started_by: Some(call.text("startedBy")).filter(|text| !text.is_empty()),
             group,
             exec: call.flag("enableExecuteCommand"),
-            capacity_provider: provider.clone(),
+            capacity_provider: service::share(&strategy, place),
             overrides: call
                 .input
                 .get("overrides")
@@ -94,4 +106,18 @@ pub fn run(call: &Call<'_>) -> Answer {
         call.store.put("ecs/run-token", token, "", &ids)?;
     }
     answer(json!({ "tasks": views, "failures": [] }))
+}
+
+/// Overrides are of containers that the definition has.
+fn check_overrides(call: &Call<'_>, definition: &Definition) -> Result<(), Fault> {
+    let overrides = call.input.get("overrides").cloned().unwrap_or_default();
+    for container in overrides["containerOverrides"].as_array().into_iter().flatten() {
+        let name = container["name"].as_str().unwrap_or_default();
+        if !definition.containers().iter().any(|known| known["name"] == name) {
+            return Err(invalid(&format!(
+                "Override for container named {name} is not a container in the TaskDefinition."
+            )));
+        }
+    }
+    Ok(())
 }

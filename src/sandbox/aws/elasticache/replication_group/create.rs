@@ -5,8 +5,11 @@ use serde_json::json;
 use super::super::super::answers::{answer, only, random};
 use super::super::super::call::{Answer, Call, Fault};
 use super::super::super::{durations, tags};
-use super::super::{check_name, combination, engine, event, invalid, parameter_group, subnet_group, wanted_tags};
-use super::{Group, NODES, State, check_node_type, check_token, find, save};
+use super::super::{
+    check_name, combination, engine, event, invalid, node_type, parameter_group, snapshot, subnet_group, wanted_tags,
+    window,
+};
+use super::{Group, NODES, State, check_token, find, save};
 
 /// What the sandbox takes; the rest is refused by name.
 pub const CREATE: &[&str] = &[
@@ -38,6 +41,7 @@ pub const CREATE: &[&str] = &[
     "IpDiscovery",
     "TransitEncryptionMode",
     "ClusterMode",
+    "SnapshotName",
 ];
 
 pub fn create(call: &Call<'_>) -> Answer {
@@ -56,8 +60,29 @@ pub fn create(call: &Call<'_>) -> Answer {
             "not in the sandbox: replication groups with cluster mode",
         ));
     }
-    let version = engine::find(call.text("Engine"), call.text("EngineVersion"))?;
-    let node_type = check_node_type(call.text("CacheNodeType"))?;
+    window::check(call)?;
+    // What the call leaves out, a snapshot gives.
+    let snapshot = match call.text("SnapshotName") {
+        "" => None,
+        name => Some(snapshot::to_restore(call, name)?),
+    };
+    let given = |member: &str, of: fn(&Group) -> &str| match (call.text(member), &snapshot) {
+        ("", Some(snapshot)) => of(&snapshot.source).to_owned(),
+        (text, _) => text.to_owned(),
+    };
+    let engine = given("Engine", |group| &group.engine);
+    let version = engine::find(&engine, &given("EngineVersion", |group| &group.version))?;
+    if let Some(snapshot) = &snapshot
+        && (engine::number(version.version) < engine::number(&snapshot.source.version)
+            && engine == snapshot.source.engine
+            && version.full() != snapshot.source.version)
+    {
+        return Err(combination(&format!(
+            "Cannot restore a snapshot of version {} to version {}.",
+            snapshot.source.version, version.version
+        )));
+    }
+    let node_type = node_type::check(&given("CacheNodeType", |group| &group.node_type))?;
     let count = call
         .int("NumCacheClusters")
         .or(call.int("ReplicasPerNodeGroup").map(|replicas| replicas + 1))
@@ -159,12 +184,10 @@ pub fn create(call: &Call<'_>) -> Answer {
     }
     save(call, &group)?;
     tags::put(call, &group.arn, &wanted)?;
-    event::say(
-        call,
-        "replication-group",
-        &group.id,
-        "Replication group is being created",
-        call.now,
-    )?;
+    let message = match &snapshot {
+        Some(snapshot) => format!("Restoring the replication group from snapshot {}", snapshot.name),
+        None => "Replication group is being created".to_owned(),
+    };
+    event::say(call, "replication-group", &group.id, &message, call.now)?;
     answer(json!({ "ReplicationGroup": group.view() }))
 }

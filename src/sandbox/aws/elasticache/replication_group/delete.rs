@@ -5,15 +5,10 @@ use serde_json::json;
 use super::super::super::answers::answer;
 use super::super::super::call::{Answer, Call, Fault};
 use super::super::super::{durations, interfaces};
+use super::super::snapshot;
 use super::{State, available, cluster_arn, save};
 
 pub fn delete(call: &Call<'_>) -> Answer {
-    if !call.text("FinalSnapshotIdentifier").is_empty() {
-        return Err(Fault::new(
-            "UnsupportedOperation",
-            "not in the sandbox: the parameter FinalSnapshotIdentifier of elasticache:DeleteReplicationGroup",
-        ));
-    }
     if call.flag("RetainPrimaryCluster") {
         return Err(Fault::new(
             "UnsupportedOperation",
@@ -21,10 +16,16 @@ pub fn delete(call: &Call<'_>) -> Answer {
         ));
     }
     let mut group = available(call)?;
+    let last = call.text("FinalSnapshotIdentifier");
+    let mut takes = durations::CACHE_DELETE;
+    if !last.is_empty() {
+        snapshot::of_group(call, &group, last, "")?;
+        takes += durations::CACHE_SNAPSHOT;
+    }
     group.state = State::Deleting;
-    group.until = call.after(durations::CACHE_DELETE);
+    group.until = call.after(takes);
     for node in &group.nodes {
-        interfaces::release_after(call, &cluster_arn(call, &node.id), durations::CACHE_DELETE)?;
+        interfaces::release_after(call, &cluster_arn(call, &node.id), takes)?;
     }
     save(call, &group)?;
     answer(json!({ "ReplicationGroup": group.view() }))

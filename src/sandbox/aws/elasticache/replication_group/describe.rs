@@ -1,19 +1,16 @@
 //! Listings of replication groups and of their member clusters.
 
 use super::super::super::call::{Answer, Call};
-use super::super::paged;
-use super::{all, cluster_not_found, existing};
+use super::super::{paged, paged_of};
+use super::{Group, KIND, all, cluster_not_found, existing};
 
 pub fn describe(call: &Call<'_>) -> Answer {
-    let groups = match call.text("ReplicationGroupId") {
-        "" => all(call)?,
-        id => vec![existing(call, id)?],
-    };
-    paged(
-        call,
-        "ReplicationGroups",
-        groups.iter().map(|group| (group.id.clone(), group.view())).collect(),
-    )
+    let id = call.text("ReplicationGroupId");
+    if id.is_empty() {
+        return paged_of(call, "ReplicationGroups", KIND, Group::view);
+    }
+    let group = existing(call, id)?;
+    paged(call, "ReplicationGroups", vec![(group.id.clone(), group.view())])
 }
 
 pub fn describe_clusters(call: &Call<'_>) -> Answer {

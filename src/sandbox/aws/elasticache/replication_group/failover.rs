@@ -53,5 +53,11 @@ pub fn test_failover(call: &Call<'_>) -> Answer {
         &format!("Failover from primary node {from} to replica node {to} completed"),
         group.until,
     )?;
+    for (moment, message) in [
+        (call.now, "Recovering cache nodes 0001"),
+        (group.until, "Finished recovery for cache nodes 0001"),
+    ] {
+        event::say(call, "cache-cluster", &from, message, moment)?;
+    }
     answer(json!({ "ReplicationGroup": group.view() }))
 }

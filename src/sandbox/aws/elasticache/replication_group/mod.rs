@@ -5,6 +5,7 @@ mod delete;
 mod describe;
 mod failover;
 mod modify;
+mod reboot;
 mod replicas;
 
 use serde::{Deserialize, Serialize};
@@ -12,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::super::call::{Call, Fault};
 use super::super::interfaces::InterfaceSpec;
 use super::super::{interfaces, tags};
-use super::{event, invalid, subnet_group};
+use super::{event, invalid, snapshot, subnet_group};
 
 pub use create::create;
 pub use delete::delete;
 pub use describe::{describe, describe_clusters};
 pub use failover::test_failover;
 pub use modify::modify;
+pub use reboot::reboot;
 pub use replicas::set_replicas;
 
 const KIND: &str = "elasticache/replication-group";
@@ -70,6 +72,7 @@ pub enum State {
     Creating,
     Available,
     Modifying,
+    Snapshotting,
     Deleting,
 }
 
@@ -78,6 +81,9 @@ pub struct Node {
     pub id: String,
     pub zone: String,
     pub created: i64,
+    /// Until when it reboots.
+    #[serde(default)]
+    pub reboots: Option<i64>,
 }
 
 impl Group {
@@ -114,6 +120,7 @@ impl Group {
             id,
             zone: zone.clone(),
             created: call.now,
+            reboots: None,
         });
         Ok(())
     }
@@ -131,11 +138,17 @@ impl Group {
 pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
     let _everything = call.store.see_all();
     for mut group in call.store.due::<Group>(KIND)? {
+        if group.state == State::Available {
+            snapshot::daily(call, &group)?;
+            save(call, &group)?;
+            continue;
+        }
         if group.state == State::Deleting {
             for node in &group.nodes {
                 interfaces::release(call, &cluster_arn(call, &node.id))?;
                 tags::clear(call, &cluster_arn(call, &node.id))?;
             }
+            snapshot::forget_automatic(call, &group.id)?;
             call.store.delete(KIND, &group.id)?;
             tags::clear(call, &group.arn)?;
             event::say(
@@ -147,11 +160,18 @@ pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
             )?;
             continue;
         }
-        let message = if group.state == State::Creating {
-            "Replication group created"
-        } else {
-            "Replication group modified"
+        let message = match group.state {
+            State::Creating => "Replication group created",
+            State::Snapshotting => "Snapshot succeeded for the replication group",
+            _ => "Replication group modified",
         };
+        if group.state == State::Creating {
+            for node in &group.nodes {
+                let added = format!("Added cache node 0001 in availability zone {}", node.zone);
+                event::say(call, "cache-cluster", &node.id, &added, group.until)?;
+                event::say(call, "cache-cluster", &node.id, "Cache cluster created", group.until)?;
+            }
+        }
         group.state = State::Available;
         save(call, &group)?;
         event::say(call, "replication-group", &group.id, message, group.until)?;
@@ -181,7 +201,12 @@ pub fn existing(call: &Call<'_>, id: &str) -> Result<Group, Fault> {
 
 /// The group of the call, which must be ready for a change.
 fn available(call: &Call<'_>) -> Result<Group, Fault> {
-    let group = existing(call, call.text("ReplicationGroupId"))?;
+    ready(call, call.text("ReplicationGroupId"))
+}
+
+/// The group of that name, which must be ready for a change.
+pub fn ready(call: &Call<'_>, id: &str) -> Result<Group, Fault> {
+    let group = existing(call, id)?;
     if group.state != State::Available {
         return Err(Fault::new(
             "InvalidReplicationGroupState",
@@ -231,32 +256,20 @@ fn check_token(token: &str) -> Result<(), Fault> {
     ))
 }
 
-/// `cache.FAMILY.SIZE`.
-fn check_node_type(text: &str) -> Result<String, Fault> {
-    let parts: Vec<&str> = text.split('.').collect();
-    let sizes = |size: &str| {
-        ["micro", "small", "medium", "large"].contains(&size)
-            || size
-                .strip_suffix("xlarge")
-                .is_some_and(|count| count.is_empty() || count.parse::<u8>().is_ok())
-    };
-    match parts.as_slice() {
-        ["cache", family, size] if family.len() >= 2 && sizes(size) => Ok(text.to_owned()),
-        _ => Err(invalid(&format!("Invalid Cache Node Type: {text}."))),
-    }
-}
-
 fn cluster_not_found(id: &str) -> Fault {
     Fault::new("CacheClusterNotFound", format!("CacheCluster not found: {id}")).status(404)
 }
 
-fn save(call: &Call<'_>, group: &Group) -> Result<(), Fault> {
+pub fn save(call: &Call<'_>, group: &Group) -> Result<(), Fault> {
     let mut links: Vec<String> = group.nodes.iter().map(|node| node.id.clone()).collect();
     links.push(format!("parameters:{}", group.parameter_group));
     call.store
         .entry(KIND, &group.id)
         .parent(&group.subnet_group)
-        .due((group.state != State::Available).then_some(group.until))
+        .due(match group.state {
+            State::Available => snapshot::next(call, group),
+            _ => Some(group.until),
+        })
         .links(&links)
         .put(group)
 }

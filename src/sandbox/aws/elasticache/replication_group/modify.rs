@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::super::super::answers::{answer, only};
 use super::super::super::call::{Answer, Call, Fault};
+use super::super::super::ec2::security_group;
 use super::super::super::{durations, interfaces};
-use super::super::{combination, engine, event, invalid, parameter_group};
-use super::{Group, State, available, check_node_type, check_token, cluster_arn, cluster_not_found, save};
+use super::super::{combination, engine, event, invalid, node_type, parameter_group, subnet_group, window};
+use super::{Group, State, available, check_token, cluster_arn, cluster_not_found, save};
 
 pub const MODIFY: &[&str] = &[
     "ReplicationGroupId",
@@ -32,6 +33,7 @@ pub const MODIFY: &[&str] = &[
 
 pub fn modify(call: &Call<'_>) -> Answer {
     only(call, MODIFY)?;
+    window::check(call)?;
     let mut group = available(call)?;
     let now = call.flag("ApplyImmediately");
     let mut takes = std::time::Duration::ZERO;
@@ -66,6 +68,15 @@ pub fn modify(call: &Call<'_>) -> Answer {
     }
     if !call.list("SecurityGroupIds").is_empty() {
         group.groups = call.texts("SecurityGroupIds");
+        let vpc = subnet_group::existing(call, &group.subnet_group)?.vpc;
+        for id in &group.groups {
+            let known = security_group::get(call, id).is_ok_and(|known| known.vpc_id == vpc);
+            if !known {
+                return Err(invalid(&format!(
+                    "The security group '{id}' does not exist in the VPC {vpc}."
+                )));
+            }
+        }
         for node in &group.nodes {
             for mut interface in interfaces::of_owner(call, &cluster_arn(call, &node.id))? {
                 interface.groups.clone_from(&group.groups);
@@ -75,7 +86,16 @@ pub fn modify(call: &Call<'_>) -> Answer {
         takes = takes.max(durations::CACHE_MODIFY);
     }
     if !call.text("CacheParameterGroupName").is_empty() {
-        group.parameter_group = parameter_group::existing(call, call.text("CacheParameterGroupName"))?.name;
+        let wanted = parameter_group::existing(call, call.text("CacheParameterGroupName"))?;
+        let family = engine::find(&group.engine, &group.version)?.family;
+        // A group of another family comes with the version that needs it.
+        if wanted.family != family && call.text("EngineVersion").is_empty() {
+            return Err(combination(&format!(
+                "Expected a parameter group of family {family} but found one of family {}",
+                wanted.family
+            )));
+        }
+        group.parameter_group = wanted.name;
         takes = takes.max(durations::CACHE_MODIFY);
     }
     if !call.text("PrimaryClusterId").is_empty() {
@@ -90,7 +110,7 @@ pub fn modify(call: &Call<'_>) -> Answer {
     // What replaces nodes waits for the maintenance window, unless it is to be done at once.
     let mut replacing = Vec::new();
     if !call.text("CacheNodeType").is_empty() {
-        let node_type = check_node_type(call.text("CacheNodeType"))?;
+        let node_type = node_type::check(call.text("CacheNodeType"))?;
         if node_type != group.node_type {
             replacing.push(("CacheNodeType".to_owned(), node_type));
         }
@@ -102,7 +122,9 @@ pub fn modify(call: &Call<'_>) -> Answer {
             call.text("Engine").to_owned()
         };
         let version = engine::find(&engine, call.text("EngineVersion"))?;
-        if engine == group.engine && number(version.version) < number(&group.version) && version.full() != group.version
+        if engine == group.engine
+            && engine::number(version.version) < engine::number(&group.version)
+            && version.full() != group.version
         {
             return Err(combination(&format!(
                 "Cannot downgrade from {} to {}.",
@@ -205,8 +227,4 @@ pub fn change_token(call: &Call<'_>, group: &mut Group) -> Result<std::time::Dur
     }
     group.auth_changed = Some(call.now);
     Ok(durations::CACHE_MODIFY)
-}
-
-pub fn number(version: &str) -> Vec<u32> {
-    version.split('.').filter_map(|part| part.parse().ok()).collect()
 }

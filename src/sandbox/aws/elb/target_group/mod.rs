@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::super::answers::{answer, hex, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::{ecs, tags};
-use super::{attribute_list, change_attributes, check_name, load_balancer, paged, validation, wanted_tags};
+use super::{attribute_list, change_attributes, check_name, load_balancer, paged, paged_of, validation, wanted_tags};
 use settings::{check_health, default_attributes};
 use target::Target;
 
@@ -163,6 +163,9 @@ pub fn describe(call: &Call<'_>) -> Answer {
     }
     if !balancer.is_empty() {
         load_balancer::existing(call)?;
+    }
+    if arns.is_empty() && names.is_empty() && balancer.is_empty() {
+        return paged_of(call, "TargetGroups", KIND, |group: &TargetGroup| group.view(call));
     }
     let mut groups = all(call)?;
     if let Some(missing) = arns.iter().find(|arn| !groups.iter().any(|group| group.arn == **arn)) {
