@@ -8,6 +8,7 @@ mod crash;
 mod database_groups;
 mod database_snapshots;
 mod databases;
+mod deployments;
 mod endpoints;
 mod faults;
 mod foreign;
