@@ -22,7 +22,7 @@ fn a_script_adds_rules_that_the_next_process_meets_lists_and_clears() {
         .code(1)
         .says("did you mean `DescribeVpcs`?");
     run("sandbox::fail(\"ec2\", \"CreateVpc\", #{ tims: 2 })")
-        .code(1)
+        .code(65)
         .says("times");
     run("sandbox::limit(\"ec2\", \"vpcs\", 1)").code(0);
     run("ec2::ensure_vpc(#{ name: \"second\", cidr: \"10.1.0.0/16\" })")
@@ -60,7 +60,11 @@ fn the_environments_rules_hold_and_are_checked() {
 #[test]
 fn elsewhere_than_on_the_sandbox_its_verbs_say_so() {
     let project = Project::new();
-    for text in ["sandbox::rules()", "sandbox::throttle(\"*\", \"*\")", "sandbox::advance(\"1m\")"] {
+    for text in [
+        "sandbox::rules()",
+        "sandbox::throttle(\"*\", \"*\")",
+        "sandbox::advance(\"1m\")",
+    ] {
         project
             .iacsh(&["-c", text, "--env", "staging"])
             .code(1)
