@@ -102,7 +102,7 @@ durations! {
 
     /// RDS for SQL Server: from `creating` to the first backup. Experience: 15 to 30 minutes in all.
     pub const DATABASE_CREATE: Duration = minutes(17);
-    /// RDS for SQL Server with Multi-AZ: longer; over 40 minutes were reported (hashicorp/terraform 2886).
+    /// RDS for SQL Server with Multi-AZ: longer. Experience: over 40 minutes were reported (hashicorp/terraform 2886).
     pub const DATABASE_CREATE_MULTI_AZ: Duration = minutes(32);
     /// RDS for SQL Server: a restore from a snapshot. Experience: 10 to 40 minutes.
     pub const DATABASE_RESTORE: Duration = minutes(22);

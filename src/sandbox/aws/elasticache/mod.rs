@@ -84,11 +84,11 @@ fn paged(call: &Call<'_>, member: &str, items: Vec<(String, Value)>) -> Answer {
 
 /// The same with another limit.
 fn paged_up_to(call: &Call<'_>, member: &str, items: Vec<(String, Value)>, most: usize) -> Answer {
-    let (items, next) = page_of(call, items, most)?;
+    let (items, next) = cut(call, items, most)?;
     answer(json!({ member: items, "Marker": next }))
 }
 
-fn page_of(call: &Call<'_>, items: Vec<(String, Value)>, most: usize) -> Result<(Vec<Value>, Option<String>), Fault> {
+fn cut(call: &Call<'_>, items: Vec<(String, Value)>, most: usize) -> Result<(Vec<Value>, Option<String>), Fault> {
     let limit = limit(call, "MaxRecords", most);
     if !(20..=most).contains(&limit) {
         return Err(invalid(&format!(

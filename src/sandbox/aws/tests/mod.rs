@@ -1,5 +1,6 @@
 //! The embedded AWS seen by the real SDK clients.
 
+mod acls;
 mod caches;
 mod conditions;
 mod containers;
@@ -7,6 +8,7 @@ mod crash;
 mod database_groups;
 mod database_snapshots;
 mod databases;
+mod deployments;
 mod endpoints;
 mod faults;
 mod foreign;
