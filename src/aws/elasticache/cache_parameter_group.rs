@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::TagsOf;
-use crate::aws::Aws;
 use crate::aws::error::Call;
 use crate::aws::plain::Plain;
 use crate::aws::unsupported::is_unsupported;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};

@@ -1,6 +1,7 @@
 //! The embedded AWS seen by the real SDK clients.
 
 mod caches;
+mod certificates;
 mod conditions;
 mod containers;
 mod crash;
