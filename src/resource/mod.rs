@@ -5,6 +5,7 @@
 //! reports, and destroys. Nothing here knows AWS, SQL Server or Rhai.
 
 pub mod cancel;
+mod contracts;
 pub mod converge;
 pub mod destroy;
 pub mod engine;

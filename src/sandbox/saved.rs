@@ -102,7 +102,7 @@ impl Sandbox {
             });
         };
         let lock = lock_file(dir)?;
-        lock.try_lock().map_err(|_| busy(dir))?;
+        alone(dir, &lock)?;
         finish(dir)?;
         let prepared = dir.join(PREPARED);
         copy_files(&dir.join(SAVED).join(name), &prepared, &[MANIFEST])?;
@@ -322,6 +322,19 @@ fn there_is_one(dir: &Path) -> Result<()> {
         false => Err(Error::failed(format!("there is no sandbox in {}", dir.display()))
             .hint("any command on the sandbox makes one, such as `iacsh scripts/recreate.rhai`")),
     }
+}
+
+/// Takes the sandbox for oneself. A process that is just ending, or just being started by another one that has the
+/// sandbox open, holds the lock for a moment: that is not worth an error.
+pub(super) fn alone(dir: &Path, lock: &fs::File) -> Result<()> {
+    for _ in 0..30 {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(fs::TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            Err(fs::TryLockError::Error(error)) => return Err(on_disk(dir, &error)),
+        }
+    }
+    Err(busy(dir))
 }
 
 fn busy(dir: &Path) -> Error {

@@ -107,8 +107,55 @@ fn the_main_job_with_a_server_of_our_own() {
     ] {
         assert_eq!(result(&told, label), "unchanged", "{label}: {told:?}");
     }
-    assert_eq!(result(&told, "ecs-service/identityserver"), "", "{told:?}");
+    assert_eq!(result(&told, "service/identityserver"), "created", "{told:?}");
     recreate(&project).code(0).says("no changes");
+
+    // Secrets go when that is asked for, but not the one that the data needs.
+    let destroyed = project
+        .iacsh(&["--json", "destroy", "--yes", "--purge-secrets"])
+        .code(0);
+    let told = report(&destroyed);
+    assert_eq!(result(&told, "secret/connection-string"), "deleted", "{told:?}");
+    assert_eq!(
+        result(&told, "secret/database-password"),
+        "kept: db-instance/database cannot do without it",
+        "{told:?}"
+    );
+    recreate(&project).code(0);
+    assert_eq!(clients(&project), there);
+}
+
+#[test]
+fn a_server_that_the_internet_reaches_keeps_its_way_out() {
+    let project = project();
+    let text = project.read("environments/sandbox.toml");
+    let open = "target = \"rds\"\npublicly_accessible = true\nallowed_cidrs = [\"203.0.113.0/24\"]\n";
+    project.write("environments/sandbox.toml", &text.replace("target = \"rds\"\n", open));
+    project.iacsh(&["scripts/database.rhai"]).code(0);
+    project.iacsh(&["scripts/database.rhai"]).code(0).says("no changes");
+    let destroyed = project.iacsh(&["--json", "destroy", "--yes"]).code(0);
+    let told = report(&destroyed);
+    for label in [
+        "internet-gateway/main",
+        "route-table/public",
+        "subnet/public-1",
+        "vpc/main",
+    ] {
+        let result = result(&told, label);
+        assert_eq!(
+            result, "kept: db-instance/database cannot do without it",
+            "{label}: {told:?}"
+        );
+    }
+    for label in ["route-table/inner", "subnet/private-1"] {
+        assert_eq!(result(&told, label), "deleted", "{told:?}");
+    }
+    // Nothing of it is lost when only the network was meant.
+    project.iacsh(&["destroy", "--yes", "--only", "network"]).code(0);
+    assert_eq!(rows(&project, "ec2::vpcs()").len(), 1);
+    project.iacsh(&["scripts/database.rhai"]).code(0);
+    project.iacsh(&["destroy", "--yes", "--with-data", "database"]).code(0);
+    assert!(rows(&project, "ec2::vpcs()").is_empty());
 }
 
 #[test]

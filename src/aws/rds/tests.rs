@@ -365,6 +365,38 @@ async fn a_restore_that_nobody_finished_is_finished() {
 }
 
 #[tokio::test]
+async fn one_that_is_replaced_keeps_its_data() {
+    let mut world = World::sandbox();
+    let ground = ground(&world).await;
+    let options = instance(&ground);
+    world.ensure("db-instance", options.clone()).await.unwrap();
+    let group = map! { "name" => "elsewhere", "subnets" => world.subnets().await };
+    let (_, group) = world.ensure("db-subnet-group", group).await.unwrap();
+    let moved = with(&options, map! { "subnet_group" => group["id"].to_string() });
+    let refused = world.ensure("db-instance", moved.clone()).await.unwrap_err();
+    assert!(
+        refused.help().is_some_and(|help| help.contains("--allow-replace main")),
+        "{refused}"
+    );
+    // A snapshot of another day in its place would be a loss.
+    world.replaceable = vec!["main".into()];
+    let other = with(&moved, map! { "source" => "existing" });
+    let refused = world.ensure("db-instance", other).await.unwrap_err();
+    assert!(
+        refused.notes().iter().any(|note| note.contains("data would be lost")),
+        "{refused}"
+    );
+    let replaced = outcome(&world, &moved).await;
+    assert!(matches!(replaced, Outcome::Replaced(_)), "{replaced:?}");
+    let told = world.told.all().join("\n");
+    assert!(
+        told.contains("is restored from the snapshot shop-dev-main-final-"),
+        "{told}"
+    );
+    assert_eq!(outcome(&world, &moved).await, Outcome::Unchanged);
+}
+
+#[tokio::test]
 async fn what_the_service_would_refuse_is_refused_first() {
     let world = World::sandbox();
     let ground = Ground {

@@ -50,37 +50,41 @@ pub fn conformance(root: &Path, options: &Options, slow: bool, printer: &Printer
         let stop = AtomicBool::new(false);
         let mut verdicts: Vec<Option<Verdict>> = vec![None; cases.len()];
         let mut done = 0;
-        let all = contract::run_all(&suite, &cases, &peer.clients, &stop, |number, verdict| {
-            done += 1;
-            if peer.is_remote {
-                let word = if verdict.difference.is_some() {
-                    "differs"
-                } else {
-                    "passes"
-                };
-                printer.message(&format!("{done}/{} {word}: {}", cases.len(), cases[number].title()));
-            }
-            // A case that was cut off says nothing about the peer.
-            if !stop.load(Ordering::Relaxed) || verdict.difference.is_none() {
-                verdicts[number] = Some(verdict);
-            }
-        });
-        let mut all = std::pin::pin!(all);
-        tokio::select! {
-            () = &mut all => {}
-            () = signals.next() => {
-                printer.message("interrupted: what the running cases have made is deleted; once more leaves it behind");
-                stop.store(true, Ordering::Relaxed);
-                tokio::select! {
-                    () = &mut all => {}
-                    () = signals.next() => {
-                        let hint = "what the running cases had made has names that begin with iacsh-";
-                        return Err(Error::interrupted().hint(hint));
+        let mut left = Vec::new();
+        {
+            let all = contract::run_all(&suite, &cases, &peer.clients, &stop, |number, verdict| {
+                done += 1;
+                left.extend(verdict.left.iter().cloned());
+                if peer.is_remote {
+                    let word = if verdict.difference.is_some() {
+                        "differs"
+                    } else {
+                        "passes"
+                    };
+                    printer.message(&format!("{done}/{} {word}: {}", cases.len(), cases[number].title()));
+                }
+                // A case that was cut off says nothing about the peer.
+                if !stop.load(Ordering::Relaxed) || verdict.difference.is_none() {
+                    verdicts[number] = Some(verdict);
+                }
+            });
+            let mut all = std::pin::pin!(all);
+            tokio::select! {
+                () = &mut all => {}
+                () = signals.next() => {
+                    printer.message("interrupted: what the running cases have made is deleted; once more leaves it behind");
+                    stop.store(true, Ordering::Relaxed);
+                    tokio::select! {
+                        () = &mut all => {}
+                        () = signals.next() => {
+                            let hint = "what the running cases had made has names that begin with iacsh-";
+                            return Err(Error::interrupted().hint(hint));
+                        }
                     }
                 }
             }
         }
-        let code = report(&cases, &verdicts, asked.len() - cases.len(), printer)?;
+        let code = report(&cases, &verdicts, &left, asked.len() - cases.len(), printer)?;
         match stop.load(Ordering::Relaxed) {
             true => Err(Error::interrupted().hint("the cases that were cut off are not told")),
             false => Ok(code),
@@ -135,11 +139,16 @@ fn question(environment: &Environment, cases: &[&Case], asked: usize, at_once: u
     )
 }
 
-fn report(cases: &[&Case], verdicts: &[Option<Verdict>], left_out: usize, printer: &Printer) -> Result<u8> {
+fn report(
+    cases: &[&Case],
+    verdicts: &[Option<Verdict>],
+    left: &[String],
+    left_out: usize,
+    printer: &Printer,
+) -> Result<u8> {
     let both = || cases.iter().zip(verdicts.iter().flatten());
     let differing = both().filter(|(_, verdict)| verdict.difference.is_some()).count();
     let passed = both().count() - differing;
-    let left: Vec<&String> = both().flat_map(|(_, verdict)| &verdict.left).collect();
     if printer.json() {
         let rows: Vec<_> = both().map(|(case, verdict)| document(case, verdict)).collect();
         printer.document(&json!({
@@ -173,7 +182,7 @@ fn report(cases: &[&Case], verdicts: &[Option<Verdict>], left_out: usize, printe
             }
         }
     }
-    for left in &left {
+    for left in left {
         printer.warn(&format!("left behind: {left}"));
     }
     printer.message(&format!(

@@ -16,8 +16,8 @@ use crate::schema::Problem;
 /// CreateLoadBalancer), and `-` with a short hash or a role must fit behind.
 const LONGEST_PREFIX: usize = 26;
 
-/// AWS allows 50 tags (Tagging AWS Resources, "Tag naming limits and requirements"); iacsh writes up to 14 of its own.
-const MOST_TAGS: usize = 36;
+/// AWS allows 50 tags (Tagging AWS Resources, "Tag naming limits and requirements"); iacsh writes up to 16 of its own.
+const MOST_TAGS: usize = 34;
 
 macro_rules! patterns {
     ($($(#[$doc:meta])* $name:ident = $pattern:literal;)*) => {

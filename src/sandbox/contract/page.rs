@@ -90,7 +90,8 @@ pub fn page(suite: &Suite, gaps: &BTreeMap<String, String>) -> String {
             match by_operation.contains_key(name) {
                 true => body.push('\n'),
                 false if used > 0 => {
-                    let _ = write!(body, "Checked within {used} cases of other operations.\n\n");
+                    let plural = if used == 1 { "a case" } else { "cases" };
+                    let _ = write!(body, "Checked within {plural} of other operations.\n\n");
                 }
                 false => body.push_str("Not checked by a case.\n\n"),
             }
@@ -132,15 +133,22 @@ fn spoken(time: std::time::Duration) -> String {
     }
 }
 
-/// The cases of a service by the operation that they are about: the one that their source names, else the first that
-/// they call themselves.
+/// The cases of a service by the operation that they are about: the one that their source names, or whose name has the
+/// data type that it names; else the first of their own steps that expects something.
 fn cases_of<'a>(suite: &'a Suite, service: &str) -> IndexMap<&'a str, Vec<&'a Case>> {
     let mut found: IndexMap<&str, Vec<&Case>> = IndexMap::new();
     for case in suite.cases.iter().filter(|case| case.service == service) {
-        let own = case.steps.iter().map(super::suite::Step::names);
-        let own: Vec<&str> = own.filter(|(of, _)| *of == service).map(|(_, name)| name).collect();
+        let steps = || case.steps.iter().filter(|step| step.names().0 == service);
+        let own: Vec<&str> = steps().map(|step| step.names().1).collect();
+        let checks = steps().find(|step| !step.expect.is_empty() || step.error.is_some());
         let named = case.source.split([':', ',', ';']).next().unwrap_or_default().trim();
-        let about = own.iter().find(|name| **name == named).or(own.first());
+        let about = own
+            .iter()
+            .find(|name| **name == named)
+            .or_else(|| own.iter().find(|name| name.contains(named)))
+            .copied()
+            .or_else(|| checks.map(|step| step.names().1))
+            .or_else(|| own.first().copied());
         if let Some(about) = about {
             found.entry(about).or_default().push(case);
         }

@@ -93,7 +93,7 @@ fn it_tells_where_a_peer_differs() {
     let project = Project::new();
     environment(&project, "moto", moto.port, "");
     let iacsh = |args: &[&str]| {
-        let line: Vec<_> = [
+        let line = [
             "sandbox",
             "conformance",
             "--env",

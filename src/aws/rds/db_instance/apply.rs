@@ -12,6 +12,7 @@ use super::spec::{Apply, Spec};
 use super::{ABOUT, DbInstances, KIND, State, state};
 use crate::aws::error::Call;
 use crate::aws::rds::{retag, whole};
+use crate::aws::unsupported::is_unsupported;
 use crate::error::{Error, Result};
 use crate::resource::wait::Waiter;
 use crate::resource::{Change, Class, Context, Live, Readiness, Tags};
@@ -49,10 +50,12 @@ impl DbInstances {
             if is("storage_type") {
                 call = call.set_storage_type(spec.storage_type.clone());
             }
-            // "When you increase the allocated storage for a DB instance that uses Provisioned IOPS, you must also
-            // specify the Iops parameter" (ModifyDBInstance).
-            if is("iops") || is("storage_type") || (is("storage") && spec.iops.is_some()) {
+            // "When you increase the allocated storage for a DB instance that uses Provisioned IOPS (gp3, io1, or io2
+            // storage type), you must also specify the Iops parameter. You can use the current value" (ModifyDBInstance).
+            if is("iops") || is("storage_type") {
                 call = call.set_iops(spec.iops.map(whole));
+            } else if is("storage") {
+                call = call.set_iops(spec.iops.map(whole).or(live.state.iops));
             }
             if is("max_storage") {
                 // The storage itself as the most means: no growing.
@@ -119,13 +122,27 @@ impl DbInstances {
         answer.call("rds:ModifyDBInstance")?;
         self.until_made(cx, spec, live, &[]).await?;
         let tag = Tags::from([(password::TAG.to_owned(), version.tag())]);
-        retag(&self.0, &live.state.arn, &tag, &[]).await
+        retag(&self.0, &live.state.arn, &tag, &[]).await?;
+        if live.state.password.is_some() {
+            cx.warn(&format!(
+                "{KIND}/{} has a new master password: what still holds the old one must be started again, a service by \
+                 ecs::redeploy(...)",
+                live.name
+            ));
+        }
+        Ok(())
     }
 
-    /// The newest version that begins with what is wanted: an upgrade needs all of it.
-    async fn full_version(&self, spec: &Spec, wanted: &str) -> Result<String> {
+    /// The newest version that begins with what is wanted: the service wants all of it.
+    pub(super) async fn full_version(&self, spec: &Spec, wanted: &str) -> Result<String> {
+        if wanted.contains(".v") {
+            return Ok(wanted.to_owned());
+        }
         let call = self.0.rds.describe_db_engine_versions().engine(&spec.engine);
         let found = call.into_paginator().items().send().try_collect().await;
+        if found.as_ref().is_err_and(|error| is_unsupported(&self.0, error)) {
+            return Ok(wanted.to_owned());
+        }
         let versions = found.call("rds:DescribeDBEngineVersions")?;
         let numbers = |version: &str| -> Vec<u32> { version.split('.').map_while(|part| part.parse().ok()).collect() };
         let fitting = versions.iter().filter_map(|version| version.engine_version());

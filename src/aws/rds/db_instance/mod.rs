@@ -94,6 +94,10 @@ impl DbInstances {
 
     async fn create_empty(&self, cx: &Context<'_>, id: &str, spec: &Spec) -> Result<(DbInstance, Tags)> {
         let (version, value) = password::read(&self.0, &spec.password_secret).await?;
+        let engine_version = match &spec.engine_version {
+            Some(wanted) => Some(self.full_version(spec, wanted).await?),
+            None => None,
+        };
         let mut tags = cx.tags.clone();
         // In the same call as the password, so that the one is never there without the other.
         tags.insert(password::TAG.into(), version.tag());
@@ -103,7 +107,7 @@ impl DbInstances {
             .create_db_instance()
             .db_instance_identifier(id)
             .engine(&spec.engine)
-            .set_engine_version(spec.engine_version.clone())
+            .set_engine_version(engine_version)
             .set_license_model(
                 spec.engine
                     .starts_with("sqlserver-")

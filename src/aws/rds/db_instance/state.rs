@@ -273,3 +273,69 @@ pub async fn last_events(aws: &Aws, id: &str) -> Result<Vec<String>> {
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_state(status: &str) -> Readiness {
+        let state = State {
+            status: status.into(),
+            endpoint: "main.abc.eu-west-1.rds.amazonaws.com".into(),
+            events: vec!["2026-01-31T12:00:00Z: The disk is gone".into()],
+            ..State::default()
+        };
+        state.readiness("shop-dev-main")
+    }
+
+    #[test]
+    fn each_state_says_what_to_do() {
+        for status in ["available", "storage-optimization", "storage-full"] {
+            assert!(matches!(in_state(status), Readiness::Ready), "{status}");
+        }
+        for status in ["creating", "backing-up", "modifying", "rebooting", "upgrading"] {
+            assert!(matches!(in_state(status), Readiness::Waiting(_)), "{status}");
+        }
+        assert!(matches!(in_state("deleting"), Readiness::Leaving(_)));
+        for status in [
+            "failed",
+            "incompatible-parameters",
+            "incompatible-network",
+            "incompatible-restore",
+            "inaccessible-encryption-credentials",
+            "insufficient-capacity",
+            "stopped",
+        ] {
+            let Readiness::Failed(error) = in_state(status) else {
+                panic!("{status}");
+            };
+            assert!(error.message().contains(status) && error.help().is_some(), "{error}");
+            assert_eq!(error.notes(), ["2026-01-31T12:00:00Z: The disk is gone"]);
+        }
+        let without_address = State {
+            status: "available".into(),
+            ..State::default()
+        };
+        assert!(matches!(without_address.readiness("x"), Readiness::Waiting(_)));
+    }
+
+    #[test]
+    fn what_waits_is_told_with_what_is_there() {
+        let mut state = State {
+            class: "db.t3.small".into(),
+            storage: 20,
+            ..State::default()
+        };
+        state.pending.class = Some("db.m5.large".into());
+        state.pending.storage = Some(40);
+        state.pending.password = true;
+        assert_eq!(
+            state.pending.shown(&state),
+            [
+                "class db.t3.small -> db.m5.large",
+                "storage 20 -> 40",
+                "the master password"
+            ]
+        );
+    }
+}

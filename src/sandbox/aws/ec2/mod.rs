@@ -127,6 +127,35 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ("DeleteTags", tags::delete, &["Resources", "Tags"]),
     ("DeleteVpc", vpc::delete, &["VpcId"]),
     ("DeleteVpcEndpoints", endpoint::delete, &["VpcEndpointIds"]),
+    (
+        "CreateNetworkAcl",
+        network_acl::create,
+        &["VpcId", "TagSpecifications", "ClientToken"],
+    ),
+    (
+        "CreateNetworkAclEntry",
+        network_acl::create_entry,
+        &[
+            "NetworkAclId",
+            "RuleNumber",
+            "Protocol",
+            "RuleAction",
+            "Egress",
+            "CidrBlock",
+            "PortRange",
+        ],
+    ),
+    ("DeleteNetworkAcl", network_acl::delete, &["NetworkAclId"]),
+    (
+        "DeleteNetworkAclEntry",
+        network_acl::delete_entry,
+        &["NetworkAclId", "RuleNumber", "Egress"],
+    ),
+    (
+        "ReplaceNetworkAclAssociation",
+        network_acl::replace_association,
+        &["AssociationId", "NetworkAclId"],
+    ),
     ("DescribeAccountAttributes", account::attributes, &["AttributeNames"]),
     (
         "DescribeInstances",
@@ -288,6 +317,9 @@ const OPENING: &[&str] = &[
     "AuthorizeSecurityGroup",
     "RevokeSecurityGroup",
     "ModifySecurityGroupRules",
+    "CreateNetworkAclEntry",
+    "DeleteNetworkAclEntry",
+    "ReplaceNetworkAclAssociation",
 ];
 
 pub fn handle(call: &mut Call<'_>) -> Answer {

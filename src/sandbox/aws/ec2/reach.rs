@@ -9,15 +9,19 @@ use super::super::call::{Call, Fault};
 use super::super::interfaces::{self, Interface};
 use super::route_table::{self, Table, Target};
 use super::rule::{self, Rule, Source};
-use super::{endpoint, gateway, nat};
+use super::{endpoint, gateway, nat, network_acl};
 
 /// HTTPS, which every service of AWS speaks.
 const HTTPS: i64 = 443;
+/// Stands for any public address.
+const A_SERVICE: Ipv4Addr = Ipv4Addr::new(52, 94, 0, 1);
 
 /// Whether an interface reaches servers on the internet, at a moment in milliseconds since 1970: its groups let HTTPS
 /// out, and its subnet leads to an internet gateway (with a public address of its own) or to a NAT gateway.
 pub fn internet(call: &Call<'_>, from: &Interface, at: i64) -> Result<bool, Fault> {
-    Ok(lets_out_to_internet(call, from)? && leads_to_internet(call, from, at)?)
+    Ok(lets_out_to_internet(call, from)?
+        && network_acl::lets(call, &from.subnet, true, A_SERVICE, HTTPS)?
+        && leads_to_internet(call, from, at)?)
 }
 
 /// Whether an interface reaches a service of AWS (`ecr.api`, `logs`) at a moment: over an endpoint of its VPC, or over the
@@ -52,7 +56,11 @@ pub fn service(call: &Call<'_>, from: &Interface, service: &str, at: i64) -> Res
 /// Whether any of these interfaces reaches a TCP port of another one in the same VPC.
 pub fn between(call: &Call<'_>, from: &[Interface], to: &Interface, port: i64) -> Result<bool, Fault> {
     for from in from {
-        if from.vpc == to.vpc && lets(call, from, true, to, port)? && lets(call, to, false, from, port)? {
+        if from.vpc == to.vpc
+            && lets(call, from, true, to, port)?
+            && lets(call, to, false, from, port)?
+            && acls_let(call, from, to, port)?
+        {
             return Ok(true);
         }
     }
@@ -62,6 +70,13 @@ pub fn between(call: &Call<'_>, from: &[Interface], to: &Interface, port: i64) -
 /// The interface with this private address in a VPC.
 pub fn at_address(call: &Call<'_>, vpc: &str, address: &str) -> Result<Option<Interface>, Fault> {
     interfaces::at_address(call, vpc, address)
+}
+
+/// Network ACLs are between subnets, not within one.
+fn acls_let(call: &Call<'_>, from: &Interface, to: &Interface, port: i64) -> Result<bool, Fault> {
+    Ok(from.subnet == to.subnet
+        || (network_acl::lets(call, &from.subnet, true, to.private_ip, port)?
+            && network_acl::lets(call, &to.subnet, false, from.private_ip, port)?))
 }
 
 /// Whether the groups of an interface let a port pass, to or from a peer.

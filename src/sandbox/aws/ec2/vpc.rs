@@ -87,6 +87,7 @@ pub fn delete(call: &Call<'_>) -> Answer {
         || groups.iter().any(|group| group.group_name != "default")
         || tables.iter().any(|table| !table.is_main())
         || !endpoint::of_vpc(call, id)?.is_empty()
+        || network_acl::has_custom(call, id)?
     {
         return Err(in_use("vpc", id));
     }

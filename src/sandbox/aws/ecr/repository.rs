@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::answers::{answer, only, page, page_of, seconds};
+use super::super::answers::{answer, only, page_of, seconds};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
 use super::{

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::answers::{answer, echo, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
-use super::{includes, invalid, missing, name_in, paged_of, service, task, wanted_tags};
+use super::{includes, invalid, missing, name_in, paged, paged_of, service, task, wanted_tags};
 
 const KIND: &str = "ecs/cluster";
 

@@ -16,7 +16,7 @@ mod window;
 
 use serde_json::{Value, json};
 
-use super::answers::{Page, answer, limit, page, page_of};
+use super::answers::{self, Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
 use super::dispatch;
 use super::tags::{self, Tags};
@@ -84,11 +84,11 @@ fn paged(call: &Call<'_>, member: &str, items: Vec<(String, Value)>) -> Answer {
 
 /// The same with another limit.
 fn paged_up_to(call: &Call<'_>, member: &str, items: Vec<(String, Value)>, most: usize) -> Answer {
-    let (items, next) = page_of(call, items, most)?;
+    let (items, next) = cut(call, items, most)?;
     answer(json!({ member: items, "Marker": next }))
 }
 
-fn page_of(call: &Call<'_>, items: Vec<(String, Value)>, most: usize) -> Result<(Vec<Value>, Option<String>), Fault> {
+fn cut(call: &Call<'_>, items: Vec<(String, Value)>, most: usize) -> Result<(Vec<Value>, Option<String>), Fault> {
     let limit = limit(call, "MaxRecords", most);
     if !(20..=most).contains(&limit) {
         return Err(invalid(&format!(
@@ -116,7 +116,7 @@ fn paged_of<T: serde::de::DeserializeOwned>(
     if !(20..=100).contains(&limit) {
         return Err(invalid(&format!("MaxRecords must be between 20 and 100, not {limit}.")));
     }
-    let Page { items, next } = page_of(
+    let Page { items, next } = answers::page_of(
         call,
         (kind, ""),
         |_| Ok(true),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::answers::{answer, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::tags;
-use super::{check_name, engine, invalid, page_of, paged, replication_group, wanted_tags};
+use super::{check_name, cut, engine, invalid, paged, replication_group, wanted_tags};
 
 const KIND: &str = "elasticache/parameter-group";
 
@@ -133,7 +133,7 @@ pub fn defaults(call: &Call<'_>) -> Answer {
         )));
     }
     let views = PARAMETERS.iter().map(|known| (known.0.to_owned(), known.view(None)));
-    let (parameters, next) = page_of(call, views.collect(), 100)?;
+    let (parameters, next) = cut(call, views.collect(), 100)?;
     answer(json!({
         "EngineDefaults": { "CacheParameterGroupFamily": family, "Parameters": parameters, "Marker": next },
     }))

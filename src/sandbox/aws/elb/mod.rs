@@ -155,7 +155,6 @@ fn attribute_list(attributes: &Map<String, Value>) -> Value {
         .collect()
 }
 
-/// Takes over the attributes of a call, refusing those that the resource does not have.
 /// Ranges of attributes: TargetGroupAttribute and LoadBalancerAttribute of the API reference.
 const RANGES: &[(&str, std::ops::RangeInclusive<u64>)] = &[
     ("client_keep_alive.seconds", 60..=604_800),
@@ -166,6 +165,7 @@ const RANGES: &[(&str, std::ops::RangeInclusive<u64>)] = &[
     ("stickiness.lb_cookie.duration_seconds", 1..=604_800),
 ];
 
+/// Takes over the attributes of a call, refusing those that the resource does not have.
 fn change_attributes(call: &Call<'_>, attributes: &mut Map<String, Value>) -> Result<(), Fault> {
     for attribute in call.list("Attributes") {
         let key = attribute["Key"].as_str().unwrap_or_default();

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::super::answers::{hex, seconds};
+use super::super::answers::seconds;
 use super::super::call::{Answer, Call, Fault};
 use super::instance::Instance;
 use super::snapshot::Snapshot;
@@ -59,8 +59,11 @@ fn say(
     message: &str,
     at: i64,
 ) -> Result<(), Fault> {
+    // Those of one moment keep their order: each new document has a higher number than the one before.
+    let newest = "SELECT seq FROM sqlite_sequence WHERE name = 'document'";
+    let newest: i64 = call.store.row(newest, &[])?.unwrap_or_default();
     let event = Event {
-        id: format!("{at:016}-{}", hex(8)),
+        id: format!("{at:016}-{newest:016}"),
         source: source.to_owned(),
         arn: arn.to_owned(),
         kind: kind.to_owned(),
@@ -69,6 +72,12 @@ fn say(
         at,
     };
     call.store.entry(KIND, &event.id).due(at + KEPT).put(&event)
+}
+
+/// Since 1970, by the machine's clock: for the order of what is written, not for its time.
+fn nanoseconds() -> u128 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap_or_default().as_nanos()
 }
 
 /// Forgets those that are too old.

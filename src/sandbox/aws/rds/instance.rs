@@ -6,22 +6,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::answers::{answer, hex, only, random};
+use super::super::answers::{answer, only};
 use super::super::call::{Answer, Call, Fault};
-use super::super::ec2::{gateway, security_group};
-use super::super::interfaces::{self, InterfaceSpec};
-use super::super::{durations, tags};
+use super::super::{durations, interfaces, tags};
 use super::filter::Filters;
 use super::settings::{self, Settings};
-use super::subnet_group::{self, SubnetGroup};
 use super::{
-    check_name, combination, data, engine, event, invalid, listed, name_of, not_here, option_group, parameter_group,
-    role, snapshot, wanted_tags, window,
+    check_name, combination, data, engine, event, invalid, listed, name_of, not_here, option_group, placement, role,
+    snapshot, wanted_tags, window,
 };
 
 pub const KIND: &str = "rds/instance";
-/// What all instances of an account and region have in common.
-const REGION: &str = "rds/region";
 
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Instance {
@@ -52,6 +47,8 @@ pub struct Instance {
     pub groups: Vec<String>,
     pub public: bool,
     pub protected: bool,
+    /// Whether its automated snapshots outlive it.
+    pub keep_backups: bool,
     pub roles: Vec<role::Role>,
     /// Changes that wait for the maintenance window, by their names in `PendingModifiedValues`.
     pub pending: BTreeMap<String, Value>,
@@ -79,13 +76,6 @@ pub enum State {
     Stopped,
     Starting,
     Deleting,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Region {
-    mark: String,
-    /// The key `aws/rds` of KMS.
-    key: String,
 }
 
 /// What the sandbox takes; the rest is refused by name.
@@ -185,11 +175,11 @@ pub fn create(call: &Call<'_>) -> Answer {
                 "KmsKeyId can be specified only when StorageEncrypted is true.",
             ));
         }
-        (true, "") => made.kms_key = Some(region(call)?.key),
+        (true, "") => made.kms_key = Some(placement::key(call)?),
         (true, key) => made.kms_key = Some(key.to_owned()),
     }
     let wanted = wanted_tags(call)?;
-    let instance = place(call, id, made, durations::DATABASE_CREATE)?;
+    let instance = placement::place(call, id, made, durations::DATABASE_CREATE)?;
     tags::put(call, &instance.arn, &wanted)?;
     answer(json!({ "DBInstance": instance.view(call)? }))
 }
@@ -230,118 +220,6 @@ pub fn check_fixed(call: &Call<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Makes an instance with these settings where the call says, its network interfaces, and its folder's name.
-pub fn place(call: &Call<'_>, id: String, settings: Settings, takes: std::time::Duration) -> Result<Instance, Fault> {
-    let subnets = subnet_group::chosen(call)?;
-    let parameter_group = parameter_group::choose(
-        call,
-        call.text("DBParameterGroupName"),
-        &engine::family(&settings.engine, &settings.version),
-    )?;
-    let groups = check_groups(call, &call.texts("VpcSecurityGroupIds"), &subnets.vpc)?;
-    let public = call.flag("PubliclyAccessible");
-    if public && gateway::of_vpc(call, &subnets.vpc)?.is_none() {
-        return Err(Fault::new(
-            "InvalidVPCNetworkStateFault",
-            "Cannot create a publicly accessible DBInstance. The specified VPC has no internet gateway attached. Update \
-             the VPC and then try again",
-        ));
-    }
-    let (first, second) = zones(call, &subnets, settings.multi_az)?;
-    let resource = format!("db-{}", random(26, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"));
-    let takes = match settings.multi_az {
-        true => takes.max(durations::DATABASE_CREATE_MULTI_AZ),
-        false => takes,
-    };
-    let instance = Instance {
-        arn: call.arn("rds", &format!("db:{id}")),
-        folder: resource.clone(),
-        resource,
-        mark: region(call)?.mark,
-        state: State::Creating,
-        until: call.after(takes),
-        created: None,
-        origin: None,
-        settings,
-        parameter_group,
-        reboot_needed: false,
-        subnet_group: subnets.name.clone(),
-        vpc: subnets.vpc.clone(),
-        zone: first.1.clone(),
-        second_zone: second.as_ref().map(|place| place.1.clone()),
-        groups,
-        public,
-        protected: call.flag("DeletionProtection"),
-        roles: Vec::new(),
-        pending: BTreeMap::new(),
-        pending_from: None,
-        applying: BTreeMap::new(),
-        next_password: None,
-        outage: false,
-        id,
-    };
-    for (subnet, _) in std::iter::once(&first).chain(&second) {
-        instance.attach(call, subnet)?;
-    }
-    save(call, &instance)?;
-    Ok(instance)
-}
-
-/// The subnet and zone of the instance, and those of its standby.
-#[expect(clippy::type_complexity, reason = "two places of a subnet group")]
-fn zones(
-    call: &Call<'_>,
-    subnets: &SubnetGroup,
-    multi_az: bool,
-) -> Result<((String, String), Option<(String, String)>), Fault> {
-    let wanted = call.text("AvailabilityZone");
-    if multi_az && !wanted.is_empty() {
-        return Err(combination(
-            "Requesting a specific availability zone is not valid for Multi-AZ instances.",
-        ));
-    }
-    let first = match wanted {
-        "" => subnets.subnets.get(rand::random_range(0..subnets.subnets.len().max(1))),
-        zone => subnets.subnets.iter().find(|(_, other)| other == zone),
-    };
-    let Some(first) = first else {
-        return Err(Fault::new(
-            "InvalidVPCNetworkStateFault",
-            format!(
-                "Cannot create a database instance because the DB subnet group {} has no subnet in the availability zone \
-                 {wanted}.",
-                subnets.name
-            ),
-        ));
-    };
-    let second = subnets.subnets.iter().find(|(_, zone)| *zone != first.1);
-    Ok((first.clone(), second.filter(|_| multi_az).cloned()))
-}
-
-/// The security groups, which must be of that VPC; its default group when none is named.
-pub fn check_groups(call: &Call<'_>, ids: &[String], vpc: &str) -> Result<Vec<String>, Fault> {
-    if ids.is_empty() {
-        return Ok(security_group::default_of(call, vpc)?
-            .into_iter()
-            .map(|group| group.group_id)
-            .collect());
-    }
-    for id in ids {
-        let group = security_group::get(call, id).map_err(|fault| match fault.status {
-            500 => fault,
-            _ => invalid(&format!("Invalid security group , groupId= {id}, groupName=.")),
-        })?;
-        if group.vpc_id != vpc {
-            return Err(combination(&format!(
-                "The DB instance and EC2 security group are in different VPCs. The DB instance is in {vpc} and the EC2 \
-                 security group is in {}",
-                group.vpc_id
-            )));
-        }
-    }
-    Ok(ids.to_vec())
-}
-
 pub fn describe(call: &Call<'_>) -> Answer {
     let filters = Filters::read(
         call,
@@ -378,11 +256,6 @@ pub fn delete(call: &Call<'_>) -> Answer {
         }
         (false, _) => {}
     }
-    if call.input.get("DeleteAutomatedBackups") == Some(&json!(false)) {
-        return Err(not_here(
-            "automated backups that stay: DeleteAutomatedBackups=false of rds:DeleteDBInstance",
-        ));
-    }
     if instance.protected {
         return Err(combination(
             "Cannot delete protected DB Instance, please disable deletion protection and try again.",
@@ -402,15 +275,19 @@ pub fn delete(call: &Call<'_>) -> Answer {
         snapshot::take(call, &instance, "FinalDBSnapshotIdentifier", last)?;
         takes += durations::DATABASE_SNAPSHOT;
     }
+    instance.keep_backups = !call.read("DeleteAutomatedBackups").unwrap_or(true);
     instance.enter(State::Deleting, call.after(takes));
     save(call, &instance)?;
     answer(json!({ "DBInstance": instance.view(call)? }))
 }
 
-/// The end of an instance: everything of it goes, its automated snapshots too.
+/// The end of an instance: everything of it goes, its automated snapshots too, unless they were to stay until they expire.
 pub fn vanish(call: &Call<'_>, instance: &Instance) -> Result<(), Fault> {
     interfaces::release(call, &instance.owner())?;
-    snapshot::drop_automated(call, &instance.resource)?;
+    match instance.keep_backups {
+        true => snapshot::retain_automated(call, instance)?,
+        false => snapshot::drop_automated(call, &instance.resource)?,
+    }
     data::forget(call, &instance.folder)?;
     call.store.delete(KIND, &instance.id)?;
     tags::clear(call, &instance.arn)?;
@@ -426,22 +303,6 @@ impl Instance {
     /// Whose its network interfaces are: the name may change, this does not.
     pub fn owner(&self) -> String {
         format!("rds:{}", self.resource)
-    }
-
-    /// A network interface in a subnet.
-    pub fn attach(&self, call: &Call<'_>, subnet: &str) -> Result<(), Fault> {
-        let spec = InterfaceSpec {
-            subnet,
-            groups: &self.groups,
-            description: "RDSNetworkInterface",
-            owner: &self.owner(),
-        };
-        interfaces::attach(call, spec)
-            .map(|_| ())
-            .map_err(|fault| match fault.status {
-                500 => fault,
-                _ => Fault::new("InvalidVPCNetworkStateFault", fault.message),
-            })
     }
 
     /// That it is available.
@@ -461,19 +322,6 @@ impl Instance {
         };
         refuses.then(|| self.status())
     }
-}
-
-fn region(call: &Call<'_>) -> Result<Region, Fault> {
-    if let Some(found) = call.store.get::<Region>(REGION, "")? {
-        return Ok(found);
-    }
-    let uuid = uuid::Uuid::new_v4();
-    let made = Region {
-        mark: format!("c{}", hex(11)),
-        key: call.arn("kms", &format!("key/{uuid}")),
-    };
-    call.store.put(REGION, "", "", &made)?;
-    Ok(made)
 }
 
 /// The instances that fit a link: `pg:NAME` for a parameter group, `og:NAME` for an option group.

@@ -15,8 +15,8 @@ use super::super::{durations, interfaces, tags};
 use super::instance::{self, Instance, State, existing, save};
 use super::settings::{self, STORAGE, Settings};
 use super::{
-    check_name, combination, data, engine, event, lifecycle, not_here, option_group, parameter_group, snapshot,
-    subnet_group, window,
+    check_name, combination, data, engine, event, lifecycle, not_here, option_group, parameter_group, placement,
+    snapshot, subnet_group, window,
 };
 use crate::sandbox::mssql::{Login, SqlServer};
 use crate::secret::Secret;
@@ -256,7 +256,7 @@ fn change_network(call: &Call<'_>, instance: &mut Instance) -> Result<(), Fault>
     if groups.is_empty() {
         return Ok(());
     }
-    instance.groups = instance::check_groups(call, &groups, &instance.vpc)?;
+    instance.groups = placement::check_groups(call, &groups, &instance.vpc)?;
     for mut interface in interfaces::of_owner(call, &instance.owner())? {
         interface.groups.clone_from(&instance.groups);
         interfaces::save(call, &interface)?;

@@ -9,7 +9,9 @@ use serde_json::json;
 use super::super::answers::{answer, only};
 use super::super::call::{Answer, Call};
 use super::super::{durations, tags};
-use super::{data, engine, instance, invalid, not_here, option_group, settings, snapshot, wanted_tags, window};
+use super::{
+    data, engine, instance, invalid, not_here, option_group, placement, settings, snapshot, wanted_tags, window,
+};
 
 const RESTORE: &[&str] = &[
     "DBInstanceIdentifier",
@@ -102,7 +104,7 @@ pub fn restore(call: &Call<'_>) -> Answer {
     if wanted.is_empty() {
         wanted.clone_from(&snapshot.tags);
     }
-    let mut restored = instance::place(call, id, made, durations::DATABASE_RESTORE)?;
+    let mut restored = placement::place(call, id, made, durations::DATABASE_RESTORE)?;
     restored.origin = Some(snapshot.id.clone());
     instance::save(call, &restored)?;
     tags::put(call, &restored.arn, &wanted)?;

@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub until: i64,
     /// Whether its event has been told.
     pub told: bool,
+    /// When it goes by itself: an automated one whose instance is gone.
+    pub expires: Option<i64>,
     pub instance_created: Option<i64>,
     pub settings: Settings,
     pub vpc: String,
@@ -53,7 +55,11 @@ pub fn create(call: &Call<'_>) -> Answer {
     }
     let wanted = wanted_tags(call)?;
     let snapshot = take(call, &instance, "DBSnapshotIdentifier", id)?;
-    tags::put(call, &snapshot.arn, &wanted)?;
+    if !wanted.is_empty() {
+        // "RDS doesn't copy tags from the source DB instance to the new DB snapshot", *Tagging Amazon RDS resources*.
+        tags::clear(call, &snapshot.arn)?;
+        tags::put(call, &snapshot.arn, &wanted)?;
+    }
     event::at(call, &instance, "backup", "Backing up DB instance", call.now)?;
     instance.enter(State::BackingUp, snapshot.until);
     instance::save(call, &instance)?;
@@ -102,6 +108,7 @@ fn make(call: &Call<'_>, instance: &Instance, id: String, automated: bool, at: i
         original: at,
         until: lifecycle::later(call, at, durations::DATABASE_SNAPSHOT),
         told: false,
+        expires: None,
         instance_created: instance.created,
         settings: instance.settings.clone(),
         vpc: instance.vpc.clone(),
@@ -154,6 +161,7 @@ pub fn copy(call: &Call<'_>) -> Answer {
         created: call.now,
         until: call.after(durations::DATABASE_SNAPSHOT),
         told: false,
+        expires: None,
         source: Some(source.arn.clone()),
         id,
         ..source.clone()
@@ -279,9 +287,13 @@ impl Snapshot {
     }
 }
 
-/// Tells of the snapshots that have become available.
+/// Tells of the snapshots that have become available, and takes those away whose time is over.
 pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
     for mut snapshot in call.store.due::<Snapshot>(KIND)? {
+        if snapshot.expires.is_some_and(|end| end <= call.now) {
+            drop_one(call, &snapshot)?;
+            continue;
+        }
         snapshot.told = true;
         save(call, &snapshot)?;
         let message = match snapshot.automated {
@@ -298,6 +310,20 @@ pub fn drop_automated(call: &Call<'_>, resource: &str) -> Result<(), Fault> {
     for snapshot in call.store.children::<Snapshot>(KIND, resource)? {
         if snapshot.automated {
             drop_one(call, &snapshot)?;
+        }
+    }
+    Ok(())
+}
+
+/// The automated snapshots of an instance that is gone stay for as many days as backups were kept: *Retaining automated
+/// backups*.
+pub fn retain_automated(call: &Call<'_>, instance: &Instance) -> Result<(), Fault> {
+    let days = u64::try_from(instance.settings.retention).unwrap_or_default();
+    let kept = std::time::Duration::from_secs(days * 24 * 60 * 60);
+    for mut snapshot in call.store.children::<Snapshot>(KIND, &instance.resource)? {
+        if snapshot.automated {
+            snapshot.expires = Some(lifecycle::later(call, snapshot.created, kept));
+            save(call, &snapshot)?;
         }
     }
     Ok(())
@@ -345,6 +371,10 @@ fn save(call: &Call<'_>, snapshot: &Snapshot) -> Result<(), Fault> {
     call.store
         .entry(KIND, &snapshot.id)
         .parent(&snapshot.resource)
-        .due((!snapshot.told).then_some(snapshot.until))
+        .due(if snapshot.told {
+            snapshot.expires
+        } else {
+            Some(snapshot.until)
+        })
         .put(snapshot)
 }

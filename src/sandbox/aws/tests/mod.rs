@@ -1,5 +1,6 @@
 //! The embedded AWS seen by the real SDK clients.
 
+mod acls;
 mod caches;
 mod certificates;
 mod conditions;
@@ -8,6 +9,7 @@ mod crash;
 mod database_groups;
 mod database_snapshots;
 mod databases;
+mod deployments;
 mod endpoints;
 mod faults;
 mod foreign;

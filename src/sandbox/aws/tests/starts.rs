@@ -21,7 +21,7 @@ impl Shop {
     }
 
     /// Runs a task and lets ten minutes pass.
-    async fn run(&self, definition: &str, public: AssignPublicIp) -> Task {
+    pub async fn run(&self, definition: &str, public: AssignPublicIp) -> Task {
         let started = self
             .ecs
             .run_task()

@@ -7,7 +7,7 @@ use super::super::super::call::{Answer, Call, Fault};
 use super::super::{cluster, definition, invalid, name_in};
 use super::check::{active_definition, check_load_balancers, check_settings, network, strategy};
 use super::create::fill;
-use super::{MEMBERS, existing_named, save};
+use super::{MEMBERS, existing_named, find, save};
 
 pub fn update(call: &Call<'_>) -> Answer {
     let mut known = vec![
@@ -20,7 +20,10 @@ pub fn update(call: &Call<'_>) -> Answer {
     known.extend(MEMBERS);
     only(call, &known)?;
     let cluster = cluster::existing(call)?;
-    let mut service = existing_named(call, &cluster.name, name_in(call.text("service")))?;
+    let name = name_in(call.text("service"));
+    let mut service = find(call, &format!("{}/{name}", cluster.name))?
+        .ok_or_else(|| Fault::new("ServiceNotFoundException", "Service not found."))?;
+    // "You can't update a service that's inactive", ServiceNotActiveException.
     if service.status != "ACTIVE" {
         return Err(Fault::new("ServiceNotActiveException", "Service was not ACTIVE."));
     }

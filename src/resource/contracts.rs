@@ -1,0 +1,49 @@
+//! Contracts: what one script hands on to the others by name.
+
+use super::engine::{Engine, Origin};
+use super::handle::Handle;
+use crate::error::{Error, Result, nearest};
+use crate::value::{Map, Value};
+
+/// The kind whose resources are published contracts.
+const CONTRACT: &str = "parameter";
+
+impl Engine {
+    /// Publishes a contract: other scripts read it with [`Engine::lookup`].
+    pub fn publish(&self, name: &str, value: Value, origin: Origin) -> Result<Handle> {
+        let mut options = Map::new();
+        options.insert("name".into(), Value::text(name));
+        options.insert("value".into(), value);
+        self.ensure(CONTRACT, Value::Map(options), origin)
+    }
+
+    /// Reads a contract: what this run publishes, else what is published. `None` when neither is.
+    pub async fn find_contract(&self, name: &str) -> Result<Option<Value>> {
+        if let Some(promise) = self.ensured(&format!("{CONTRACT}/{name}")) {
+            return Ok(promise.wait().await?.get("value").cloned());
+        }
+        let listing = self.listing(CONTRACT).await?;
+        let kind = self.kind(CONTRACT)?;
+        let live = listing.iter().find(|live| live.name == name);
+        Ok(live.map(|live| kind.row(live).get("value").cloned().unwrap_or_default()))
+    }
+
+    /// Reads a contract that must be there.
+    pub async fn lookup(&self, name: &str) -> Result<Value> {
+        match self.find_contract(name).await? {
+            Some(value) => Ok(value),
+            None => {
+                let listing = self.listing(CONTRACT).await?;
+                let known: Vec<_> = listing.iter().map(|live| live.name.as_str()).collect();
+                let error = Error::failed(format!(
+                    "nothing is published as \"{name}\" in {}",
+                    self.scope().environment
+                ));
+                Err(match nearest(name, known) {
+                    Some(near) => error.hint(format!("did you mean \"{near}\"?")),
+                    None => error,
+                })
+            }
+        }
+    }
+}
