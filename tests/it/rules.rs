@@ -60,7 +60,11 @@ fn the_environments_rules_hold_and_are_checked() {
 #[test]
 fn elsewhere_than_on_the_sandbox_its_verbs_say_so() {
     let project = Project::new();
-    for text in ["sandbox::rules()", "sandbox::throttle(\"*\", \"*\")", "sandbox::advance(\"1m\")"] {
+    for text in [
+        "sandbox::rules()",
+        "sandbox::throttle(\"*\", \"*\")",
+        "sandbox::advance(\"1m\")",
+    ] {
         project
             .iacsh(&["-c", text, "--env", "staging"])
             .code(1)

@@ -185,11 +185,7 @@ mod tests {
             std::fs::write(&path, format!("{before}{begin}{}{end}{after}", markdown())).unwrap();
             return;
         }
-        assert_eq!(
-            table,
-            markdown(),
-            "IACSH_BLESS=1 cargo test --lib pages writes it anew"
-        );
+        assert_eq!(table, markdown(), "IACSH_BLESS=1 cargo test --lib pages writes it anew");
     }
 
     #[test]
