@@ -74,12 +74,6 @@ fn say(
     call.store.entry(KIND, &event.id).due(at + KEPT).put(&event)
 }
 
-/// Since 1970, by the machine's clock: for the order of what is written, not for its time.
-fn nanoseconds() -> u128 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.unwrap_or_default().as_nanos()
-}
-
 /// Forgets those that are too old.
 pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
     for old in call.store.due::<Event>(KIND)? {
