@@ -487,7 +487,7 @@ mod tests {
 
     #[test]
     fn killed_in_a_save_or_a_load_it_is_the_old_one_or_the_new_one() {
-        let rounds = times("IACSH_CRASHES", 40);
+        let rounds = times("IACSH_CRASHES", 15);
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
         say(dir, "one");

@@ -22,7 +22,7 @@ fn a_script_adds_rules_that_the_next_process_meets_lists_and_clears() {
         .code(1)
         .says("did you mean `DescribeVpcs`?");
     run("sandbox::fail(\"ec2\", \"CreateVpc\", #{ tims: 2 })")
-        .code(1)
+        .code(65)
         .says("times");
     run("sandbox::limit(\"ec2\", \"vpcs\", 1)").code(0);
     run("ec2::ensure_vpc(#{ name: \"second\", cidr: \"10.1.0.0/16\" })")

@@ -151,7 +151,7 @@ pub async fn look_for(aws: &Aws, wanted: &str) -> Result<Option<Zone>> {
     Ok(found.pop())
 }
 
-/// An id has no dot and no small letters.
+/// An id has no dot and no small letters. On AWS it begins with Z.
 fn is_id(text: &str) -> bool {
-    text.starts_with('Z') && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+    text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
 }

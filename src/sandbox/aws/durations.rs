@@ -133,7 +133,7 @@ durations! {
     /// Route 53: from PENDING to INSYNC. *ChangeResourceRecordSets*: "Changes generally propagate to all Route 53 name servers
     /// managing the hosted zone within 60 seconds."
     pub const DNS_PROPAGATION: Duration = seconds(60);
-    /// ACM: "there is a delay of several seconds before you can retrieve information about it", `DescribeCertificate`: until
+    /// ACM: "there is a delay of several seconds before you can retrieve information about it", *DescribeCertificate*: until
     /// the records for the validation are shown.
     pub const CERTIFICATE_RECORDS: Duration = seconds(5);
     /// ACM: from the moment the records are seen to ISSUED. Experience: minutes to over an hour (terraform-provider-aws 9338).

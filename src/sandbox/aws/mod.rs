@@ -165,7 +165,7 @@ impl Aws {
     pub fn advance(&self, time: Duration) -> Result<i64> {
         if matches!(self.options.clock, Clock::System) {
             return Err(
-                Error::invalid("the sandbox's clock is the machine's and cannot be moved")
+                Error::failed("the sandbox's clock is the machine's and cannot be moved")
                     .hint("`clock = \"virtual\"` in [sandbox] of the environment makes it one that can"),
             );
         }

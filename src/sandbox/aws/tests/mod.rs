@@ -2,6 +2,7 @@
 
 mod acls;
 mod caches;
+mod certificates;
 mod conditions;
 mod containers;
 mod crash;
