@@ -125,6 +125,8 @@ async fn what_somebody_else_made_is_found_by_its_id() {
         assert_eq!(found[output].as_str(), Some(expected), "{kind} {id}");
     }
     assert!(refer(&world, "target-group", "shared").await.is_ok());
+    assert!(refer(&world, "cache-subnet-group", "shared").await.is_ok());
+    assert!(refer(&world, "cache-parameter-group", "default.redis7").await.is_ok());
     assert!(refer(&world, "replication-group", "shared").await.is_ok());
 
     for (kind, id) in [
@@ -142,6 +144,13 @@ async fn what_somebody_else_made_is_found_by_its_id() {
         ("secret", "none"),
         ("parameter", "/none"),
         ("replication-group", "none"),
+        ("cache-subnet-group", "none"),
+        ("cache-parameter-group", "none"),
+        ("task-definition", "none"),
+        (
+            "listener",
+            "arn:aws:elasticloadbalancing:eu-west-1:000000000000:listener/app/a/0/1",
+        ),
     ] {
         let error = refer(&world, kind, id).await.unwrap_err();
         assert!(error.message().starts_with("there is no "), "{kind}: {error}");

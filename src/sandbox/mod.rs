@@ -28,7 +28,7 @@ pub use self::aws::rds::DatabaseAt;
 pub use self::saved::Saved;
 pub use self::summary::{Count, Summary};
 use self::vault::Vault;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result};
 
 /// The variable that sets [`Options::time_scale`].
 pub const TIME_SCALE: &str = "IACSH_SANDBOX_TIME_SCALE";
@@ -172,13 +172,7 @@ impl Sandbox {
             )));
         }
         let lock = lock_file(dir)?;
-        lock.try_lock().map_err(|_| {
-            Error::new(
-                Exit::Busy,
-                format!("the sandbox {} is in use by another iacsh", dir.display()),
-            )
-            .hint("end the other one (a prompt, perhaps), then reset again")
-        })?;
+        saved::alone(dir, &lock)?;
         let kept = |path: &&PathBuf| path.ends_with(LOCK_FILE) || path.ends_with(saved::SAVED);
         for path in names.iter().filter(|path| !kept(path)) {
             let removed = if path.is_dir() {
@@ -224,6 +218,7 @@ fn on_disk(path: &Path, error: &std::io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Exit;
 
     #[test]
     fn a_reset_leaves_an_empty_sandbox_and_waits_for_nobody() {

@@ -132,8 +132,11 @@ fn open_sandbox(environment: &Environment) -> Result<Option<Sandbox>> {
     };
     let opened = Sandbox::open(&sandbox_folder(&environment.root), options)?;
     if environment.aws.is_sandbox() {
-        let rules = environment.sandbox.rules.iter().map(sandbox::rule);
         let source = format!("environments/{}.toml", environment.name);
+        let rules = environment.sandbox.rules.iter().enumerate().map(|(place, rule)| {
+            let place = format!("{source}, rule {} of [[sandbox.rules]]", place + 1);
+            sandbox::rule(rule).map_err(|error| error.context(place))
+        });
         opened
             .aws()
             .rules()

@@ -9,7 +9,7 @@ fn a_script_adds_rules_that_the_next_process_meets_lists_and_clears() {
     let project = Project::new();
     let run = |text: &str| project.iacsh(&["-c", text, "--json"]);
     run("sandbox::deny(\"ec2:CreateVpc\")").code(0);
-    run(VPC).code(1).says("UnauthorizedOperation");
+    run(VPC).code(78).says("UnauthorizedOperation");
     let rules = run("sandbox::rules()").code(0).json();
     assert_eq!(
         (&rules[0]["rule"], &rules[0]["action"]),
@@ -22,7 +22,7 @@ fn a_script_adds_rules_that_the_next_process_meets_lists_and_clears() {
         .code(1)
         .says("did you mean `DescribeVpcs`?");
     run("sandbox::fail(\"ec2\", \"CreateVpc\", #{ tims: 2 })")
-        .code(1)
+        .code(65)
         .says("times");
     run("sandbox::limit(\"ec2\", \"vpcs\", 1)").code(0);
     run("ec2::ensure_vpc(#{ name: \"second\", cidr: \"10.1.0.0/16\" })")
@@ -55,6 +55,33 @@ fn the_environments_rules_hold_and_are_checked() {
         .code(65)
         .says("the rule `delay` needs `time`")
         .says(&format!("environments/sandbox.toml:{line}"));
+}
+
+#[test]
+fn elsewhere_than_on_the_sandbox_its_verbs_say_so() {
+    let project = Project::new();
+    for text in [
+        "sandbox::rules()",
+        "sandbox::throttle(\"*\", \"*\")",
+        "sandbox::advance(\"1m\")",
+    ] {
+        project
+            .iacsh(&["-c", text, "--env", "staging"])
+            .code(1)
+            .says("this environment's AWS is not the sandbox");
+    }
+    project
+        .iacsh(&["-c", "sandbox::advance(\"1m\")"])
+        .code(1)
+        .says("clock = \"virtual\"");
+    let file = project.read("environments/sandbox.toml");
+    let rule = "\n[[sandbox.rules]]\nrule = \"deny\"\nservice = \"ecs\"\naction = \"CreateServce\"\n";
+    project.write("environments/sandbox.toml", &(file + rule));
+    project
+        .iacsh(&["-c", "1"])
+        .code(65)
+        .says("rule 1 of [[sandbox.rules]]")
+        .says("did you mean `CreateService`?");
 }
 
 #[test]
@@ -115,4 +142,14 @@ fn a_sandbox_is_saved_shown_and_loaded() {
     project.iacsh(&["sandbox", "load", "with-vpc"]).code(77);
     project.iacsh(&["sandbox", "load", "with-vpc", "--yes"]).code(0);
     project.iacsh(&["sandbox", "save", "../out"]).code(64);
+}
+
+#[test]
+fn without_time_everything_is_there_at_once() {
+    let project = Project::new();
+    let file = project.read("environments/sandbox.toml") + "\n[sandbox]\ntime_scale = 0\n";
+    project.write("environments/sandbox.toml", &file);
+    project.iacsh(&["scripts/recreate.rhai"]).code(0).says("http://");
+    project.iacsh(&["scripts/recreate.rhai"]).code(0).says("no changes");
+    project.iacsh(&["scripts/destroy.rhai", "--yes"]).code(0);
 }

@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::TagsOf;
-use crate::aws::Aws;
 use crate::aws::error::Call;
 use crate::aws::plain::Plain;
 use crate::aws::unsupported::is_unsupported;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -48,7 +48,7 @@ impl Spec {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     arn: String,
     family: String,
@@ -359,6 +359,18 @@ impl Kind for CacheParameterGroups {
             "family" => live.state.family.as_str(),
             "parameters" => parameters,
         }
+    }
+
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let unknown = Live {
+            id: id.clone(),
+            name: id.clone(),
+            tags: Tags::new(),
+            state: State::default(),
+        };
+        let found = self.refresh(&unknown).await?;
+        found.ok_or_else(|| named::missing("cache parameter group", &id, &self.0.region))
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

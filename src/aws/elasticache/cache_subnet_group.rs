@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::TagsOf;
-use crate::aws::Aws;
 use crate::aws::error::Call;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -31,7 +31,7 @@ pub struct Spec {
     pub description: Option<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     arn: String,
     description: String,
@@ -232,6 +232,18 @@ impl Kind for CacheSubnetGroups {
             "subnets" => live.state.subnets.clone(),
             "zones" => live.state.zones.clone(),
         }
+    }
+
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let unknown = Live {
+            id: id.clone(),
+            name: id.clone(),
+            tags: Tags::new(),
+            state: State::default(),
+        };
+        let found = self.refresh(&unknown).await?;
+        found.ok_or_else(|| named::missing("cache subnet group", &id, &self.0.region))
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

@@ -187,7 +187,10 @@ impl Kind for AliasRecord {
         let Some((host, zone)) = &self.0.address else {
             return Ok(Vec::new());
         };
-        let zone = zone::find(&self.0, zone).await?;
+        // Without the zone there is no record in it, and a destroy goes on.
+        let Some(zone) = zone::look_for(&self.0, zone).await? else {
+            return Ok(Vec::new());
+        };
         let found = self.read(&zone.id, host).await?;
         let is_ours = |state: &State| balancer(&state.target).is_some_and(|name| elb::may_be_ours(scope, name));
         Ok(found

@@ -109,58 +109,49 @@ fn read(zone: &HostedZone) -> Zone {
     }
 }
 
-/// The zone of this id or name. Of zones with the same name only the public one is meant.
+/// The zone of this id or name, which must be there.
 pub async fn find(aws: &Aws, wanted: &str) -> Result<Zone> {
+    match look_for(aws, wanted).await? {
+        Some(zone) => Ok(zone),
+        None => {
+            let error = Error::failed(format!("there is no public hosted zone {wanted} in this account"));
+            Err(match aws.is_sandbox {
+                true => error.hint(
+                    "the sandbox begins without zones: `iacsh sandbox serve` lets the AWS CLI make one, with `aws route53 \
+                     create-hosted-zone`",
+                ),
+                false => error.hint("`route53::zones()` lists those that the credentials see"),
+            })
+        }
+    }
+}
+
+/// The zone of this id or name. Of zones with the same name only the public one is meant.
+pub async fn look_for(aws: &Aws, wanted: &str) -> Result<Option<Zone>> {
     if is_id(wanted) {
         let answer = aws.route53.get_hosted_zone().id(wanted).send().await;
-        let answer = answer
-            .call("route53:GetHostedZone")
-            .map_err(|error| absent(aws, error))?;
-        return answer
-            .hosted_zone()
-            .map(read)
-            .ok_or_else(|| Error::failed(format!("route53:GetHostedZone: the answer does not hold {wanted}")));
+        return match answer.call("route53:GetHostedZone") {
+            Err(error) if error.code() == "NoSuchHostedZone" => Ok(None),
+            answer => Ok(answer?.hosted_zone().map(read)),
+        };
     }
     let name = wanted.trim_end_matches('.').to_ascii_lowercase();
-    let mut found = Vec::new();
     // Sorted by name, so that those with this one come first, on one page.
     let call = aws.route53.list_hosted_zones_by_name().dns_name(&name);
     let answer = call.send().await.call("route53:ListHostedZonesByName")?;
-    for zone in answer.hosted_zones().iter().map(read) {
-        if zone.name == name && !zone.is_private {
-            found.push(zone);
-        }
+    let zones = answer.hosted_zones().iter().map(read);
+    let mut found: Vec<Zone> = zones.filter(|zone| zone.name == name && !zone.is_private).collect();
+    if found.len() > 1 {
+        let ids: Vec<_> = found.into_iter().map(|zone| zone.id).collect();
+        return Err(
+            Error::failed(format!("there are several hosted zones {name}: {}", ids.join(", ")))
+                .hint("give the id instead of the name"),
+        );
     }
-    match found.len() {
-        0 => Err(absent(
-            aws,
-            Error::failed(format!("there is no public hosted zone {name} in this account")),
-        )),
-        1 => Ok(found.swap_remove(0)),
-        _ => {
-            let ids: Vec<_> = found.into_iter().map(|zone| zone.id).collect();
-            Err(
-                Error::failed(format!("there are several hosted zones {name}: {}", ids.join(", ")))
-                    .hint("give the id instead of the name"),
-            )
-        }
-    }
+    Ok(found.pop())
 }
 
-/// An id has no dot and no small letters.
+/// An id has no dot and no small letters. On AWS it begins with Z.
 fn is_id(text: &str) -> bool {
-    text.starts_with('Z') && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-}
-
-fn absent(aws: &Aws, error: Error) -> Error {
-    if !error.code().is_empty() && error.code() != "NoSuchHostedZone" {
-        return error;
-    }
-    match aws.is_sandbox {
-        true => error.hint(
-            "the sandbox begins without zones: `iacsh sandbox serve` lets the AWS CLI make one, with `aws route53 \
-             create-hosted-zone`",
-        ),
-        false => error.hint("`route53::zones()` lists those that the credentials see"),
-    }
+    text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
 }

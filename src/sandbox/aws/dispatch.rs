@@ -10,12 +10,7 @@ const NOT_LOOKED_AT: &[(&str, &str, &[&str])] = &[
     ("ecr", "BatchGetImage", &["acceptedMediaTypes"]),
     ("ecr", "PutImageTagMutability", &["imageTagMutabilityExclusionFilters"]),
     ("ecs", "ListServices", &["resourceManagementType"]),
-    ("ecs", "ListTasks", &["containerInstance", "daemonName"]),
-    (
-        "elasticache",
-        "DescribeSnapshots",
-        &["SnapshotSource", "ShowNodeGroupConfig"],
-    ),
+    ("ecs", "ListTasks", &["daemonName"]),
     ("elasticloadbalancing", "DescribeTargetHealth", &["Include"]),
     ("iam", "ListEntitiesForPolicy", &["EntityFilter", "PolicyUsageFilter"]),
     ("iam", "ListPolicies", &["PolicyUsageFilter"]),

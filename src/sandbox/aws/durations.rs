@@ -52,9 +52,10 @@ durations! {
     pub const CACHE_CREATE: Duration = minutes(9);
     /// ElastiCache: from `deleting` to gone; the name is blocked meanwhile. Experience: 5 to 10 minutes.
     pub const CACHE_DELETE: Duration = minutes(6);
-    /// ElastiCache: a change of parameters, tokens or security groups.
+    /// ElastiCache: a change of parameters, tokens or security groups. Experience: a minute or two.
     pub const CACHE_MODIFY: Duration = minutes(2);
     /// ElastiCache: a change that replaces nodes (node type, engine version, number of replicas).
+    /// Experience: about as long as a creation.
     pub const CACHE_REPLACE_NODES: Duration = minutes(10);
     /// ElastiCache: a failover. "Typically a few minutes at most", *Minimizing downtime in ElastiCache by using Multi-AZ*.
     pub const CACHE_FAILOVER: Duration = minutes(1);
@@ -76,7 +77,7 @@ durations! {
 
     /// ECS: a task in PROVISIONING, while Fargate attaches its interface. Experience: a task takes 1 to 2 minutes in all.
     pub const TASK_PROVISION: Duration = seconds(20);
-    /// ECS: a task in PENDING, while its image is pulled and its secrets are read.
+    /// ECS: a task in PENDING, while its image is pulled and its secrets are read. Experience.
     pub const TASK_PULL: Duration = seconds(40);
     /// ECS: how long a task tries to reach a registry or a service that it has no way to. Experience: just below 5 minutes.
     pub const TASK_UNREACHABLE: Duration = seconds(280);
@@ -101,7 +102,7 @@ durations! {
 
     /// RDS for SQL Server: from `creating` to the first backup. Experience: 15 to 30 minutes in all.
     pub const DATABASE_CREATE: Duration = minutes(17);
-    /// RDS for SQL Server with Multi-AZ: longer; over 40 minutes were reported (hashicorp/terraform 2886).
+    /// RDS for SQL Server with Multi-AZ: longer. Experience: over 40 minutes were reported (hashicorp/terraform 2886).
     pub const DATABASE_CREATE_MULTI_AZ: Duration = minutes(32);
     /// RDS for SQL Server: a restore from a snapshot. Experience: 10 to 40 minutes.
     pub const DATABASE_RESTORE: Duration = minutes(22);
@@ -132,7 +133,7 @@ durations! {
     /// Route 53: from PENDING to INSYNC. *ChangeResourceRecordSets*: "Changes generally propagate to all Route 53 name servers
     /// managing the hosted zone within 60 seconds."
     pub const DNS_PROPAGATION: Duration = seconds(60);
-    /// ACM: "there is a delay of several seconds before you can retrieve information about it", `DescribeCertificate`: until
+    /// ACM: "there is a delay of several seconds before you can retrieve information about it", *DescribeCertificate*: until
     /// the records for the validation are shown.
     pub const CERTIFICATE_RECORDS: Duration = seconds(5);
     /// ACM: from the moment the records are seen to ISSUED. Experience: minutes to over an hour (terraform-provider-aws 9338).
@@ -151,19 +152,52 @@ durations! {
     pub const ENDPOINT_REMEMBERED: Duration = minutes(2);
 }
 
+/// The table as a page of the repository shows it.
+pub fn markdown() -> String {
+    let mut page =
+        String::from("| service | what takes how long, and how that is known | in AWS |\n| --- | --- | --- |\n");
+    for usual in ALL {
+        let seconds = usual.time.as_secs();
+        let shown = match (seconds / 60, seconds % 60) {
+            (0, seconds) => format!("{seconds} s"),
+            (minutes, 0) => format!("{minutes} min"),
+            (minutes, seconds) => format!("{minutes} min {seconds} s"),
+        };
+        let about = usual.about().replace('|', "\\|");
+        page.push_str(&format!("| {} | {about} | {shown} |\n", usual.service()));
+    }
+    page
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `IACSH_BLESS=1 cargo test --lib pages` writes it anew.
+    #[test]
+    fn the_pages_table_is_this_one() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/sandbox-rules.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (begin, end) = ("<!-- durations -->\n", "<!-- end of durations -->");
+        let (before, rest) = text.split_once(begin).unwrap();
+        let (table, after) = rest.split_once(end).unwrap();
+        if std::env::var_os("IACSH_BLESS").is_some() {
+            std::fs::write(&path, format!("{before}{begin}{}{end}{after}", markdown())).unwrap();
+            return;
+        }
+        assert_eq!(table, markdown(), "IACSH_BLESS=1 cargo test --lib pages writes it anew");
+    }
 
     #[test]
     fn each_duration_names_its_service_and_its_source() {
         for usual in ALL {
             assert!(!usual.service().is_empty(), "{}: {}", usual.name, usual.about);
-            let source = ["Experience", "*"].iter().any(|mark| usual.about().contains(mark));
+            let sources = ["Experience", "were reported", "*", "`"];
             assert!(
-                source || usual.name.starts_with("TASK_") || usual.name.starts_with("CACHE_"),
-                "{}",
-                usual.name
+                sources.iter().any(|mark| usual.about().contains(mark)),
+                "{} has no source: {}",
+                usual.name,
+                usual.about
             );
         }
     }

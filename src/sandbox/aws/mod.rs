@@ -18,10 +18,13 @@
 //!
 //! # The way of a call
 //!
-//! [`http`] takes the SDK's request, [`super::serve`] a stranger's; in [`rules::meet`] rules meet it; [`protocol`]
+//! [`http`] takes the SDK's request, [`rules::meet`] lets it pass or makes of it what a rule says, [`super::serve`] a stranger's; in [`rules::meet`] rules meet it; [`protocol`]
 //! parses and checks it by the [`model`], [`dispatch`] hands it to the service's file within one transaction of
 //! [`state`], and the answer goes back the same way. A fault rolls everything back that the call did. An answer can hold
 //! more than the output shape has; only what the model names is shown.
+//!
+//! What a call costs does not grow with what the sandbox holds: [`store`] finds documents by id, parent, link and moment,
+//! and pages are read as pages.
 
 pub mod acm;
 pub mod answers;
@@ -162,7 +165,7 @@ impl Aws {
     pub fn advance(&self, time: Duration) -> Result<i64> {
         if matches!(self.options.clock, Clock::System) {
             return Err(
-                Error::invalid("the sandbox's clock is the machine's and cannot be moved")
+                Error::failed("the sandbox's clock is the machine's and cannot be moved")
                     .hint("`clock = \"virtual\"` in [sandbox] of the environment makes it one that can"),
             );
         }

@@ -62,11 +62,6 @@ fn resources(call: &Call<'_>) -> Answer {
             && (types.is_empty() || types.iter().any(|wanted| is_of_type(arn, wanted)))
             && filters.iter().all(|filter| accepts(filter, tags))
     };
-    if let Some(count) = call.int("TagsPerPage")
-        && (count % 100 != 0 || !(100..=500).contains(&count))
-    {
-        return Err(invalid("TagsPerPage must be a multiple of 100, up to 500."));
-    }
     let limit = call
         .int("ResourcesPerPage")
         .and_then(|limit| usize::try_from(limit).ok())

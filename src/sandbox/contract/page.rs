@@ -12,7 +12,6 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::suite::{Case, Suite};
-use crate::sandbox::aws::durations;
 use crate::sandbox::aws::model::{self, Kind, Member, Model, Shape};
 use crate::sandbox::{Options, Sandbox};
 
@@ -47,6 +46,8 @@ prints where the real answers differ.
 Requests are checked as the service's own model says: required members, enums, lengths, ranges, patterns. What the sandbox
 cannot do is an error that begins with \"not in the sandbox\" and names it: an operation, or a parameter. Of parameters
 only the optional ones of the first level are listed here; required ones are always taken.
+
+How long things take, and how to make them go wrong on purpose, is in [sandbox-rules.md](sandbox-rules.md).
 
 ";
 
@@ -110,27 +111,7 @@ pub fn page(suite: &Suite, gaps: &BTreeMap<String, String>) -> String {
         suite.cases.len()
     );
     page.push_str(&body);
-    page.push_str(
-        "## How long things take\n\nThe usual durations of AWS. The sandbox divides them by `time_scale` (1,000 unless \
-         told otherwise), and passes through the same states.\n\n| service | what | usual |\n| --- | --- | --- |\n",
-    );
-    for usual in durations::ALL {
-        let _ = writeln!(
-            page,
-            "| {} | {} | {} |",
-            usual.service(),
-            usual.about().replace('|', "\\|"),
-            spoken(usual.time)
-        );
-    }
     page
-}
-
-fn spoken(time: std::time::Duration) -> String {
-    match time.as_secs() {
-        seconds if seconds >= 120 && seconds % 60 == 0 => format!("{} min", seconds / 60),
-        seconds => format!("{seconds} s"),
-    }
 }
 
 /// The cases of a service by the operation that they are about: the one that their source names, or whose name has the

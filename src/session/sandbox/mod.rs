@@ -20,7 +20,7 @@ pub fn all(sandbox: Option<&Sandbox>) -> Vec<Verb> {
 /// The sandbox, or why there is none.
 fn opened(sandbox: Option<&Sandbox>) -> Result<&Sandbox> {
     sandbox.ok_or_else(|| {
-        Error::invalid("this environment's AWS is not the sandbox")
+        Error::failed("this environment's AWS is not the sandbox")
             .hint("`sandbox::` works where the environment says `target = \"sandbox\"` in [aws]")
     })
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::opened;
 use crate::environment::{Rule, RuleKind, Wait};
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::resource::verb::VerbBuilder;
 use crate::resource::{Verb, VerbContext};
 use crate::sandbox::Sandbox;
@@ -355,8 +355,9 @@ fn adding(
             let mut declared = read(args)?;
             declared.rule = kind;
             let sandbox = opened(sandbox.as_ref())?;
-            let id = sandbox.aws().rules().add(rule(&declared)?)?;
-            Ok(Value::Int(id))
+            // What is wrong in an environment's file is found before a run; here the script itself is at fault.
+            let added = rule(&declared).and_then(|rule| sandbox.aws().rules().add(rule));
+            added.map(Value::Int).map_err(|error| error.with_exit(Exit::Failed))
         }
     })
 }

@@ -105,7 +105,7 @@ fn it_tells_where_a_peer_differs() {
         project.iacsh_with(&line, &KEYS)
     };
     // Nobody said yes.
-    iacsh(&[]).code(1).says("US dollars");
+    iacsh(&[]).code(77).says("US dollars");
     let ran = iacsh(&["--yes"]).code(1);
     assert!(ran.out.contains("expected  the error MalformedPolicyDocument"), "{ran}");
     assert!(

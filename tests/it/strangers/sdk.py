@@ -516,9 +516,11 @@ def name_and_certificate(balancer):
         DomainName="login.strangers.example.org", ValidationMethod="DNS", Tags=tags(team="a")
     )["CertificateArn"]
 
+    def described():
+        return acm.describe_certificate(CertificateArn=certificate)["Certificate"]
+
     def options():
-        answer = acm.describe_certificate(CertificateArn=certificate)
-        return answer["Certificate"]["DomainValidationOptions"][0]
+        return described()["DomainValidationOptions"][0]
 
     patiently("the record that validates", lambda: "ResourceRecord" in options())
     record = options()["ResourceRecord"]
@@ -546,8 +548,9 @@ def name_and_certificate(balancer):
     found = dns.pages("list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone)
     expect("record sets", sorted(one["Type"] for one in found), ["A", "CNAME", "NS", "SOA"])
     acm.wait("certificate_validated", CertificateArn=certificate)
+    patiently("the certificate is issued", lambda: described()["Status"] == "ISSUED")
     acm.list_certificates(CertificateStatuses=["ISSUED"], _has="CertificateSummaryList")
-    acm.get_certificate(CertificateArn=certificate, _has="Certificate")
+    acm.add_tags_to_certificate(CertificateArn=certificate, Tags=tags(more="b"))
     acm.list_tags_for_certificate(CertificateArn=certificate, _has="Tags")
 
     def destroy():

@@ -15,8 +15,8 @@ use aws_sdk_ecs::types::{
 };
 use futures::future::try_join_all;
 
-use crate::aws::Aws;
 use crate::aws::error::Call;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -316,6 +316,21 @@ impl Kind for TaskDefinitions {
             "task_role" => task("task_role"),
         });
         row
+    }
+
+    /// By its family, for its newest revision, or by `FAMILY:REVISION`.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let answer = self.describe(&id).await?;
+        match answer.as_ref().and_then(|answer| answer.task_definition()) {
+            Some(revision) => Ok(Live {
+                id: revision.family().unwrap_or_default().to_owned(),
+                name: id,
+                tags: Tags::new(),
+                state: state(revision),
+            }),
+            None => Err(named::missing("task definition", &id, &self.0.region)),
+        }
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

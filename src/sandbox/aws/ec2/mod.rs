@@ -127,7 +127,11 @@ const OPERATIONS: &[(&str, Handler, &[&str])] = &[
     ("DeleteTags", tags::delete, &["Resources", "Tags"]),
     ("DeleteVpc", vpc::delete, &["VpcId"]),
     ("DeleteVpcEndpoints", endpoint::delete, &["VpcEndpointIds"]),
-    ("CreateNetworkAcl", network_acl::create, &["VpcId", "TagSpecifications"]),
+    (
+        "CreateNetworkAcl",
+        network_acl::create,
+        &["VpcId", "TagSpecifications", "ClientToken"],
+    ),
     (
         "CreateNetworkAclEntry",
         network_acl::create_entry,

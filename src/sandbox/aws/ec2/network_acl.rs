@@ -32,6 +32,9 @@ struct NetworkAcl {
     /// Without the last ones, which deny everything else.
     #[serde(default = "all_traffic")]
     entries: Vec<Entry>,
+    /// The client token of the call that made it.
+    #[serde(default)]
+    token: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -125,6 +128,7 @@ pub fn create_default(call: &Call<'_>, vpc: &str) -> Result<(), Fault> {
         vpc: vpc.to_owned(),
         custom: false,
         entries: all_traffic(),
+        token: String::new(),
     };
     call.store.put(KIND, &acl.id, vpc, &acl)
 }
@@ -181,15 +185,26 @@ fn save(call: &Call<'_>, acl: &NetworkAcl) -> Result<(), Fault> {
 /// It denies everything until it has entries.
 pub fn create(call: &Call<'_>) -> Answer {
     let vpc = vpc::get(call, call.text("VpcId"))?;
-    let acl = NetworkAcl {
-        id: new_id("acl"),
-        vpc: vpc.vpc_id,
-        custom: true,
-        entries: Vec::new(),
+    let token = call.text("ClientToken");
+    let acls: Vec<NetworkAcl> = call.store.children(KIND, &vpc.vpc_id)?;
+    let earlier = acls.into_iter().find(|acl| !token.is_empty() && acl.token == token);
+    let acl = match earlier {
+        // A retry of the call whose answer was lost.
+        Some(acl) => acl,
+        None => {
+            let acl = NetworkAcl {
+                id: new_id("acl"),
+                vpc: vpc.vpc_id,
+                custom: true,
+                entries: Vec::new(),
+                token: token.to_owned(),
+            };
+            tags::on_create(call, "network-acl", &acl.id)?;
+            save(call, &acl)?;
+            acl
+        }
     };
-    tags::on_create(call, "network-acl", &acl.id)?;
-    save(call, &acl)?;
-    Ok(json!({ "NetworkAcl": shown(call, &acl)? }))
+    Ok(json!({ "NetworkAcl": shown(call, &acl)?, "ClientToken": token }))
 }
 
 pub fn delete(call: &Call<'_>) -> Answer {

@@ -16,7 +16,7 @@ mod window;
 
 use serde_json::{Value, json};
 
-use super::answers::{Page, answer, limit, page, page_of};
+use super::answers::{self, Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
 use super::dispatch;
 use super::tags::{self, Tags};
@@ -116,7 +116,7 @@ fn paged_of<T: serde::de::DeserializeOwned>(
     if !(20..=100).contains(&limit) {
         return Err(invalid(&format!("MaxRecords must be between 20 and 100, not {limit}.")));
     }
-    let Page { items, next } = page_of(
+    let Page { items, next } = answers::page_of(
         call,
         (kind, ""),
         |_| Ok(true),

@@ -41,7 +41,10 @@ pub fn create(call: &Call<'_>) -> Answer {
     check_name("policyName", name, 128)?;
     let path = path(call, "Path")?;
     document::check(call.text("PolicyDocument"), Use::Permission)?;
-    let exists = all(call)?.iter().any(|policy| policy.name.eq_ignore_ascii_case(name));
+    let exists = call
+        .store
+        .in_region("aws-global")
+        .is_linked(KIND, &name.to_ascii_lowercase())?;
     if exists {
         let message = format!("A policy called {name} already exists. Duplicate names are not allowed.");
         return Err(Fault::new("EntityAlreadyExists", message).status(409));
@@ -324,7 +327,10 @@ fn existing(call: &Call<'_>) -> Result<Policy, Fault> {
 }
 
 fn save(call: &Call<'_>, policy: &Policy) -> Result<(), Fault> {
-    call.store.in_region("aws-global").put(KIND, &policy.arn, "", policy)
+    // Names are not distinguished by case.
+    let links = [policy.name.to_ascii_lowercase()];
+    let store = call.store.in_region("aws-global");
+    store.entry(KIND, &policy.arn).links(&links).put(policy)
 }
 
 fn conflict(message: &str) -> Fault {

@@ -212,7 +212,13 @@ fn paged(call: &Call<'_>, member: &str, items: Vec<(String, Value)>) -> Answer {
 fn wanted_tags(call: &Call<'_>) -> Result<Tags, Fault> {
     let wanted = tags::from_list(call.list("Tags"));
     tags::check(&wanted).map_err(|message| invalid(&message))?;
-    Ok(wanted)
+    // "The string value cannot be prefixed with `aws:` or `rds:`."
+    match wanted.keys().find(|key| key.to_ascii_lowercase().starts_with("rds:")) {
+        Some(key) => Err(invalid(&format!(
+            "Tag keys starting with 'rds:' are reserved for system use: '{key}'"
+        ))),
+        None => Ok(wanted),
+    }
 }
 
 /// The resource whose tags a call is about, which must be there.

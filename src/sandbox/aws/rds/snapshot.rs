@@ -55,7 +55,11 @@ pub fn create(call: &Call<'_>) -> Answer {
     }
     let wanted = wanted_tags(call)?;
     let snapshot = take(call, &instance, "DBSnapshotIdentifier", id)?;
-    tags::put(call, &snapshot.arn, &wanted)?;
+    if !wanted.is_empty() {
+        // "RDS doesn't copy tags from the source DB instance to the new DB snapshot", *Tagging Amazon RDS resources*.
+        tags::clear(call, &snapshot.arn)?;
+        tags::put(call, &snapshot.arn, &wanted)?;
+    }
     event::at(call, &instance, "backup", "Backing up DB instance", call.now)?;
     instance.enter(State::BackingUp, snapshot.until);
     instance::save(call, &instance)?;

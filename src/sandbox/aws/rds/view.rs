@@ -55,7 +55,10 @@ impl Instance {
             .iter()
             .map(|role| json!({ "RoleArn": role.arn, "FeatureName": role.feature, "Status": role.status(call.now) }))
             .collect();
-        let restorable = (created && settings.retention > 0).then(|| seconds(call.now - call.now % 300_000));
+        let restorable = self
+            .created
+            .filter(|_| settings.retention > 0)
+            .map(|since| seconds((call.now - call.now % 300_000).max(since)));
         let next_options = self.pending.get(OPTIONS).or(self.applying.get(OPTIONS));
         let (options, option_status) = match next_options.and_then(Value::as_str) {
             Some(next) => (next, "pending-apply"),

@@ -1,6 +1,7 @@
 //! Rules as a user meets them: refusals in the service's words, limits, what is seen late, what fails to start.
 
 use super::super::rules::{Effect, Rule};
+use super::shop::Shop;
 use super::*;
 
 fn add(cloud: &Cloud, rule: Rule) -> i64 {
@@ -251,4 +252,108 @@ fn time_is_moved_for_all_and_only_where_the_clock_is_virtual() {
         let passed = sandbox.aws().now().unwrap() - before;
         assert!((7_200_000..7_260_000).contains(&passed), "{passed}");
     }
+}
+
+/// The reason with which the newest stopped task stopped.
+async fn stopped(shop: &Shop) -> String {
+    let stopped = aws_sdk_ecs::types::DesiredStatus::Stopped;
+    let listed = shop
+        .ecs
+        .list_tasks()
+        .cluster("main")
+        .desired_status(stopped)
+        .send()
+        .await;
+    let tasks = listed.unwrap().task_arns;
+    let found = shop
+        .ecs
+        .describe_tasks()
+        .cluster("main")
+        .set_tasks(tasks)
+        .send()
+        .await
+        .unwrap();
+    let newest = found
+        .tasks()
+        .iter()
+        .max_by_key(|task| task.stopped_at().map(|at| at.as_nanos()));
+    newest
+        .and_then(|task| task.stopped_reason())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_bad_image_rolls_a_deployment_back() {
+    let shop = Shop::new().await;
+    let good = shop.define("1", None).await;
+    shop.create(&good, 1).await;
+    shop.pass(600);
+    let bad = shop.define("1", None).await;
+    add(&shop.cloud, Rule::about("shop:1", Effect::BadImage));
+    shop.update(&bad).await;
+    shop.pass(70);
+    let reason = stopped(&shop).await;
+    assert!(reason.starts_with("CannotPullContainerError"), "{reason}");
+    shop.pass(3600);
+    assert_eq!(shop.service().await.task_definition(), Some(good.as_str()));
+    assert_eq!(shop.service().await.running_count(), 1, "the old task serves on");
+}
+
+#[tokio::test]
+async fn targets_that_fail_their_checks_are_replaced_until_the_rule_is_gone() {
+    let shop = Shop::new().await;
+    shop.create(&shop.define("1", None).await, 1).await;
+    shop.pass(600);
+    assert_eq!(shop.health().await, ["healthy"]);
+    let id = add(&shop.cloud, Rule::about("shop", Effect::Unhealthy));
+    shop.service().await;
+    shop.pass(60);
+    let service = shop.service().await;
+    let told = service.events().iter().any(|event| {
+        let message = event.message().unwrap_or_default();
+        message.contains("is unhealthy in (target-group") && message.contains("Health checks failed")
+    });
+    assert!(told, "{:?}", service.events());
+    assert!(!shop.health().await.contains(&"healthy".to_owned()));
+    shop.cloud.sandbox.aws().rules().remove(id).unwrap();
+    shop.pass(7200);
+    shop.service().await;
+    shop.pass(600);
+    shop.service().await;
+    assert_eq!(shop.health().await, ["healthy"]);
+    assert_eq!(shop.service().await.running_count(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_task_is_replaced() {
+    let shop = Shop::new().await;
+    shop.create(&shop.define("1", None).await, 2).await;
+    shop.pass(600);
+    assert_eq!(shop.service().await.running_count(), 2);
+    add(&shop.cloud, Rule::about("shop", Effect::LoseTask).times(1));
+    shop.service().await;
+    shop.pass(1200);
+    assert_eq!(shop.service().await.running_count(), 2);
+    assert_eq!(stopped(&shop).await, "Essential container in task exited");
+    shop.pass(1200);
+    let rules = shop.cloud.sandbox.aws().rules().list().unwrap();
+    assert_eq!(rules[0].met, 1, "once is once");
+}
+
+#[tokio::test]
+async fn a_secret_that_a_rule_takes_away_fails_the_start() {
+    let shop = Shop::new().await;
+    let secrets = aws_sdk_secretsmanager::Client::new(&shop.cloud.config);
+    let made = secrets.create_secret().name("password").secret_string("x").send().await;
+    let arn = made.unwrap().arn.unwrap();
+    add(&shop.cloud, Rule::about("password*", Effect::MissingSecret));
+    shop.create(&shop.define("1", Some(&arn)).await, 1).await;
+    shop.pass(70);
+    shop.service().await;
+    let reason = stopped(&shop).await;
+    assert!(
+        reason.contains("Secrets Manager can't find the specified secret"),
+        "{reason}"
+    );
 }

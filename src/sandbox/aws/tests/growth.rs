@@ -242,6 +242,48 @@ fn a_page_costs_what_is_on_it() {
     );
 }
 
+#[test]
+fn a_page_of_what_is_listed_by_name_costs_what_is_on_it_too() {
+    let cloud = Cloud::new();
+    let at = &cloud.sandbox;
+    let ssm = |operation: &str, input: Value| {
+        let target = format!("AmazonSSM.{operation}");
+        send(at, "eu-central-1", "ssm", &target, &input.to_string())
+    };
+    for number in 0..300 {
+        let name = format!("/shop/{number:03}");
+        ssm("PutParameter", json!({ "Name": name, "Value": "x", "Type": "String" }));
+    }
+    let (mut token, mut costs, mut names) = (Value::Null, Vec::new(), Vec::new());
+    loop {
+        let mut page = Value::Null;
+        let input = match &token {
+            Value::Null => json!({ "Path": "/shop", "MaxResults": 10 }),
+            token => json!({ "Path": "/shop", "MaxResults": 10, "NextToken": token }),
+        };
+        costs.push(cost(at, || page = ssm("GetParametersByPath", input)));
+        names.extend(
+            page["Parameters"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|found| found["Name"].clone()),
+        );
+        token = page["NextToken"].clone();
+        if token.is_null() {
+            break;
+        }
+    }
+    let all: Vec<Value> = (0..300).map(|number| json!(format!("/shop/{number:03}"))).collect();
+    assert_eq!((names, costs.len()), (all, 30));
+    assert!(
+        costs[28] <= costs[0] + costs[0] / 5,
+        "{} steps for page 1, {} for page 29",
+        costs[0],
+        costs[28]
+    );
+}
+
 #[tokio::test]
 async fn regions_and_accounts_see_only_their_own() {
     let cloud = Cloud::new();

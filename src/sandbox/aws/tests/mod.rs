@@ -2,12 +2,14 @@
 
 mod acls;
 mod caches;
+mod certificates;
 mod conditions;
 mod containers;
 mod crash;
 mod database_groups;
 mod database_snapshots;
 mod databases;
+mod deployments;
 mod endpoints;
 mod faults;
 mod foreign;

@@ -179,8 +179,8 @@ async fn db_instance_and_snapshot_available_and_deleted() {
         .send()
         .await
         .unwrap();
-    let completed = rds.wait_until_db_snapshot_available();
-    ends(completed.db_snapshot_identifier("one").wait(LONG)).await;
+    let available = rds.wait_until_db_snapshot_available();
+    ends(available.db_snapshot_identifier("one").wait(LONG)).await;
     rds.delete_db_instance()
         .db_instance_identifier("main")
         .skip_final_snapshot(true)

@@ -34,6 +34,8 @@ pub fn decode(service: &str, operation: &str, response: &Response) -> Result<Ans
                 None => json!({}),
             }))
         }
+        // Some operations answer nothing at all.
+        _ if !failed && response.body.is_empty() => Ok(Answer::Done(json!({}))),
         protocol => {
             let root = Element::parse(&String::from_utf8_lossy(&response.body))
                 .map_err(|error| format!("status {}, and the body is not XML: {error}", response.status))?;

@@ -16,6 +16,7 @@ pub const LONGEST_PAUSE: u32 = 5;
 /// So many failed tasks, and the service says that it cannot.
 const IMPAIRED: u32 = 3;
 
+const FAILED: &str = "ECS deployment circuit breaker: tasks failed to start.";
 pub const TRIGGERED: &str = "Service deployment rolled back because the circuit breaker threshold was exceeded.";
 
 /// Counts tasks that failed to start.
@@ -107,11 +108,11 @@ pub fn count(call: &Call<'_>, service: &mut Service, rollout: &str, message: &st
             &format!("(deployment {id}) deployment failed: tasks failed to start."),
         );
         if record.status == "ROLLBACK_IN_PROGRESS" {
-            give_up(call, service, &mut record, "ROLLBACK_FAILED", at)?;
+            give_up(call, service, &mut record, "ROLLBACK_FAILED", FAILED, at)?;
         } else if breaker["rollback"] == true {
             roll_back(call, service, TRIGGERED, at)?;
         } else {
-            give_up(call, service, &mut record, "STOPPED", at)?;
+            give_up(call, service, &mut record, "STOPPED", FAILED, at)?;
         }
     }
     Ok(())
@@ -125,21 +126,26 @@ pub fn breaker(service: &Service) -> Value {
         .unwrap_or_default()
 }
 
+/// Why a deployment that is rolled back for this reason has failed.
+fn because(reason: &str) -> String {
+    if reason == TRIGGERED { FAILED } else { reason }.to_owned()
+}
+
 /// The deployment ends without success, and no more tasks of it start.
 pub fn give_up(
     call: &Call<'_>,
     service: &mut Service,
     record: &mut deployment::Deployment,
     status: &str,
+    reason: &str,
     at: i64,
 ) -> Result<(), Fault> {
     if let Some(primary) = service.rollouts.first_mut() {
         primary.state = "FAILED".to_owned();
-        primary.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
+        primary.reason = reason.to_owned();
         primary.updated = at;
     }
     service.deployment = None;
-    let reason = "The deployment circuit breaker was triggered: tasks failed to start.";
     record.finish(call, status, Some(reason), at)
 }
 
@@ -159,11 +165,11 @@ pub fn roll_back(call: &Call<'_>, service: &mut Service, reason: &str, at: i64) 
         None => None,
     };
     let Some(good) = good else {
-        return give_up(call, service, &mut record, "ROLLBACK_FAILED", at);
+        return give_up(call, service, &mut record, "ROLLBACK_FAILED", &because(reason), at);
     };
     if let Some(primary) = service.rollouts.first_mut() {
         primary.state = "FAILED".to_owned();
-        primary.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
+        primary.reason = because(reason);
         primary.updated = at;
         let failed = primary.id.clone();
         service.say(
