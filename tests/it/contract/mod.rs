@@ -2,7 +2,8 @@
 //! that the case is right.
 //!
 //! `moto.toml` names each case in which moto differs, with the reason. A case that is not named must pass, and one that
-//! is named must not.
+//! is named must not, unless its reason begins with "at times": moto keeps its state for all cases that run at once, and
+//! a few of its own failures come and go with that.
 
 mod command;
 
@@ -21,6 +22,8 @@ use crate::peer::Moto;
 
 /// moto does at once what it does at all.
 const PATIENCE: Duration = Duration::from_millis(400);
+/// How the reason of a case begins in which moto differs only now and then.
+const AT_TIMES: &str = "at times ";
 /// Servers: each is one process of Python, which uses one processor.
 const SERVERS: usize = 2;
 
@@ -80,10 +83,11 @@ fn moto_agrees_with_every_case_but_the_named_ones() {
             wrong.push(format!("- not named: {title}\n    {difference}"));
         }
     }
-    for title in named.keys() {
+    for (title, reason) in &named {
+        let always = !reason.starts_with(AT_TIMES);
         if !titles.contains(title) {
             wrong.push(format!("- named, and there is no such case: {title}"));
-        } else if cases.iter().any(|case| case.title() == *title) && !differs.contains_key(title) {
+        } else if always && cases.iter().any(|case| case.title() == *title) && !differs.contains_key(title) {
             wrong.push(format!("- named, and moto agrees: {title}"));
         }
     }
