@@ -157,16 +157,27 @@ pub fn markdown() -> String {
     let mut page =
         String::from("| service | what takes how long, and how that is known | in AWS |\n| --- | --- | --- |\n");
     for usual in ALL {
-        let seconds = usual.time.as_secs();
-        let shown = match (seconds / 60, seconds % 60) {
-            (0, seconds) => format!("{seconds} s"),
-            (minutes, 0) => format!("{minutes} min"),
-            (minutes, seconds) => format!("{minutes} min {seconds} s"),
-        };
         let about = usual.about().replace('|', "\\|");
-        page.push_str(&format!("| {} | {about} | {shown} |\n", usual.service()));
+        page.push_str(&format!(
+            "| {} | {about} | {} |\n",
+            usual.service(),
+            in_words(usual.time)
+        ));
     }
     page
+}
+
+/// As people say it: `1 min 50 s`, `7 d`.
+fn in_words(time: Duration) -> String {
+    let mut left = time.as_secs();
+    let mut words = Vec::new();
+    for (unit, length) in [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)] {
+        if left >= length {
+            words.push(format!("{} {unit}", left / length));
+            left %= length;
+        }
+    }
+    words.join(" ")
 }
 
 #[cfg(test)]
