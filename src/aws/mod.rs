@@ -18,8 +18,6 @@ pub mod meant;
 pub mod named;
 pub mod plain;
 pub mod rds;
-#[cfg(test)]
-mod references;
 pub mod route53;
 pub mod secrets;
 pub mod ssm;
@@ -28,6 +26,8 @@ pub mod tagged;
 pub mod tags;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod unsupported;
 
 use std::fmt;

@@ -358,15 +358,17 @@ impl Rules<'_> {
         })
     }
 
-    /// Makes the rules of a source (an environment's file) those that are given. One that was there already stays, with
-    /// what it counted, so that opening a session again doubles nothing.
+    /// Makes the rules of a source (an environment's file) those that are given, and takes those of other files away: a
+    /// folder has the rules of the environment that was opened last, not of one that nobody uses any more. One that was
+    /// there already stays, with what it counted, so that opening a session again doubles nothing.
     pub fn declare(&self, source: &str, rules: &[Rule]) -> Result<()> {
         let rules = rules.iter().cloned().map(Rule::checked).collect::<Result<Vec<_>>>()?;
         let there = self.list()?;
-        let mut old: Vec<&Listed> = there.iter().filter(|listed| listed.source == source).collect();
+        let mut old: Vec<&Listed> = there.iter().filter(|listed| !listed.source.is_empty()).collect();
         let mut new = Vec::new();
         for rule in &rules {
-            match old.iter().position(|listed| listed.rule == *rule) {
+            let same = |listed: &&Listed| listed.source == source && listed.rule == *rule;
+            match old.iter().position(same) {
                 Some(place) => drop(old.swap_remove(place)),
                 None => new.push(rule),
             }

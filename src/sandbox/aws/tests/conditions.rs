@@ -86,16 +86,21 @@ async fn declaring_rules_again_doubles_nothing_and_keeps_their_counts() {
         .map(|listed| (listed.rule.service.as_str(), listed.met))
         .collect();
     assert_eq!(counts, [("ec2", 2), ("ssm", 0), ("iam", 0)]);
-    // What the file no longer says is gone; what was added by hand, or by another file, stays.
-    rules.declare("environments/b.toml", &declared[1..]).unwrap();
+    // What the file no longer says is gone, and so is what another file says; what was added by hand stays.
+    let kept = || {
+        let listed = rules.list().unwrap();
+        listed
+            .into_iter()
+            .map(|listed| (listed.rule.service, listed.source))
+            .collect::<Vec<_>>()
+    };
+    let own = |service: &str, source: &str| (service.to_owned(), source.to_owned());
     rules.declare("environments/a.toml", &declared[1..]).unwrap();
-    let kept: Vec<_> = rules
-        .list()
-        .unwrap()
-        .into_iter()
-        .map(|listed| listed.rule.service)
-        .collect();
-    assert_eq!(kept, ["ssm", "iam", "ssm"]);
+    assert_eq!(kept(), [own("ssm", "environments/a.toml"), own("iam", "")]);
+    rules.declare("environments/b.toml", &declared[..1]).unwrap();
+    assert_eq!(kept(), [own("iam", ""), own("ec2", "environments/b.toml")]);
+    rules.declare("environments/c.toml", &[]).unwrap();
+    assert_eq!(kept(), [own("iam", "")]);
 }
 
 #[tokio::test]
