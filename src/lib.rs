@@ -1,7 +1,8 @@
 //! iacsh: a shell in which a small team recreates and destroys a whole environment.
 //!
 //! The arrows point one way: `main` uses `repl` and `script`, these use `aws`, `mssql` and `identity`, and these use
-//! `resource`. [`session`] puts a run together: it alone knows which clients are the sandbox's. At the bottom stand
+//! `resource`. [`session`] puts a run together: it alone knows which clients are the sandbox's; beside it only the
+//! commands of `iacsh sandbox` look at the sandbox itself. At the bottom stand
 //! [`error`], [`secret`], [`value`] and [`schema`], which everything uses and which use nothing.
 
 pub mod error;
