@@ -11,6 +11,7 @@ pub mod ecs;
 pub mod elasticache;
 pub mod elb;
 pub mod error;
+pub mod events;
 pub mod gate;
 pub mod iam;
 pub mod logs;

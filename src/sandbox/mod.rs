@@ -30,9 +30,6 @@ pub use self::summary::{Count, Summary};
 use self::vault::Vault;
 use crate::error::{Error, Result};
 
-/// The variable that sets [`Options::time_scale`].
-pub const TIME_SCALE: &str = "IACSH_SANDBOX_TIME_SCALE";
-
 /// The state of the embedded AWS, within the sandbox's folder.
 const AWS_FILE: &str = "aws.sqlite";
 /// Locked shared by every process that has the sandbox open, exclusively by a reset.
@@ -55,20 +52,6 @@ impl Default for Options {
             time_scale: 1000,
             clock: Clock::System,
         }
-    }
-}
-
-impl Options {
-    /// The defaults, with the time scale of the variable [`TIME_SCALE`] where it is set.
-    pub fn from_env() -> Result<Self> {
-        let mut options = Self::default();
-        if let Some(text) = std::env::var_os(TIME_SCALE) {
-            options.time_scale = text.to_str().and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
-                Error::config(format!("{TIME_SCALE} is not a whole number of 0 or more"))
-                    .hint("1000 makes a minute 60 ms, 1 is as slow as the real AWS, 0 makes everything at once")
-            })?;
-        }
-        Ok(options)
     }
 }
 

@@ -317,11 +317,6 @@ impl Locks {
         }
     }
 
-    /// Whether the operating system's handle is still there: for the session's own checks.
-    pub fn holds_turn(&self) -> bool {
-        self.turn.as_ref().is_some_and(|held| held.session == self.session)
-    }
-
     /// The files that are locked, for messages.
     pub fn held(&self) -> usize {
         self.apps

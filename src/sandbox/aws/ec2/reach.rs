@@ -31,13 +31,8 @@ pub fn internet(call: &Call<'_>, from: &Interface, at: i64) -> Result<bool, Faul
 /// nothing in (AWS PrivateLink guide, "Private DNS"). A gateway endpoint is a route of the subnet's table; the service keeps
 /// its public addresses, so the groups must let those out.
 pub fn service(call: &Call<'_>, from: &Interface, service: &str, at: i64) -> Result<bool, Fault> {
-    let name = format!("com.amazonaws.{}.{service}", call.region);
-    let mut there = endpoint::of_vpc(call, &from.vpc)?;
-    there.retain(|endpoint| endpoint.service == name && endpoint.state(at) == Some("available"));
-    if let Some(endpoint) = there
-        .iter()
-        .find(|endpoint| !endpoint.is_gateway && endpoint.private_dns)
-    {
+    let there = endpoint::serving(call, &from.vpc, service, at)?;
+    if let Some(endpoint) = there.iter().find(|endpoint| !endpoint.is_gateway) {
         for to in interfaces::of_owner(call, &endpoint.id)? {
             if between(call, std::slice::from_ref(from), &to, HTTPS)? {
                 return Ok(true);
