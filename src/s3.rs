@@ -22,7 +22,7 @@ impl S3File {
     /// Reads `s3://BUCKET/KEY` or an ARN.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |why: String| {
-            Error::invalid(format!("\"{text}\" is no file in S3: {why}")).hint("as \"s3://my-bucket/shop.bak\"")
+            Error::failed(format!("\"{text}\" is no file in S3: {why}")).hint("as \"s3://my-bucket/shop.bak\"")
         };
         let path = match text.strip_prefix("s3://") {
             Some(path) => Some(path),
@@ -95,9 +95,15 @@ mod tests {
     fn a_file_is_read_in_both_forms() {
         let file = S3File::parse("s3://my-bucket/nightly/shop.bak").unwrap();
         assert_eq!(file, S3File::parse("arn:aws:s3:::my-bucket/nightly/shop.bak").unwrap());
-        assert_eq!(file, S3File::parse("arn:aws-cn:s3:::my-bucket/nightly/shop.bak").unwrap());
+        assert_eq!(
+            file,
+            S3File::parse("arn:aws-cn:s3:::my-bucket/nightly/shop.bak").unwrap()
+        );
         assert_eq!(file.arn("eu-central-1"), "arn:aws:s3:::my-bucket/nightly/shop.bak");
-        assert_eq!(file.arn("us-gov-west-1"), "arn:aws-us-gov:s3:::my-bucket/nightly/shop.bak");
+        assert_eq!(
+            file.arn("us-gov-west-1"),
+            "arn:aws-us-gov:s3:::my-bucket/nightly/shop.bak"
+        );
         assert_eq!(file.to_string(), "s3://my-bucket/nightly/shop.bak");
     }
 

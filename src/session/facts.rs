@@ -124,14 +124,24 @@ fn backups(database: &Database, region: &str) -> Option<Map> {
     buckets.extend(from.as_ref().map(|file| s3::bucket_arn(&file.bucket, region)));
     let written = database.backup_bucket.as_deref();
     let written: Vec<_> = written.map(|name| s3::bucket_arn(name, region)).into_iter().collect();
-    buckets.extend(written.iter().filter(|arn| !buckets.contains(arn)).cloned().collect::<Vec<_>>());
+    buckets.extend(
+        written
+            .iter()
+            .filter(|arn| !buckets.contains(arn))
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
     if buckets.is_empty() {
         return None;
     }
     let mut facts = map! { "reads" => buckets, "writes" => written };
     let from = from.map(|file| ("from", file.to_string()));
     let key = database.backup_key.clone().map(|key| ("key", key));
-    facts.extend(from.into_iter().chain(key).map(|(name, text)| (name.to_owned(), Value::text(&text))));
+    facts.extend(
+        from.into_iter()
+            .chain(key)
+            .map(|(name, text)| (name.to_owned(), Value::text(&text))),
+    );
     Some(facts)
 }
 

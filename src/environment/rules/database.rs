@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 
 use super::{
-    BACKUP_WINDOW, CLASS, ENGINE_VERSION, INSTANCE, KMS_KEY, MAINTENANCE_WINDOW, MASTER_USER, MIGRATION, Problems, SERVER,
-    VARIABLE, matches,
+    BACKUP_WINDOW, CLASS, ENGINE_VERSION, INSTANCE, KMS_KEY, MAINTENANCE_WINDOW, MASTER_USER, MIGRATION, Problems,
+    SERVER, VARIABLE, matches,
 };
 use crate::environment::{Database, DatabasePlan, DatabaseTarget, Encryption, Environment, Instance};
 use crate::s3::{self, S3File};
@@ -273,7 +273,11 @@ fn backups(database: &Database, problems: &mut Problems) {
         problems.form(&path("backup_key"), &KMS_KEY, key, what, example);
         if database.backup().is_none() && database.backup_bucket.is_none() {
             let message = "`backup_key` is of backups, and there are none";
-            problems.add(&path("backup_key"), message, "name a `backup_bucket`, or a backup in `source`");
+            problems.add(
+                &path("backup_key"),
+                message,
+                "name a `backup_bucket`, or a backup in `source`",
+            );
         }
     }
 }

@@ -158,16 +158,32 @@ mod tests {
     #[test]
     fn a_backup_is_restored_once_under_another_name() {
         let dir = tempfile::tempdir().unwrap();
-        let (one, two, bak) = (dir.path().join("one"), dir.path().join("two"), dir.path().join("shop.bak"));
+        let (one, two, bak) = (
+            dir.path().join("one"),
+            dir.path().join("two"),
+            dir.path().join("shop.bak"),
+        );
         server(&one);
         assert!(!write(&one, "Nothing", "m", &bak).unwrap());
-        assert!(!write(&one, "master", "m", &bak).unwrap(), "the system's own are not backed up");
+        assert!(
+            !write(&one, "master", "m", &bak).unwrap(),
+            "the system's own are not backed up"
+        );
         assert!(write(&one, "SHOP", "m", &bak).unwrap());
         assert_eq!(mark(&bak).unwrap().as_deref(), Some("m"));
 
-        assert_eq!(restore(&two, "Copy", &bak, "restored-1.mdf.sqlite").unwrap(), Restored::Done);
-        assert_eq!(restore(&two, "Copy", &bak, "restored-1.mdf.sqlite").unwrap(), Restored::Done);
-        assert_eq!(restore(&two, "cOPY", &bak, "restored-2.mdf.sqlite").unwrap(), Restored::Taken);
+        assert_eq!(
+            restore(&two, "Copy", &bak, "restored-1.mdf.sqlite").unwrap(),
+            Restored::Done
+        );
+        assert_eq!(
+            restore(&two, "Copy", &bak, "restored-1.mdf.sqlite").unwrap(),
+            Restored::Done
+        );
+        assert_eq!(
+            restore(&two, "cOPY", &bak, "restored-2.mdf.sqlite").unwrap(),
+            Restored::Taken
+        );
         assert!(has(&two, "Copy").unwrap() && !has(&two, "Shop").unwrap());
         let file = two.join("restored-1.mdf.sqlite");
         assert_eq!(number(&file), 7);

@@ -38,6 +38,10 @@ fn taken(snapshot: &DbSnapshot) -> (i64, u32) {
     time.map_or((i64::MAX, 0), |time| (time.secs(), time.subsec_nanos()))
 }
 
+async fn newest(aws: &Aws, scope: &Scope, id: &str) -> Result<Option<DbSnapshot>> {
+    Ok(snapshots(aws, scope, id).await?.into_iter().max_by_key(taken))
+}
+
 fn status(snapshot: &DbSnapshot) -> &str {
     snapshot.status().unwrap_or_default()
 }
@@ -73,11 +77,23 @@ impl DbInstances {
                 "{KIND}/{name} is not there, and `source = \"existing\"` means that it must be"
             ))
             .hint("`source = \"latest\"` restores the newest snapshot")),
-            Source::Empty => match snapshots(&self.0, cx.scope, id)
-                .await?
-                .iter()
-                .max_by_key(|one| taken(one))
-            {
+            // The newest snapshot can hold more than the backup does, and whoever wrote `bak:` need not know of it.
+            Source::Backup(_) if cx.engine.may_lose(name) => Ok(None),
+            Source::Backup(file) => match newest(&self.0, cx.scope, id).await? {
+                None => Ok(None),
+                Some(newest) => Err(Error::declined(format!(
+                    "{KIND}/{name} would get the content of {file}, but there is a snapshot of it: {}",
+                    newest.db_snapshot_identifier().unwrap_or_default()
+                ))
+                .note(format!(
+                    "the snapshot was taken at {}; what it has beyond the backup would be missing",
+                    meant::moment(newest.snapshot_create_time())
+                ))
+                .hint(format!(
+                    "`source = \"latest\"` restores the snapshot; `--with-data {name}` takes the backup, and leaves the snapshot"
+                ))),
+            },
+            Source::Empty => match newest(&self.0, cx.scope, id).await? {
                 None => Ok(None),
                 Some(newest) => Err(Error::declined(format!(
                     "{KIND}/{name} would be made empty, but there is a snapshot of it: {}",

@@ -125,7 +125,8 @@ pub struct Spec {
     /// The time zone of the server, such as `W. Europe Standard Time`. Cannot change.
     pub timezone: Option<String>,
     /// Where its content comes from when it is not there: `latest` (the default) is our newest snapshot, and empty only
-    /// if there never was one; `snapshot:ID` is that snapshot; `empty` is refused where we have a snapshot; `existing`
+    /// if there never was one; `snapshot:ID` is that snapshot; `bak:s3://BUCKET/KEY` makes an empty server for
+    /// `mssql::restore`, and is refused as `empty` is, unless `--with-data NAME` means it; `empty` is refused where we have a snapshot; `existing`
     /// means that it must be there.
     #[serde(default = "latest")]
     pub source: String,
@@ -265,7 +266,13 @@ mod tests {
 
     #[test]
     fn a_source_is_read_and_a_wrong_one_explained() {
-        for text in ["latest", "existing", "empty", "snapshot:before-the-upgrade", "bak:s3://bucket/file.bak"] {
+        for text in [
+            "latest",
+            "existing",
+            "empty",
+            "snapshot:before-the-upgrade",
+            "bak:s3://bucket/file.bak",
+        ] {
             assert_eq!(Source::parse(text).unwrap().to_string(), text);
         }
         let error = Source::parse("lastest").unwrap_err();

@@ -12,8 +12,8 @@ use super::super::{durations, interfaces, tags};
 use super::filter::Filters;
 use super::settings::{self, Settings};
 use super::{
-    check_name, combination, data, engine, event, invalid, listed, name_of, native, not_here, option_group, placement, role,
-    snapshot, wanted_tags, window,
+    check_name, combination, data, engine, event, invalid, listed, name_of, native, not_here, option_group, placement,
+    role, snapshot, wanted_tags, window,
 };
 
 pub const KIND: &str = "rds/instance";

@@ -130,7 +130,10 @@ pub(in crate::sandbox::mssql) fn list_database(
         "INSERT INTO main.\"$databases\" (id, name, file, created) VALUES (?1, ?2, ?3, ?4)",
         params![id, name, file, Moment::now_utc().round_datetime().stored()],
     )?;
-    master.execute("INSERT OR REPLACE INTO main.\"$identity\" (id, last) VALUES (0, ?1)", [id])?;
+    master.execute(
+        "INSERT OR REPLACE INTO main.\"$identity\" (id, last) VALUES (0, ?1)",
+        [id],
+    )?;
     Ok(())
 }
 
@@ -160,7 +163,11 @@ impl Engine {
         }
         self.write(|engine| {
             if taken(engine)? {
-                return Err(SqlError::new(1801, 16, format!("Database '{name}' already exists. Choose a different database name.")));
+                return Err(SqlError::new(
+                    1801,
+                    16,
+                    format!("Database '{name}' already exists. Choose a different database name."),
+                ));
             }
             let id = next_number(&engine.connection).map_err(|error| engine.sqlite(error))?;
             let file = safe_file_name(name, id);

@@ -90,7 +90,14 @@ mod tests {
     fn an_arn_is_read_and_a_key_leads_nowhere_else() {
         let object = Object::parse("arn:aws:s3:::my-bucket/a/b.bak").unwrap();
         assert_eq!((object.bucket.as_str(), object.key.as_str()), ("my-bucket", "a/b.bak"));
-        for wrong in ["", "s3://b/k", "arn:aws:s3:::bucket", "arn:aws:s3:::bucket/", "arn:aws:s3:::../x", "arn:aws:s3:::A_b/x"] {
+        for wrong in [
+            "",
+            "s3://b/k",
+            "arn:aws:s3:::bucket",
+            "arn:aws:s3:::bucket/",
+            "arn:aws:s3:::../x",
+            "arn:aws:s3:::A_b/x",
+        ] {
             assert!(Object::parse(wrong).is_err(), "{wrong}");
         }
         assert_eq!(safe(".."), "%2E%2E");

@@ -26,8 +26,8 @@ use crate::sandbox::mssql::errors::SqlError;
 use crate::sandbox::mssql::value::{SqlType, Value};
 
 use self::bucket::Object;
-use self::task::{State, Task, Work};
 pub use self::task::forget;
+use self::task::{State, Task, Work};
 pub use self::work::settle;
 
 const NAME: SqlType = SqlType::NVarChar(Some(128));
@@ -134,7 +134,9 @@ impl Asked<'_> {
     fn value(&self, name: &str) -> &Value {
         let procedure = PROCEDURES.iter().find(|known| known.name == self.procedure);
         let place = procedure.and_then(|known| known.parameters.iter().position(|parameter| parameter.name == name));
-        place.and_then(|place| self.arguments.get(place)).unwrap_or(&Value::Null)
+        place
+            .and_then(|place| self.arguments.get(place))
+            .unwrap_or(&Value::Null)
     }
 
     fn text(&self, name: &str) -> &str {
