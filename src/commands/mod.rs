@@ -3,6 +3,7 @@
 mod destroy;
 mod env;
 mod interface;
+mod plan;
 mod prompt;
 mod sandbox;
 mod script;
@@ -19,6 +20,7 @@ use crate::environment::{Environment, find_root};
 use crate::error::{Error, Result};
 use crate::output::Printer;
 use crate::output::progress::Told;
+use crate::resource::plan::Ask;
 use crate::script::Input;
 use crate::session::Session;
 
@@ -131,6 +133,10 @@ impl<'a> Run<'a> {
         let cancel = Cancel::new();
         runtime.spawn(interruptions(cancel.clone(), printer.clone()));
         let progress = Arc::new(Told::new(printer.clone()));
+        let ask: Ask = {
+            let (printer, yes) = (printer.clone(), invocation.options.yes);
+            Box::new(move |question| printer.confirm(question, yes))
+        };
         let verb = destroy::verb(&environment, printer, &invocation.options);
         let session = runtime.block_on(Session::open(
             environment,
@@ -138,6 +144,7 @@ impl<'a> Run<'a> {
             progress,
             cancel,
             vec![verb],
+            ask,
         ))?;
         Ok(Self {
             printer,
