@@ -350,3 +350,62 @@ fn a_backup_is_checked_in_the_environments_file() {
         .code(1)
         .says("not supported by the sandbox's SQL Server: @kms_master_key_arn");
 }
+
+#[test]
+fn a_restore_that_takes_too_long_goes_on_and_is_joined_or_ended() {
+    let project = project("backup_bucket = \"identity-backups\"");
+    backed_up(&project);
+    let file = project.read(ENVIRONMENT);
+    let restore = |file: &str| format!("mssql::restore(mssql::connect(#{{ database: \"Copy\" }}), \"{file}\")");
+    // Half a minute here, and a bound that is shorter.
+    with(
+        &project,
+        "\n[sandbox]\ntime_scale = 10\n\n[waits]\nbackup = \"300ms\"\n",
+    );
+    run(&project, &restore(FILE))
+        .code(1)
+        .says("took longer than 0.3 s")
+        .says("[waits]");
+    run(&project, &restore("s3://identity-backups/other.bak"))
+        .code(1)
+        .says("is being restored from another file")
+        .says("rds_cancel_task @task_id = 2");
+    let joined = project.iacsh(&["-c", &restore(FILE)]).code(1);
+    assert!(joined.err.contains("begun by an earlier run"), "{joined}");
+    assert_eq!(restores(&project).len(), 1);
+    let cancel =
+        "mssql::execute(mssql::connect(#{ database: \"master\" }), \"EXEC msdb.dbo.rds_cancel_task @task_id = 2\")";
+    run(&project, cancel).code(0);
+    // With time enough: the one ends as cancelled, and another one begins.
+    project.write(ENVIRONMENT, &file);
+    run(&project, &restore(FILE)).code(1).says("ended as CANCELLED");
+    run(&project, &restore(FILE)).code(0);
+    assert_eq!(restores(&project), ["CANCELLED", "SUCCESS"]);
+}
+
+#[test]
+fn a_plan_says_where_the_content_would_come_from() {
+    let project = project(&format!("source = \"bak:{FILE}\""));
+    let plan = |project: &Project| project.iacsh(&["scripts/recreate.rhai", "--plan"]);
+    plan(&project)
+        .code(2)
+        .says("it is empty, for the database of")
+        .says("mssql::restore");
+    say(&project, "backup_bucket = \"identity-backups\"");
+    backed_up(&project);
+    say(
+        &project,
+        &format!("backup_bucket = \"identity-backups\"\nsource = \"bak:{FILE}\""),
+    );
+    plan(&project).code(0);
+    let other = project
+        .read(ENVIRONMENT)
+        .replace("target = \"rds\"\n", "target = \"rds\"\nname = \"Copy\"\n");
+    let before = project.read(ENVIRONMENT);
+    project.write(ENVIRONMENT, &other);
+    plan(&project).code(2).says(&format!("restore from {FILE}"));
+    assert!(restores(&project).is_empty(), "a plan restores nothing");
+    project.write(ENVIRONMENT, &before);
+    destroy(&project);
+    plan(&project).code(2).says("so a run takes that only with");
+}

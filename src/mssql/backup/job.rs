@@ -246,3 +246,28 @@ fn advice(info: &str) -> Option<&'static str> {
         () => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_failed_task_lead_to_advice() {
+        for (info, hint) in [
+            ("[...] Access Denied", "must reach the bucket"),
+            ("The specified bucket does not exist", "names of bucket and file"),
+            (
+                "Please specify a bucket that is in the same region as RDS instance",
+                "the server's region",
+            ),
+            ("Key arn:aws:kms:... does not exist", "the KMS key"),
+            (
+                "User arn:aws:iam::1:role/r is not authorized to perform kms:Decrypt on resource arn:aws:kms:...",
+                "the KMS key",
+            ),
+        ] {
+            assert!(advice(info).is_some_and(|advice| advice.contains(hint)), "{info}");
+        }
+        assert_eq!(advice("The database is damaged"), None);
+    }
+}

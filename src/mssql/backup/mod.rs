@@ -17,6 +17,3 @@ mod verbs;
 
 pub use task::Task;
 pub use verbs::verbs;
-
-#[cfg(test)]
-mod tests;

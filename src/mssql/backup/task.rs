@@ -128,3 +128,28 @@ fn explained(failure: Failure, server: &str) -> Error {
         _ => Error::from(failure),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_row_is_read_whatever_its_columns_are_called() {
+        let task = Task::read(
+            json!({
+                "task_id": 5, "task_type": "RESTORE_DB", "database_name": "Shop", "% complete": 35,
+                "duration(mins)": 2, "lifecycle": "IN_PROGRESS", "task_info": null, "S3_OBJECT_ARN": "arn:aws:s3:::b/k",
+            })
+            .as_object()
+            .unwrap(),
+        );
+        assert_eq!((task.id, task.percent, task.minutes), (5, 35, 2));
+        assert_eq!((task.file.as_str(), task.info.as_str()), ("arn:aws:s3:::b/k", ""));
+        assert!(task.is_running() && task.is(Work::Restore) && !task.is(Work::Backup));
+        let guide = json!({ "duration (mins)": 7, "% complete": 5.0, "task_type": "RESTORE_DB_NORECOVERY" });
+        let task = Task::read(guide.as_object().unwrap());
+        assert_eq!((task.minutes, task.percent), (7, 5));
+        assert!(task.is(Work::Restore) && !task.is_running());
+    }
+}

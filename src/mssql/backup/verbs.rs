@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::map;
 use crate::mssql::verbs::{Database, Setup, text};
 use crate::resource::verb::Anything;
-use crate::resource::{Outcome, Record, Verb, VerbContext};
+use crate::resource::{Foreseen, Outcome, Record, Verb, VerbContext};
 use crate::s3::S3File;
 use crate::value::Value;
 
@@ -46,6 +46,7 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
         .param::<String>("from", "the backup: \"s3://my-bucket/shop.bak\", or its ARN")
         .optional::<RestoreOptions>("options", "`key`, the KMS key of an encrypted one")
         .run(move |cx, args| restore(setup.clone(), cx, args))
+        .foreseen(|_, args| foresee_restore(args))
     };
     let backup = {
         let setup = setup.clone();
@@ -88,6 +89,28 @@ async fn restore(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Valu
         label: format!("database/{}", database.name),
     };
     run(&cx, &job, &file).await
+}
+
+/// Whether the database would be restored. What is on the server's list of tasks is not asked: only a procedure tells it,
+/// and a plan calls none.
+async fn foresee_restore(args: Vec<Value>) -> Result<Foreseen> {
+    let file = S3File::parse(text(&args, 1))?;
+    let database = Database::of(args.first())?;
+    let outcome = match task::state(database).await?.as_deref() {
+        Some("ONLINE") => Outcome::Unchanged,
+        Some(state) => Outcome::Acted(format!("wait for the restore from {file}: it is {state}")),
+        None => Outcome::Acted(format!("restore from {file}")),
+    };
+    Ok(Foreseen {
+        records: vec![Record {
+            kind: "database".into(),
+            name: database.name.clone(),
+            id: database.connector.server().address(),
+            outcome,
+            ..Record::default()
+        }],
+        value: Value::Null,
+    })
 }
 
 async fn back_up(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
@@ -140,13 +163,18 @@ async fn run(cx: &VerbContext, job: &Job<'_>, file: &S3File) -> Result<Value> {
         Done::Finished { task, .. } => Value::from_serialize(&task)?,
     };
     let facts = map! { "database" => name, "file" => file.to_string(), "result" => outcome.words(), "task" => task };
-    cx.engine.journal_entry(kind, Value::Map(facts.clone()).to_json());
+    let event = match job.work {
+        Work::Restore => "restored",
+        Work::Backup => "backed-up",
+    };
+    cx.engine.journal_entry(event, Value::Map(facts.clone()).to_json());
     cx.engine.record(Record {
         kind: kind.to_owned(),
         name: name.to_owned(),
         id: job.database.connector.server().address(),
         outcome,
         took,
+        ..Record::default()
     });
     Ok(Value::Map(facts))
 }

@@ -42,6 +42,25 @@ async fn newest(aws: &Aws, scope: &Scope, id: &str) -> Result<Option<DbSnapshot>
     Ok(snapshots(aws, scope, id).await?.into_iter().max_by_key(taken))
 }
 
+fn name_of(snapshot: &DbSnapshot) -> String {
+    snapshot.db_snapshot_identifier().unwrap_or_default().to_owned()
+}
+
+fn missing(name: &str) -> Error {
+    Error::failed(format!(
+        "{KIND}/{name} is not there, and `source = \"existing\"` means that it must be"
+    ))
+    .hint("`source = \"latest\"` restores the newest snapshot")
+}
+
+fn not_empty(name: &str, newest: &DbSnapshot) -> Error {
+    Error::declined(format!(
+        "{KIND}/{name} would be made empty, but there is a snapshot of it: {}",
+        name_of(newest)
+    ))
+    .hint("`source = \"latest\"` restores it; delete the snapshots yourself if nobody wants their data")
+}
+
 fn status(snapshot: &DbSnapshot) -> &str {
     snapshot.status().unwrap_or_default()
 }
@@ -73,17 +92,14 @@ impl DbInstances {
                     ),
                 }
             }
-            Source::Existing => Err(Error::failed(format!(
-                "{KIND}/{name} is not there, and `source = \"existing\"` means that it must be"
-            ))
-            .hint("`source = \"latest\"` restores the newest snapshot")),
+            Source::Existing => Err(missing(name)),
             // The newest snapshot can hold more than the backup does, and whoever wrote `bak:` need not know of it.
             Source::Backup(_) if cx.engine.may_lose(name) => Ok(None),
             Source::Backup(file) => match newest(&self.0, cx.scope, id).await? {
                 None => Ok(None),
                 Some(newest) => Err(Error::declined(format!(
                     "{KIND}/{name} would get the content of {file}, but there is a snapshot of it: {}",
-                    newest.db_snapshot_identifier().unwrap_or_default()
+                    name_of(&newest)
                 ))
                 .note(format!(
                     "the snapshot was taken at {}; what it has beyond the backup would be missing",
@@ -95,13 +111,29 @@ impl DbInstances {
             },
             Source::Empty => match newest(&self.0, cx.scope, id).await? {
                 None => Ok(None),
-                Some(newest) => Err(Error::declined(format!(
-                    "{KIND}/{name} would be made empty, but there is a snapshot of it: {}",
-                    newest.db_snapshot_identifier().unwrap_or_default()
-                ))
-                .hint("`source = \"latest\"` restores it; delete the snapshots yourself if nobody wants their data")),
+                Some(newest) => Err(not_empty(name, &newest)),
             },
         }
+    }
+
+    /// The same for a plan, in words. It waits for nothing.
+    pub(super) async fn content_in_words(&self, scope: &Scope, name: &str, spec: &Spec) -> Result<Vec<String>> {
+        let id = scope.physical(name);
+        let newest = newest(&self.0, scope, &id).await?;
+        let words = match (spec.source(), newest) {
+            (Source::Existing, _) => return Err(missing(name)),
+            (Source::Empty, Some(newest)) => return Err(not_empty(name, &newest)),
+            (Source::Latest, Some(newest)) => format!("its content comes from the snapshot {}", name_of(&newest)),
+            (Source::Latest | Source::Empty, None) => "it is empty: there is no snapshot of it".to_owned(),
+            (Source::Snapshot(snapshot), _) => format!("its content comes from the snapshot {snapshot}"),
+            (Source::Backup(file), None) => format!("it is empty, for the database of {file}"),
+            (Source::Backup(file), Some(newest)) => format!(
+                "it is empty, for the database of {file}; there is a snapshot of it, {}, and so a run takes that only with \
+                 --with-data {name}",
+                name_of(&newest)
+            ),
+        };
+        Ok(vec![words])
     }
 
     /// The newest snapshot that is whole. One that is still being taken is waited for.
@@ -112,7 +144,6 @@ impl DbInstances {
         loop {
             let mut found = snapshots(&self.0, cx.scope, id).await?;
             found.sort_by_key(|snapshot| std::cmp::Reverse(taken(snapshot)));
-            let name_of = |snapshot: &DbSnapshot| snapshot.db_snapshot_identifier().unwrap_or_default().to_owned();
             let mut broken = Vec::new();
             let mut waits = None;
             for snapshot in found {
