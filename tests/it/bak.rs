@@ -182,6 +182,7 @@ fn a_backup_that_is_meant_comes_before_a_snapshot() {
         .iacsh(&["scripts/recreate.rhai", "--with-data", "database"])
         .code(0);
     assert!(restored.out.contains("restored from"), "{restored}");
+    assert!(restored.err.contains("is not restored, and stays"), "{restored}");
     assert_eq!(clients(&project), there);
     assert_eq!(run(&project, DIARY).code(0).json()[0]["Words"], "kept");
     let snapshots = run(&project, "rds::snapshots()").code(0).json();
@@ -222,7 +223,9 @@ fn a_file_is_overwritten_only_when_that_is_meant() {
         .code(1)
         .says("Please reissue task with correct type and overwrite property")
         .says("overwrite: true");
-    back_up(&project, "overwrite: true").code(0);
+    let script = ["scripts/backup.rhai", "--to", FILE];
+    project.iacsh(&script).code(1).says("overwrite: true");
+    project.iacsh(&[&script[..], &["--overwrite"]].concat()).code(0);
     let tasks = run(&project, "mssql::backup_tasks(mssql::connect())").code(0).json();
     let states: Vec<_> = tasks
         .as_array()
@@ -230,7 +233,7 @@ fn a_file_is_overwritten_only_when_that_is_meant() {
         .iter()
         .map(|task| &task["state"])
         .collect();
-    assert_eq!(states, ["SUCCESS", "ERROR", "SUCCESS"]);
+    assert_eq!(states, ["SUCCESS", "ERROR", "ERROR", "SUCCESS"]);
     assert_eq!(tasks[0]["percent"], 100);
 }
 

@@ -94,9 +94,13 @@ impl DbInstances {
             }
             Source::Existing => Err(missing(name)),
             // The newest snapshot can hold more than the backup does, and whoever wrote `bak:` need not know of it.
-            Source::Backup(_) if cx.engine.may_lose(name) => Ok(None),
             Source::Backup(file) => match newest(&self.0, cx.scope, id).await? {
                 None => Ok(None),
+                Some(newest) if cx.engine.may_lose(name) => {
+                    let snapshot = name_of(&newest);
+                    cx.warn(&format!("{KIND}/{name}: the snapshot {snapshot} is not restored, and stays"));
+                    Ok(None)
+                }
                 Some(newest) => Err(Error::declined(format!(
                     "{KIND}/{name} would get the content of {file}, but there is a snapshot of it: {}",
                     name_of(&newest)

@@ -406,3 +406,44 @@ async fn a_restored_database_is_in_the_snapshots_that_come_after_it() {
     let tasks = second.simple_query("EXEC msdb.dbo.rds_task_status").await.unwrap();
     assert!(tasks.into_first_result().await.unwrap().is_empty());
 }
+
+/// A call whose transaction is lost at its end, as with a process that dies just then: what it did to files stays.
+fn die(shop: &Shop) {
+    let aws = shop.db.cloud.sandbox.aws();
+    aws.probe("rds", "DescribeDBInstances", serde_json::Map::new()).unwrap();
+}
+
+#[tokio::test]
+async fn killed_at_its_end_a_task_is_done_once() {
+    let mut shop = Shop::new().await;
+    shop.call(&format!("rds_backup_database 'Shop', '{ARN}'"))
+        .await
+        .unwrap();
+    shop.db.cloud.pass(10 * MINUTE);
+    die(&shop);
+    assert!(shop.db.cloud.path().join("s3/shop-backups/nightly/shop.bak").is_file());
+    assert_eq!(shop.last().await.0, "SUCCESS", "its own file is not in its way");
+
+    shop.call(&format!("rds_restore_database 'Copy', '{ARN}'"))
+        .await
+        .unwrap();
+    shop.db.cloud.pass(10 * MINUTE);
+    die(&shop);
+    assert_eq!(shop.last().await.0, "SUCCESS", "its own database is not in its way");
+    assert_eq!(number(&mut shop.sql, "SELECT n FROM Copy.dbo.t").await, 7);
+    let folder = shop.db.cloud.path().join("rds");
+    let instances: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let files = instances.iter().flat_map(|path| std::fs::read_dir(path).unwrap());
+    let restored = files.filter(|entry| {
+        entry
+            .as_ref()
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with("restored-")
+    });
+    assert_eq!(restored.count(), 1);
+}

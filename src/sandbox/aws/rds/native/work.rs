@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use super::super::super::call::{Call, Fault};
 use super::super::super::iam::decision::{self, Rights};
@@ -18,6 +19,8 @@ use crate::sandbox::mssql::backup::{self, Restored};
 
 /// Who takes the role.
 const SERVICE: &str = "rds.amazonaws.com";
+/// The guide's words for a file that is there already.
+const TAKEN: &str = "Please reissue task with correct type and overwrite property";
 /// How the guide's "Access Denied" stands in a task.
 const DENIED: &str = "Access Denied";
 
@@ -154,9 +157,7 @@ fn refusal(call: &Call<'_>, instance: &Instance, task: &Task) -> Result<Option<S
     }
     let file = object.file(call);
     Ok(match task.work {
-        Work::Backup { overwrite: false } if file.exists() => {
-            Some("Please reissue task with correct type and overwrite property".to_owned())
-        }
+        Work::Backup { overwrite: false } if is_anothers(&file, task)? => Some(TAKEN.to_owned()),
         Work::Backup { .. } => None,
         Work::Restore if !object.folder(call).is_dir() => Some("The specified bucket does not exist".to_owned()),
         // S3 API reference, *Error responses*: NoSuchKey.
@@ -170,6 +171,15 @@ fn refusal(call: &Call<'_>, instance: &Instance, task: &Task) -> Result<Option<S
             )),
         },
     })
+}
+
+/// Whether a file is there that this task did not write.
+fn is_anothers(file: &Path, task: &Task) -> Result<bool, Fault> {
+    if !file.is_file() {
+        return Ok(false);
+    }
+    let mark = backup::mark(file).map_err(|error| data::failed(&error))?;
+    Ok(mark.is_none_or(|mark| mark != task.mark))
 }
 
 fn carry_out(call: &Call<'_>, instance: &Instance, task: &Task) -> Result<End, Fault> {
@@ -191,17 +201,11 @@ fn carry_out(call: &Call<'_>, instance: &Instance, task: &Task) -> Result<End, F
             })
         }
         Work::Backup { overwrite } => {
-            if file.exists() {
-                let mark = backup::mark(&file).map_err(|error| failed(&error))?;
-                match (mark, overwrite) {
-                    // Written by this task, whose process died then.
-                    (Some(mark), _) if mark == task.mark => return Ok(End::Success),
-                    (_, true) => {}
-                    (_, false) => {
-                        let words = "Please reissue task with correct type and overwrite property";
-                        return Ok(End::Error(words.to_owned()));
-                    }
-                }
+            match (file.is_file(), is_anothers(&file, task)?, overwrite) {
+                // Written by this task, whose process died then.
+                (true, false, _) => return Ok(End::Success),
+                (true, true, false) => return Ok(End::Error(TAKEN.to_owned())),
+                _ => {}
             }
             let unfinished = Object::unfinished(call);
             for path in [&unfinished, &file] {
