@@ -410,5 +410,7 @@ fn a_plan_says_where_the_content_would_come_from() {
     assert!(restores(&project).is_empty(), "a plan restores nothing");
     project.write(ENVIRONMENT, &before);
     destroy(&project);
-    plan(&project).code(2).says("so a run takes that only with");
+    plan(&project).code(77).says("there is a snapshot of it");
+    let meant = ["scripts/recreate.rhai", "--plan", "--with-data", "database"];
+    project.iacsh(&meant).code(2).says("stays");
 }

@@ -14,6 +14,7 @@ use crate::aws::{Aws, meant};
 use crate::error::{Error, Result};
 use crate::resource::wait::Waiter;
 use crate::resource::{Context, Scope, Tags};
+use crate::s3::S3File;
 
 /// The tag that says which snapshot an instance came from, for people.
 const RESTORED_FROM: &str = "iacsh:restored-from";
@@ -51,6 +52,20 @@ fn missing(name: &str) -> Error {
         "{KIND}/{name} is not there, and `source = \"existing\"` means that it must be"
     ))
     .hint("`source = \"latest\"` restores the newest snapshot")
+}
+
+fn not_from(name: &str, file: &S3File, newest: &DbSnapshot) -> Error {
+    Error::declined(format!(
+        "{KIND}/{name} would get the content of {file}, but there is a snapshot of it: {}",
+        name_of(newest)
+    ))
+    .note(format!(
+        "the snapshot was taken at {}; what it has beyond the backup would be missing",
+        meant::moment(newest.snapshot_create_time())
+    ))
+    .hint(format!(
+        "`source = \"latest\"` restores the snapshot; `--with-data {name}` takes the backup, and leaves the snapshot"
+    ))
 }
 
 fn not_empty(name: &str, newest: &DbSnapshot) -> Error {
@@ -98,20 +113,12 @@ impl DbInstances {
                 None => Ok(None),
                 Some(newest) if cx.engine.may_lose(name) => {
                     let snapshot = name_of(&newest);
-                    cx.warn(&format!("{KIND}/{name}: the snapshot {snapshot} is not restored, and stays"));
+                    cx.warn(&format!(
+                        "{KIND}/{name}: the snapshot {snapshot} is not restored, and stays"
+                    ));
                     Ok(None)
                 }
-                Some(newest) => Err(Error::declined(format!(
-                    "{KIND}/{name} would get the content of {file}, but there is a snapshot of it: {}",
-                    name_of(&newest)
-                ))
-                .note(format!(
-                    "the snapshot was taken at {}; what it has beyond the backup would be missing",
-                    meant::moment(newest.snapshot_create_time())
-                ))
-                .hint(format!(
-                    "`source = \"latest\"` restores the snapshot; `--with-data {name}` takes the backup, and leaves the snapshot"
-                ))),
+                Some(newest) => Err(not_from(name, &file, &newest)),
             },
             Source::Empty => match newest(&self.0, cx.scope, id).await? {
                 None => Ok(None),
@@ -121,19 +128,20 @@ impl DbInstances {
     }
 
     /// The same for a plan, in words. It waits for nothing.
-    pub(super) async fn content_in_words(&self, scope: &Scope, name: &str, spec: &Spec) -> Result<Vec<String>> {
-        let id = scope.physical(name);
-        let newest = newest(&self.0, scope, &id).await?;
+    pub(super) async fn content_in_words(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Vec<String>> {
+        let newest = newest(&self.0, cx.scope, &cx.scope.physical(name)).await?;
         let words = match (spec.source(), newest) {
             (Source::Existing, _) => return Err(missing(name)),
             (Source::Empty, Some(newest)) => return Err(not_empty(name, &newest)),
+            (Source::Backup(file), Some(newest)) if !cx.engine.may_lose(name) => {
+                return Err(not_from(name, &file, &newest));
+            }
             (Source::Latest, Some(newest)) => format!("its content comes from the snapshot {}", name_of(&newest)),
             (Source::Latest | Source::Empty, None) => "it is empty: there is no snapshot of it".to_owned(),
             (Source::Snapshot(snapshot), _) => format!("its content comes from the snapshot {snapshot}"),
             (Source::Backup(file), None) => format!("it is empty, for the database of {file}"),
             (Source::Backup(file), Some(newest)) => format!(
-                "it is empty, for the database of {file}; there is a snapshot of it, {}, and so a run takes that only with \
-                 --with-data {name}",
+                "it is empty, for the database of {file}; the snapshot {} stays",
                 name_of(&newest)
             ),
         };
