@@ -14,6 +14,7 @@ pub mod journal;
 pub mod kind;
 pub mod plan;
 pub mod progress;
+pub mod prune;
 pub mod report;
 pub mod tags;
 pub mod verb;
