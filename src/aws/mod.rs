@@ -144,11 +144,7 @@ impl Aws {
 
     /// `arn:aws:SERVICE:REGION:ACCOUNT:REST`, in the partition of the region.
     pub fn arn(&self, service: &str, rest: &str) -> String {
-        let partition = match &self.region {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
+        let partition = crate::s3::partition(&self.region);
         format!("arn:{partition}:{service}:{}:{}:{rest}", self.region, self.account)
     }
 }

@@ -390,6 +390,8 @@ pub struct Waits {
     pub delete: Option<Wait>,
     /// Until the database answers.
     pub database: Wait,
+    /// Until a backup of a database on RDS is written or restored.
+    pub backup: Wait,
     /// Single kinds of resources, as `replication_group = "20m"`; they come before `resource` and `delete`.
     #[schemars(with = "BTreeMap<String, Wait>")]
     pub kinds: IndexMap<String, Wait>,
@@ -402,6 +404,7 @@ impl Default for Waits {
             service: None,
             delete: None,
             database: Wait::new("2m"),
+            backup: Wait::new("4h"),
             kinds: IndexMap::new(),
         }
     }
@@ -411,5 +414,10 @@ impl Waits {
     pub fn database(&self) -> Duration {
         // A loaded environment has a right one: the rules refuse others.
         self.database.parse().unwrap_or(Duration::from_secs(120))
+    }
+
+    /// Large databases take hours.
+    pub fn backup(&self) -> Duration {
+        self.backup.parse().unwrap_or(Duration::from_secs(4 * 3600))
     }
 }

@@ -239,8 +239,7 @@ fn a_server_on_rds_is_made_or_named() {
             "\"2019\" is not a version of SQL Server on RDS (as \"15.00\" for 2019, or all of it as \
              \"15.00.4236.7.v1\")",
             "\"sunday\" is not a window in UTC (as \"sun:03:00-sun:04:00\")",
-            "restoring a .bak file is not supported yet (restore it yourself (rds_restore_database), then take a snapshot \
-             and name it here)",
+            "\"s3://b/f.bak\" is no file in S3: \"b\" is no name of a bucket (as \"bak:s3://my-bucket/shop.bak\")",
         ]
     );
     assert_eq!(

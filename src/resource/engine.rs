@@ -209,7 +209,8 @@ impl Engine {
         self.0.options.allow_replace.contains(name)
     }
 
-    pub(super) fn may_lose(&self, name: &str) -> bool {
+    /// Whether the loss of this one's data is meant: `--with-data NAME`.
+    pub fn may_lose(&self, name: &str) -> bool {
         self.0.options.with_data.contains(name)
     }
 

@@ -3,6 +3,7 @@
 
 mod address;
 mod bad_input;
+mod bak;
 mod contract;
 mod main_job;
 mod moto;

@@ -44,6 +44,7 @@ patterns! {
     CERTIFICATE = "^arn:aws[a-z-]*:acm:([a-z0-9-]+):[0-9]{12}:certificate/[A-Za-z0-9-]+$";
     /// An id of Route 53 has no small letters, and no dot.
     ZONE = "^Z[A-Z0-9]{5,31}$";
+    KMS_KEY = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$";
     SECRET = "^arn:aws[a-z-]*:(secretsmanager|ssm):[a-z0-9-]+:[0-9]{12}:(secret:|parameter/).+$";
     NODE_TYPE = "^cache\\.[a-z][a-z0-9]*\\.[a-z0-9]+$";
     VERSION = "^[0-9]+\\.[0-9]+(\\.[0-9]+)?$";
@@ -360,6 +361,7 @@ fn waits(waits: &Waits, problems: &mut Problems) {
         ("service", waits.service.as_ref()),
         ("delete", waits.delete.as_ref()),
         ("database", Some(&waits.database)),
+        ("backup", Some(&waits.backup)),
     ];
     let check = |path: &[&str], wait: &Wait, problems: &mut Problems| {
         if wait.parse().is_none() {

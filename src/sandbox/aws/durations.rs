@@ -130,6 +130,14 @@ durations! {
     /// RDS: a role of an instance from `PENDING` to `ACTIVE`. Experience: about a minute.
     pub const DATABASE_ROLE: Duration = minutes(1);
 
+    /// RDS for SQL Server: from the call of `rds_restore_database` or `rds_backup_database` to IN_PROGRESS. Experience: under a
+    /// minute.
+    pub const NATIVE_TASK_BEGINS: Duration = seconds(30);
+    /// RDS for SQL Server: a native backup of a small database to S3. Experience: minutes; large ones take hours.
+    pub const NATIVE_BACKUP: Duration = minutes(3);
+    /// RDS for SQL Server: a native restore of a small database from S3. Experience: minutes; large ones take hours.
+    pub const NATIVE_RESTORE: Duration = minutes(5);
+
     /// Route 53: from PENDING to INSYNC. *ChangeResourceRecordSets*: "Changes generally propagate to all Route 53 name servers
     /// managing the hosted zone within 60 seconds."
     pub const DNS_PROPAGATION: Duration = seconds(60);

@@ -12,8 +12,8 @@ use super::super::{durations, interfaces, tags};
 use super::filter::Filters;
 use super::settings::{self, Settings};
 use super::{
-    check_name, combination, data, engine, event, invalid, listed, name_of, not_here, option_group, placement, role,
-    snapshot, wanted_tags, window,
+    check_name, combination, data, engine, event, invalid, listed, name_of, native, not_here, option_group, placement,
+    role, snapshot, wanted_tags, window,
 };
 
 pub const KIND: &str = "rds/instance";
@@ -288,6 +288,7 @@ pub fn vanish(call: &Call<'_>, instance: &Instance) -> Result<(), Fault> {
         true => snapshot::retain_automated(call, instance)?,
         false => snapshot::drop_automated(call, &instance.resource)?,
     }
+    native::forget(call, instance)?;
     data::forget(call, &instance.folder)?;
     call.store.delete(KIND, &instance.id)?;
     tags::clear(call, &instance.arn)?;

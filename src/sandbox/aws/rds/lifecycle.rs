@@ -13,7 +13,7 @@ use super::super::answers::{answer, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::durations;
 use super::instance::{self, Instance, State, existing, save, wrong_state};
-use super::{combination, event, modify, snapshot};
+use super::{combination, event, modify, native, snapshot};
 
 /// The moment at which something is over that begins at `at` and really takes `real`.
 pub fn later(call: &Call<'_>, at: i64, real: Duration) -> i64 {
@@ -39,6 +39,7 @@ pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
             }
         }
     }
+    native::settle(call)?;
     snapshot::settle(call)?;
     event::settle(call)
 }
