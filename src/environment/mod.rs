@@ -4,6 +4,7 @@
 
 mod database;
 mod document;
+mod expiry;
 mod model;
 mod needs;
 mod rules;
@@ -15,6 +16,7 @@ use crate::error::{Error, Result, nearest};
 
 pub use database::*;
 pub use document::Document;
+pub use expiry::Expiry;
 pub use model::*;
 pub use needs::{MASTER_PASSWORD, Need};
 pub use sandbox::{Clock, Rule, RuleKind, Sandbox};

@@ -28,6 +28,9 @@ pub struct Environment {
     /// Whether changes need `--confirm NAME`, which `--yes` does not answer.
     #[serde(default)]
     pub protect: bool,
+    /// Whether faults may be injected on purpose, for a rehearsal. Not together with `protect`.
+    #[serde(default)]
+    pub chaos: bool,
     /// Which cloud.
     pub aws: Aws,
     /// Tags of every resource.
@@ -101,7 +104,8 @@ pub struct Tags {
     /// Who pays for it. Tag `cost-center`.
     #[serde(default)]
     pub cost_center: Option<String>,
-    /// The day after which nobody needs it, as `2027-01-31`, or `never`. Tag `iacsh:expires-at`.
+    /// The last day on which somebody needs it, as `2027-01-31`, a moment, as `2027-01-31T18:00:00Z`, or `never`. Tag
+    /// `iacsh:expires-at`. `scripts/expire.rhai` destroys what is past it.
     #[serde(default)]
     pub expires_at: Option<String>,
     /// Any other tags.

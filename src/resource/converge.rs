@@ -197,13 +197,10 @@ impl<K: Kind> Work<'_, K> {
         }
         let wanted = self.engine.scope().wanted(about.kind, self.name, self.section);
         let (mut set, remove) = match self.kind.has_tags() {
-            true => tags::difference(&wanted, &live.tags, &[]),
+            true => tags::difference(&wanted, &live.tags),
             false => (tags::Tags::new(), Vec::new()),
         };
-        for (key, value) in &set {
-            let from = live.tags.get(key).cloned().unwrap_or_default();
-            changes.push(Change::new(&format!("tag {key}"), from, value, Class::InPlace));
-        }
+        changes.extend(tags::changes(&live.tags, &set, &remove));
         if changes.is_empty() {
             self.tell_remarks(&live);
             return Ok((live, Outcome::Unchanged));

@@ -4,6 +4,7 @@
 //! does the rest for all kinds: it runs `ensure` in the background, waits for inputs, finds what is already there,
 //! reports, and destroys. Nothing here knows AWS, SQL Server or Rhai.
 
+pub mod audit;
 pub mod cancel;
 mod contracts;
 pub mod converge;
