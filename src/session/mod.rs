@@ -6,11 +6,13 @@
 mod cloud;
 pub mod conformance;
 mod database;
+mod expiry;
 mod facts;
 mod repository;
 mod sandbox;
 mod scope;
 pub mod serve;
+mod tags;
 mod variables;
 mod verbs;
 
@@ -69,6 +71,8 @@ impl Session {
 
         let mut verbs = more;
         verbs.extend(self::verbs::all());
+        verbs.extend(self::tags::all());
+        verbs.extend(self::expiry::all(&environment, &cloud.aws));
         verbs.extend(self::sandbox::all(cloud_of));
         verbs.extend(aws::verbs(&cloud.aws));
         verbs.extend(mssql::verbs::verbs(&database));

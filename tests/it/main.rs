@@ -4,6 +4,7 @@
 mod address;
 mod bad_input;
 mod contract;
+mod expire;
 mod main_job;
 mod moto;
 mod parts;
@@ -13,4 +14,5 @@ mod rds;
 mod rules;
 mod secrets;
 mod strangers;
+mod tags;
 mod together;
