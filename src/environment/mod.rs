@@ -9,6 +9,7 @@ mod model;
 mod needs;
 mod rules;
 mod sandbox;
+mod settled;
 
 use std::path::{Path, PathBuf};
 

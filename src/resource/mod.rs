@@ -6,13 +6,14 @@
 
 pub mod audit;
 pub mod cancel;
-mod contracts;
+pub mod contracts;
 pub mod converge;
 pub mod destroy;
 pub mod engine;
 pub mod handle;
 pub mod journal;
 pub mod kind;
+pub mod portrait;
 pub mod progress;
 pub mod report;
 pub mod tags;

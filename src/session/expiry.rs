@@ -16,7 +16,7 @@ use crate::value::{Map, Value};
 
 const EXPIRY: &str = "Until when this environment is needed, by its file and by the tag iacsh:expires-at of each of its resources; the latest \
                       of them counts. Gives a map: `state` (past, valid, never, missing), `expires_at`, `said_by`, `days_left` (whole days), \
-                      `resources` (how many there are), `protected`, and `others`, the values that differ. A value that cannot be read is \
+                      `resources` (how many there are), `protect`, and `others`, the values that differ. A value that cannot be read is \
                       an error.";
 
 const ENVIRONMENTS: &str = "The environments that have anything with iacsh's tags in this account and region, of all projects, as the Resource \
@@ -92,7 +92,7 @@ async fn expiry(engine: &Engine, environment: &Environment, now: Timestamp) -> R
         "said_by" => latest.map(|said| said.by.clone()),
         "days_left" => days_left(expiry, now),
         "resources" => count(found.len()),
-        "protected" => environment.protect || found.iter().any(is_protected),
+        "protect" => environment.protect || found.iter().any(is_protected),
         "others" => others.into_iter().map(Value::text).collect::<Vec<_>>(),
     })
 }
@@ -130,7 +130,7 @@ fn row(found: &sweep::Tagged, now: Timestamp) -> Map {
         "expires_at" => joined(&found.expires_at),
         "days_left" => latest.map_or(Value::Null, |latest| days_left(latest, now)),
         "owner" => joined(&found.owners),
-        "protected" => found.protect.contains("true"),
+        "protect" => found.protect.contains("true"),
     }
 }
 
