@@ -39,7 +39,7 @@ impl Storable for Began {
 }
 
 /// `ec2:DescribeVpcs`.
-fn action(config: &ConfigBag) -> String {
+pub(super) fn action(config: &ConfigBag) -> String {
     match config.load::<Metadata>() {
         Some(metadata) => format!("{}:{}", reads::prefix(metadata.service()), metadata.name()),
         None => "unknown".to_owned(),

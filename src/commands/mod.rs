@@ -4,6 +4,7 @@ mod destroy;
 mod env;
 mod env_diff;
 mod interface;
+mod plan;
 mod prompt;
 mod sandbox;
 mod script;
@@ -20,6 +21,7 @@ use crate::environment::{Environment, find_root};
 use crate::error::{Error, Result};
 use crate::output::Printer;
 use crate::output::progress::Told;
+use crate::resource::plan::Ask;
 use crate::script::Input;
 use crate::session::Session;
 
@@ -132,11 +134,22 @@ impl<'a> Run<'a> {
         let cancel = Cancel::new();
         runtime.spawn(interruptions(cancel.clone(), printer.clone()));
         let progress = Arc::new(Told::new(printer.clone()));
+        let ask: Ask = {
+            let (printer, yes) = (printer.clone(), invocation.options.yes);
+            Box::new(move |question| printer.confirm(question, yes))
+        };
         let verbs = vec![
             destroy::verb(&environment, printer, &invocation.options),
             crate::script::contracts::verb(&root),
         ];
-        let session = runtime.block_on(Session::open(environment, &invocation.options, progress, cancel, verbs))?;
+        let session = runtime.block_on(Session::open(
+            environment,
+            &invocation.options,
+            progress,
+            cancel,
+            verbs,
+            ask,
+        ))?;
         Ok(Self {
             printer,
             options: &invocation.options,
