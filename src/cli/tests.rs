@@ -218,7 +218,7 @@ fn the_help_teaches_and_hides_what_does_not_work() {
         }
     }
     assert!(matches!(line("env --help").action, Action::Show(_)));
-    assert_eq!(refused("env"), "a command is missing (known here: list, check)");
+    assert_eq!(refused("env"), "a command is missing (known here: list, check, diff)");
     assert!(matches!(line("--version").action, Action::Show(text) if text.contains(env!("CARGO_PKG_VERSION"))));
 }
 

@@ -18,19 +18,24 @@ impl Expiry {
         if text == "never" {
             return Some(Self::Never);
         }
-        if let Ok(moment) = text.parse::<Timestamp>() {
-            return Some(Self::At(moment));
+        // The parser knows more forms of ISO 8601 than people do: `20270131` could be anything.
+        let bytes = text.as_bytes();
+        let is = |at: usize, byte: u8| bytes.get(at) == Some(&byte);
+        if !is(4, b'-') || !is(7, b'-') {
+            return None;
         }
-        // A day is also a moment to the parser, so it is told apart by its length.
-        let is_day = text.len() == "2027-01-31".len();
-        let end = match is_day {
-            true => text
+        let end = match bytes.len() {
+            10 => text
                 .parse::<Date>()
                 .ok()?
                 .tomorrow()
                 .ok()?
                 .to_datetime(Time::midnight()),
-            false => text.parse::<DateTime>().ok()?,
+            _ if !is(10, b'T') => return None,
+            _ => match text.parse::<Timestamp>() {
+                Ok(moment) => return Some(Self::At(moment)),
+                Err(_) => text.parse::<DateTime>().ok()?,
+            },
         };
         let moment = TimeZone::UTC.to_timestamp(end).ok()?;
         Some(Self::At(moment))

@@ -44,6 +44,11 @@ fn is_there(project: &Project) -> bool {
 #[test]
 fn what_is_past_its_end_is_destroyed_once_it_is_allowed() {
     let project = project(&in_days(-1));
+    // A plan tells what would go.
+    project
+        .iacsh(&["scripts/expire.rhai", "--plan"])
+        .code(2)
+        .says("vpc/main");
     // Nobody answers the question.
     expire(&project, &[]).code(77);
     assert!(is_there(&project));

@@ -4,6 +4,7 @@
 mod address;
 mod bad_input;
 mod contract;
+mod contracts;
 mod env_diff;
 mod expire;
 mod main_job;

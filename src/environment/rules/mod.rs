@@ -230,6 +230,12 @@ fn tags(tags: &Tags, problems: &mut Problems) {
                 key.split(':').next().unwrap_or_default()
             );
             problems.add(&path, message, None);
+        } else if key == "Name" {
+            problems.add(
+                &path,
+                "the tag `Name` is what iacsh calls each resource",
+                "choose another name",
+            );
         } else if let Some((near, _)) = named
             .iter()
             .find(|(name, _)| strsim::damerau_levenshtein(&lower, name) <= 1)
