@@ -39,10 +39,6 @@ fn contracts_tell_who_publishes_them_and_which_are_missing() {
         (&own["state"], &own["value"]),
         (&"left over".into(), &"********".into())
     );
-    let told = project
-        .iacsh(&["scripts/inventory.rhai"])
-        .code(0)
-        .says("left over")
-        .says("redis.endpoint");
+    let told = project.iacsh(&["-c", "contracts::list()"]).code(0).says("left over");
     assert!(!told.out.contains("hunter2") && !told.err.contains("hunter2"), "{told}");
 }
