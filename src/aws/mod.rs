@@ -18,6 +18,8 @@ pub mod logs;
 pub mod meant;
 pub mod named;
 pub mod plain;
+#[cfg(test)]
+mod plan_tests;
 pub mod rds;
 mod read_only;
 pub mod reads;

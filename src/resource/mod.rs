@@ -16,6 +16,7 @@ pub mod kind;
 pub mod plan;
 pub mod portrait;
 pub mod progress;
+pub mod prune;
 pub mod report;
 pub mod tags;
 pub mod verb;

@@ -23,6 +23,7 @@ mod prompt;
 mod publishers;
 mod resolver;
 mod run;
+mod sections;
 mod sources;
 mod stdlib;
 mod step;
