@@ -34,6 +34,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 pub mod unsupported;
+mod untagged;
 
 use std::fmt;
 use std::ops::Deref;

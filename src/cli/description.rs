@@ -14,6 +14,7 @@ Examples:
   iacsh -c 'ecs::services()' --json      one expression, as JSON
   echo 'ecs::services()' | iacsh -       standard input
   iacsh env check staging                what an environment needs, and what is missing
+  iacsh env diff staging production      what differs between two environments
   iacsh destroy                          delete everything disposable of an environment
 ";
 
@@ -127,7 +128,7 @@ pub(super) fn command() -> Command {
         .subcommand(Command::new("destroy").about("Delete everything disposable of an environment"))
         .subcommand(
             Command::new("env")
-                .about("Environments: list, check")
+                .about("Environments: list, check, diff")
                 .subcommand_required(true)
                 .disable_help_subcommand(true)
                 .subcommand(Command::new("list").about("The environments there are"))
@@ -135,7 +136,8 @@ pub(super) fn command() -> Command {
                     Command::new("check")
                         .about("What an environment needs, and what is missing")
                         .arg(name),
-                ),
+                )
+                .subcommand(diff()),
         )
         .subcommand(
             Command::new("sandbox")
@@ -161,6 +163,38 @@ pub(super) fn command() -> Command {
                 .subcommand(
                     Command::new("reset").about("Delete everything that the embedded cloud keeps; saved copies stay"),
                 ),
+        )
+}
+
+const DIFF: &str = "\
+Compares two environments: their files, with the defaults filled in, and what exists of each, read with its own profile \
+and account. Nothing is changed.
+
+Of what exists, resources are compared by kind and name, and then field by field. Ids, ARNs, host names, addresses and \
+times are left out, and so are states of the moment; an id that leads to another resource of the environment counts as \
+that resource. Secrets are compared by name only.
+
+Exit code 0: nothing differs; 2: something does. An environment that cannot be read is an error.";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  iacsh env diff staging production
+  iacsh env diff staging production --files    the files alone; no call is made
+  iacsh env diff staging production --json";
+
+fn diff() -> Command {
+    let name = |name: &'static str, help: &'static str| Arg::new(name).help(help).required(true);
+    Command::new("diff")
+        .about("What differs between two environments, in their files and in what exists")
+        .long_about(DIFF)
+        .after_help(DIFF_EXAMPLES)
+        .arg(name("A", "The one environment"))
+        .arg(name("B", "The other"))
+        .arg(
+            Arg::new("files")
+                .long("files")
+                .help("Compare the files only")
+                .action(ArgAction::SetTrue),
         )
 }
 

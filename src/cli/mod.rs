@@ -36,6 +36,8 @@ pub enum Action {
     Destroy,
     /// `iacsh env check [NAME]`
     EnvCheck(Option<String>),
+    /// `iacsh env diff A B`
+    EnvDiff(EnvDiff),
     /// `iacsh env list`
     EnvList,
     /// `iacsh sandbox conformance`; whether also what is slow
@@ -54,6 +56,14 @@ pub enum Action {
     SandboxServe(Serve),
     /// Print this text: the help, the version. It holds colour codes, which the printer takes out where they do not belong.
     Show(String),
+}
+
+/// Which environments are compared, and whether only their files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvDiff {
+    pub first: String,
+    pub second: String,
+    pub files: bool,
 }
 
 /// How the sandbox is served.
@@ -256,6 +266,11 @@ fn action(matches: &ArgMatches) -> Result<Action> {
         Some(("destroy", _)) => Action::Destroy,
         Some(("env", matches)) => match matches.subcommand() {
             Some(("check", matches)) => Action::EnvCheck(matches.get_one::<String>("NAME").cloned()),
+            Some(("diff", matches)) => Action::EnvDiff(EnvDiff {
+                first: required(matches, "A"),
+                second: required(matches, "B"),
+                files: matches.get_flag("files"),
+            }),
             _ => Action::EnvList,
         },
         Some(("sandbox", matches)) => match matches.subcommand() {

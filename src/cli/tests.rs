@@ -38,6 +38,14 @@ fn each_line_means_one_action() {
         ("destroy --yes", Action::Destroy),
         ("--yes destroy", Action::Destroy),
         ("env list", Action::EnvList),
+        (
+            "env diff a b --files",
+            Action::EnvDiff(EnvDiff {
+                first: "a".into(),
+                second: "b".into(),
+                files: true,
+            }),
+        ),
         ("env check", Action::EnvCheck(None)),
         ("env check staging --json", Action::EnvCheck(Some("staging".into()))),
         ("sandbox reset", Action::SandboxReset),
@@ -207,7 +215,7 @@ fn the_help_teaches() {
         }
     }
     assert!(matches!(line("env --help").action, Action::Show(_)));
-    assert_eq!(refused("env"), "a command is missing (known here: list, check)");
+    assert_eq!(refused("env"), "a command is missing (known here: list, check, diff)");
     assert!(matches!(line("--version").action, Action::Show(text) if text.contains(env!("CARGO_PKG_VERSION"))));
 }
 

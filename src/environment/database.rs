@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::s3::S3File;
 
 /// Where the database is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DatabaseTarget {
     /// The embedded subset of SQL Server.
@@ -32,7 +32,7 @@ impl DatabaseTarget {
 }
 
 /// How the connection to the server is encrypted, as the PRELOGIN message of MS-TDS 2.2.6.5 negotiates it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encryption {
     /// All of it, or no connection.
@@ -43,7 +43,7 @@ pub enum Encryption {
 }
 
 /// The editions of SQL Server that RDS has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Edition {
     /// Express: free of licence cost, databases of 10 GB at most.
     #[default]
@@ -75,7 +75,7 @@ impl Edition {
 }
 
 /// When changes of the server that interrupt are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Apply {
     /// At once.
@@ -95,7 +95,7 @@ impl Apply {
 }
 
 /// The database.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
     /// `sandbox` for the embedded one, `server` for a SQL Server that exists, `rds` for one on RDS: ours, or with `id` one

@@ -4,10 +4,12 @@
 
 mod database;
 mod document;
+mod expiry;
 mod model;
 mod needs;
 mod rules;
 mod sandbox;
+mod settled;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,7 @@ use crate::error::{Error, Result, nearest};
 
 pub use database::*;
 pub use document::Document;
+pub use expiry::Expiry;
 pub use model::*;
 pub use needs::{MASTER_PASSWORD, Need};
 pub use sandbox::{Clock, Rule, RuleKind, Sandbox};

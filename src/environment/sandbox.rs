@@ -1,12 +1,12 @@
 //! The section `[sandbox]`: how the embedded cloud behaves.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::model::Wait;
 
 /// The embedded cloud.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sandbox {
     /// By how much the usual times of AWS are divided. 1 shows them as they are, 0 makes everything at once.
@@ -29,7 +29,7 @@ impl Default for Sandbox {
 }
 
 /// Whose time the embedded cloud has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Clock {
     /// The machine's.
@@ -40,7 +40,7 @@ pub enum Clock {
 }
 
 /// What a rule does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleKind {
     /// Calls are refused with an error.
@@ -118,7 +118,7 @@ impl RuleKind {
 }
 
 /// Something that goes wrong on purpose.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// What happens.

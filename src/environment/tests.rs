@@ -157,11 +157,16 @@ fn tags_have_the_form_that_aws_takes() {
         ["owner=a", "cost-center=7", "iacsh:expires-at=2027-01-31", "floor=3"]
     );
     assert_eq!(
-        with("[tags]\nownr = \"a\"\n\"aws:x\" = \"b\"\nquery = \"a?b\"\nexpires_at = \"soon\"\n"),
+        with(
+            "[tags]\nownr = \"a\"\n\"aws:x\" = \"b\"\nquery = \"a?b\"\nName = \"x\"\nempty = \"\"\nback = \"aws:x\"\nexpires_at = \"soon\"\n"
+        ),
         [
             "the tag `ownr` is too near to `owner` (did you mean `owner`?)",
             "tags that begin with `aws:` are not free",
             "a tag's value has at most 256 letters, digits, spaces and + - = . _ : / @",
+            "the tag `Name` is what iacsh calls each resource (choose another name)",
+            "a tag's value is neither empty nor has spaces around it (leave the tag out)",
+            "a tag's value must not begin with `aws:` or `rds:`: services refuse it",
             "\"soon\" is not a day (as \"2027-01-31\", or \"never\")",
         ]
     );

@@ -47,7 +47,10 @@ pub const COMMON: &[(&str, &str)] = &[
         "confirm(question)",
         "Asks yes or no. Without a terminal and without --yes the run ends with code 77.",
     ),
-    ("exit(code)", "Ends the script with this exit code, from 0 to 255."),
+    (
+        "exit(code, value)",
+        "Ends the script with this exit code, from 0 to 255, and with this value, which may be left out.",
+    ),
     ("help(name)", "What a function, a module or a library is for."),
 ];
 

@@ -6,6 +6,7 @@
 //! the runtime, so that natives can wait.
 
 mod complete;
+pub mod contracts;
 mod diagnostics;
 mod engine;
 mod flow;

@@ -66,6 +66,8 @@ pub fn facts(environment: &Environment) -> Map {
         "name" => environment.name.as_str(),
         "project" => environment.project.as_str(),
         "region" => environment.aws.region.as_str(),
+        "protect" => environment.protect,
+        "chaos" => environment.chaos,
         "is_sandbox" => environment.aws.is_sandbox(),
         "network" => network,
         "redis" => cache,

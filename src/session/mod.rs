@@ -6,9 +6,13 @@
 mod cloud;
 pub mod conformance;
 mod database;
+mod expiry;
 mod facts;
+mod repository;
 mod sandbox;
+mod scope;
 pub mod serve;
+mod tags;
 mod variables;
 mod verbs;
 
@@ -29,9 +33,8 @@ use crate::mssql;
 use crate::resource::journal::Journal;
 use crate::resource::plan::{Ask, Expectation, PlanDocument};
 use crate::resource::progress::Progress;
-use crate::resource::tags;
 use crate::resource::wait::{Limits, Pace};
-use crate::resource::{Engine, EngineOptions, Mode, Scope, Verb};
+use crate::resource::{Engine, EngineOptions, Mode, Verb};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
@@ -75,6 +78,8 @@ impl Session {
 
         let mut verbs = more;
         verbs.extend(self::verbs::all());
+        verbs.extend(self::tags::all());
+        verbs.extend(self::expiry::all(&environment, &cloud.aws));
         verbs.extend(self::sandbox::all(cloud_of));
         verbs.extend(aws::verbs(&cloud.aws));
         verbs.extend(mssql::verbs::verbs(&database));
@@ -92,7 +97,7 @@ impl Session {
             progress.warn(&format!("the journal cannot be written: {error}"));
             Journal::none()
         });
-        let scope = scope(&environment, started)?;
+        let scope = scope::of(&environment, started)?;
         let expect = options
             .expect
             .as_ref()
@@ -177,53 +182,6 @@ pub fn sandbox_folder(root: &Path) -> PathBuf {
         Some(folder) => folder.into(),
         None => root.join(".sandbox"),
     }
-}
-
-/// Whose the resources are, and what their tags say.
-fn scope(environment: &Environment, now: Timestamp) -> Result<Scope> {
-    let mut scope = Scope::new(&environment.project, &environment.name)?;
-    scope.descriptive.extend(environment.tags.for_aws());
-    let user = std::env::var("USER")
-        .or_else(|_| std::env::var("USERNAME"))
-        .unwrap_or_else(|_| "unknown".into());
-    let user: String = user
-        .chars()
-        .map(|c| if is_tag_character(c) { c } else { '_' })
-        .collect();
-    scope.volatile.insert(tags::CREATED_BY.into(), user);
-    scope
-        .volatile
-        .insert(tags::CREATED_AT.into(), now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    if let Some(commit) = commit(&environment.root) {
-        scope.volatile.insert(tags::COMMIT.into(), commit);
-    }
-    Ok(scope)
-}
-
-/// What every service takes in a tag's value. Source: "Tag naming limits and requirements", Tagging AWS Resources.
-fn is_tag_character(c: char) -> bool {
-    c.is_alphanumeric() || " +-=._:/@".contains(c)
-}
-
-/// The commit that is checked out, read from the repository's files: starting git would cost more than the whole start.
-fn commit(root: &Path) -> Option<String> {
-    let git = root.join(".git");
-    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
-    let commit = match head.trim().strip_prefix("ref: ") {
-        None => head.trim().to_owned(),
-        Some(branch) => match std::fs::read_to_string(git.join(branch)) {
-            Ok(commit) => commit.trim().to_owned(),
-            Err(_) => {
-                let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
-                packed
-                    .lines()
-                    .find_map(|line| line.strip_suffix(branch))
-                    .map(|commit| commit.trim().to_owned())?
-            }
-        },
-    };
-    let is_commit = commit.len() >= 12 && commit.chars().all(|c| c.is_ascii_hexdigit());
-    is_commit.then(|| commit.chars().take(12).collect())
 }
 
 fn limits(environment: &Environment) -> Limits {
