@@ -14,6 +14,7 @@ Examples:
   echo 'ecs::services()' | iacsh -       standard input
   iacsh env check staging                what an environment needs, and what is missing
   iacsh destroy                          delete everything disposable of an environment
+  iacsh test                             run the tests of the scripts, each in a sandbox of its own
 ";
 
 const AFTER: &str = "\
@@ -116,6 +117,7 @@ pub(super) fn command() -> Command {
         .arg(text("out", "FILE", "").hide(true))
         .arg(text("expect", "FILE", "").hide(true))
         .subcommand(Command::new("destroy").about("Delete everything disposable of an environment"))
+        .subcommand(test())
         .subcommand(
             Command::new("env")
                 .about("Environments: list, check")
@@ -152,6 +154,64 @@ pub(super) fn command() -> Command {
                 .subcommand(
                     Command::new("reset").about("Delete everything that the embedded cloud keeps; saved copies stay"),
                 ),
+        )
+}
+
+const TEST: &str = "\
+Runs every function `test_*` of the files, each in an empty sandbox of its own, as many at once as there are cores. A
+folder means all *.rhai in it and below; without FILE it is tests/ of the project.
+
+Time is simulated: waits take as long as on AWS by the test's clock, and no time by yours. In a test there are, beside
+everything that a script has:
+
+  assert(x), assert_eq(a, b), assert_ne(a, b)      also with a text as last argument
+  assert_contains(whole, part)
+  assert_throws(|| ..., \"part of the error\")      gives the error
+  run(\"scripts/recreate.rhai\")                   a whole script as a run of its own: value, printed, created, changed,
+                                                 deleted, unchanged, summary, resources, seconds
+  run(file, #{ name: value }, #{ environment: #{ network: #{ nat: true } }, with_data: [\"database\"] })
+  sandbox::fail(...), sandbox::throttle(...)       what goes wrong on purpose
+  sandbox::advance(\"10m\"), sandbox::elapsed()    the test's clock
+
+What a test prints is shown when it fails, or with -v.";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  iacsh test
+  iacsh test tests/redis.rhai --only failover      tests whose FILE::NAME contains `failover`
+  iacsh test --junit report.xml                    for a build server
+  iacsh test --list
+
+Exit code 0: all passed; 1: some failed; 64: there are no such tests; 65: a file is invalid, and nothing was run.";
+
+fn test() -> Command {
+    Command::new("test")
+        .about("Run the tests of scripts, each in a sandbox of its own")
+        .long_about(TEST)
+        .after_help(TEST_EXAMPLES)
+        .arg(
+            Arg::new("FILE")
+                .help("Scripts with functions `test_*`, or folders of them")
+                .num_args(0..),
+        )
+        .arg(
+            Arg::new("junit")
+                .long("junit")
+                .value_name("FILE")
+                .help("Write the results as JUnit's XML too"),
+        )
+        .arg(
+            Arg::new("jobs")
+                .long("jobs")
+                .value_name("N")
+                .help("How many run at once [default: one for each core]")
+                .value_parser(clap::value_parser!(std::num::NonZeroUsize)),
+        )
+        .arg(
+            Arg::new("list")
+                .long("list")
+                .help("Show which tests there are, and run none")
+                .action(ArgAction::SetTrue),
         )
 }
 

@@ -9,6 +9,7 @@ mod split;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -38,6 +39,8 @@ pub enum Action {
     EnvCheck(Option<String>),
     /// `iacsh env list`
     EnvList,
+    /// `iacsh test [FILE...]`
+    Test(Test),
     /// `iacsh sandbox conformance`; whether also what is slow
     SandboxConformance(bool),
     /// `iacsh sandbox reset`
@@ -54,6 +57,19 @@ pub enum Action {
     SandboxServe(Serve),
     /// Print this text: the help, the version. It holds colour codes, which the printer takes out where they do not belong.
     Show(String),
+}
+
+/// Which tests of scripts are run, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Test {
+    /// Files and folders; empty for the folder `tests/` of the project.
+    pub files: Vec<PathBuf>,
+    /// Where the results go as JUnit's XML.
+    pub junit: Option<PathBuf>,
+    /// How many run at once; `None` for as many as there are cores.
+    pub jobs: Option<NonZeroUsize>,
+    /// Nothing is run: only what would be.
+    pub list: bool,
 }
 
 /// How the sandbox is served.
@@ -109,7 +125,7 @@ pub struct Invocation {
 }
 
 /// Subcommands that the design names and that do not work yet.
-const LATER_COMMANDS: [&str; 7] = ["iam", "runs", "unlock", "test", "check", "learn", "doc"];
+const LATER_COMMANDS: [&str; 6] = ["iam", "runs", "unlock", "check", "learn", "doc"];
 
 /// Options of which the same is true.
 const LATER_OPTIONS: [&str; 5] = ["plan", "prune", "out", "expect", "markdown"];
@@ -221,6 +237,7 @@ fn action(matches: &ArgMatches) -> Result<Action> {
             Some(("check", matches)) => Action::EnvCheck(matches.get_one::<String>("NAME").cloned()),
             _ => Action::EnvList,
         },
+        Some(("test", matches)) => Action::Test(test(matches)),
         Some(("sandbox", matches)) => match matches.subcommand() {
             Some(("conformance", matches)) => Action::SandboxConformance(matches.get_flag("slow")),
             Some(("serve", matches)) => Action::SandboxServe(serve(matches)?),
@@ -241,6 +258,16 @@ fn action(matches: &ArgMatches) -> Result<Action> {
 /// An argument without which clap refuses the line.
 fn required(matches: &ArgMatches, name: &str) -> String {
     matches.get_one::<String>(name).cloned().unwrap_or_default()
+}
+
+fn test(matches: &ArgMatches) -> Test {
+    let files = matches.get_many::<String>("FILE").into_iter().flatten();
+    Test {
+        files: files.map(PathBuf::from).collect(),
+        junit: matches.get_one::<String>("junit").map(PathBuf::from),
+        jobs: matches.get_one::<NonZeroUsize>("jobs").copied(),
+        list: matches.get_flag("list"),
+    }
 }
 
 fn serve(matches: &ArgMatches) -> Result<Serve> {

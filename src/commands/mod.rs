@@ -6,6 +6,7 @@ mod interface;
 mod prompt;
 mod sandbox;
 mod script;
+mod test;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,6 +47,14 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
         Action::EnvCheck(name) => {
             let name = name.as_deref().unwrap_or(&invocation.options.env);
             env::check(&root(None)?, name, printer)
+        }
+        Action::Test(test) => {
+            // A folder is its own place to look for the project from.
+            let inside = test.files.first().map(|file| match file.is_dir() {
+                true => file.join("any"),
+                false => file.clone(),
+            });
+            test::test(&root(inside.as_deref())?, &invocation.options, test, printer)
         }
         Action::SandboxReset => sandbox::reset::reset(&root(None)?, &invocation.options, printer),
         Action::SandboxSave(name) => sandbox::save::save(&root(None)?, &invocation.options, name, printer),

@@ -7,6 +7,7 @@ pub mod json;
 pub mod printer;
 pub mod progress;
 pub mod table;
+pub mod verdict;
 
 pub use printer::Printer;
 

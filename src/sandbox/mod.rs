@@ -65,6 +65,13 @@ pub enum Clock {
     Virtual,
     /// For tests: milliseconds since 1970, moved on by hand.
     Manual(Arc<AtomicI64>),
+    /// That of the Tokio runtime which it was made in. Where the runtime's time is paused it stands still while anything
+    /// is done, and goes on when everything waits.
+    Runtime {
+        /// Milliseconds since 1970.
+        start: i64,
+        since: tokio::time::Instant,
+    },
 }
 
 impl Clock {
@@ -76,6 +83,17 @@ impl Clock {
                 i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
             }
             Self::Manual(now) => now.load(Ordering::SeqCst),
+            Self::Runtime { start, since } => {
+                start.saturating_add(i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX))
+            }
+        }
+    }
+
+    /// The present runtime's, beginning with the machine's time.
+    pub fn of_runtime() -> Self {
+        Self::Runtime {
+            start: Self::System.now(),
+            since: tokio::time::Instant::now(),
         }
     }
 }

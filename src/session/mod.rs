@@ -7,6 +7,8 @@ mod cloud;
 pub mod conformance;
 mod database;
 mod facts;
+mod folder;
+pub mod isolated;
 mod sandbox;
 pub mod serve;
 mod variables;
@@ -57,8 +59,20 @@ impl Session {
         cancel: Cancel,
         more: Vec<Verb>,
     ) -> Result<Self> {
+        let place = Place::of(&environment.root);
+        Self::open_at(&place, environment, options, progress, cancel, more).await
+    }
+
+    async fn open_at(
+        place: &Place,
+        environment: Environment,
+        options: &cli::Options,
+        progress: Arc<dyn Progress>,
+        cancel: Cancel,
+        more: Vec<Verb>,
+    ) -> Result<Self> {
         let environment = Arc::new(environment);
-        let sandbox = open_sandbox(&environment)?;
+        let sandbox = open_sandbox(&environment, place)?;
         // Whose AWS the environment has; its SQL Server can be the sandbox's without that.
         let cloud_of = sandbox.as_ref().filter(|_| environment.aws.is_sandbox());
         let variables = Variables::new(&environment, sandbox.as_ref());
@@ -81,7 +95,7 @@ impl Session {
 
         let started = Timestamp::now();
         let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%S"), std::process::id());
-        let journal = Journal::open(&environment.root.join(RUN_FOLDER), &run).unwrap_or_else(|error| {
+        let journal = Journal::open(&place.runs, &run).unwrap_or_else(|error| {
             progress.warn(&format!("the journal cannot be written: {error}"));
             Journal::none()
         });
@@ -90,7 +104,7 @@ impl Session {
             kinds: aws::kinds(&cloud.aws),
             verbs,
             scope: scope(&environment, started)?,
-            pace: if environment.aws.is_sandbox() {
+            pace: if environment.aws.is_sandbox() && place.clock.is_none() {
                 Pace::SANDBOX
             } else {
                 Pace::AWS
@@ -117,20 +131,43 @@ impl Session {
     }
 }
 
+/// Where a run keeps what it keeps on this machine, and whose time the sandbox has.
+struct Place {
+    sandbox: PathBuf,
+    runs: PathBuf,
+    /// In the place of the environment's clock, with AWS's own durations.
+    clock: Option<Clock>,
+}
+
+impl Place {
+    /// The project's.
+    fn of(root: &Path) -> Self {
+        Self {
+            sandbox: sandbox_folder(root),
+            runs: root.join(RUN_FOLDER),
+            clock: None,
+        }
+    }
+}
+
 /// The sandbox, where the environment uses one.
-fn open_sandbox(environment: &Environment) -> Result<Option<Sandbox>> {
+fn open_sandbox(environment: &Environment, place: &Place) -> Result<Option<Sandbox>> {
     if !environment.aws.is_sandbox() && !environment.database.is_sandbox() {
         return Ok(None);
     }
     let options = Options {
         account: serve::account(environment),
-        time_scale: environment.sandbox.time_scale,
-        clock: match environment.sandbox.clock {
-            environment::Clock::System => Clock::System,
-            environment::Clock::Virtual => Clock::Virtual,
+        time_scale: match place.clock {
+            Some(_) => 1,
+            None => environment.sandbox.time_scale,
+        },
+        clock: match (&place.clock, environment.sandbox.clock) {
+            (Some(clock), _) => clock.clone(),
+            (None, environment::Clock::System) => Clock::System,
+            (None, environment::Clock::Virtual) => Clock::Virtual,
         },
     };
-    let opened = Sandbox::open(&sandbox_folder(&environment.root), options)?;
+    let opened = Sandbox::open(&place.sandbox, options)?;
     if environment.aws.is_sandbox() {
         let source = format!("environments/{}.toml", environment.name);
         let rules = environment.sandbox.rules.iter().enumerate().map(|(place, rule)| {
