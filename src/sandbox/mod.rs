@@ -24,6 +24,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 pub use self::aws::ACCOUNT;
 use self::aws::Aws;
+use self::aws::durations::Changed;
 pub use self::aws::rds::DatabaseAt;
 pub use self::saved::Saved;
 pub use self::summary::{Count, Summary};
@@ -43,6 +44,8 @@ pub struct Options {
     /// What real durations are divided by; 0 means that nothing takes time.
     pub time_scale: u32,
     pub clock: Clock,
+    /// What takes another time than AWS's usual one.
+    pub durations: Changed,
 }
 
 impl Default for Options {
@@ -51,6 +54,7 @@ impl Default for Options {
             account: ACCOUNT.to_owned(),
             time_scale: 1000,
             clock: Clock::System,
+            durations: Changed::new(),
         }
     }
 }

@@ -97,7 +97,14 @@ pub fn register(rhai: &mut Rhai, shared: &Arc<Shared>) {
         // A script that was declined, or that has changes, ends itself and not the test.
         let ran = ran.map_err(|error| match error.exit() {
             Exit::Interrupted => error,
-            _ => error.with_exit(Exit::Failed),
+            _ => {
+                let error = error.with_exit(Exit::Failed);
+                // Its own place is in the other script; this one leads there.
+                match (error.location(), s.sources.locate(cx.call_position())) {
+                    (Some(_), Some(from)) => error.called(format!("run(\"{file}\")"), from),
+                    _ => error,
+                }
+            }
         });
         s.give(cx.call_position(), ran)
     };

@@ -166,6 +166,7 @@ fn open_sandbox(environment: &Environment, place: &Place) -> Result<Option<Sandb
             (None, environment::Clock::System) => Clock::System,
             (None, environment::Clock::Virtual) => Clock::Virtual,
         },
+        durations: sandbox::durations(environment)?,
     };
     let opened = Sandbox::open(&place.sandbox, options)?;
     if environment.aws.is_sandbox() {

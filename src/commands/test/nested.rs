@@ -75,7 +75,7 @@ impl Nested {
         self.output.push(&printed);
         let finished = finished.map_err(|error| {
             let code = error.exit() as u8;
-            error.note(format!("this ended {function} with exit code {code}"))
+            error.note(format!("{function} ended with exit code {code}"))
         })?;
         let report = opened.session.engine.report().to_map();
         let mut ran = map! {

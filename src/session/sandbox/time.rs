@@ -3,16 +3,45 @@
 use jiff::Timestamp;
 
 use super::opened;
-use crate::environment::Wait;
-use crate::error::{Error, Result};
+use crate::environment::{Environment, Wait};
+use crate::error::{Error, Result, nearest};
 use crate::map;
 use crate::resource::Verb;
-use crate::sandbox::aws::durations;
+use crate::sandbox::aws::durations::{self, Changed};
 use crate::sandbox::{Clock, Sandbox};
 use crate::value::{Map, Value};
 
 pub fn all(sandbox: Option<&Sandbox>) -> Vec<Verb> {
     vec![now(sandbox), elapsed(sandbox), advance(sandbox), usual(sandbox)]
+}
+
+/// What the environment's file says of durations.
+pub fn durations(environment: &Environment) -> Result<Changed> {
+    let mut changed = Changed::new();
+    let mut errors = Vec::new();
+    let place = |name: &str| {
+        format!(
+            "environments/{}.toml, `{name}` of [sandbox.durations]",
+            environment.name
+        )
+    };
+    for (name, time) in &environment.sandbox.durations {
+        let names = durations::ALL.iter().map(|usual| usual.name.to_lowercase());
+        let names: Vec<_> = names.collect();
+        if !names.contains(name) {
+            let error = Error::invalid(format!("{}: there is no such duration", place(name)));
+            errors.push(match nearest(name, names.iter().map(String::as_str)) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint("sandbox::durations() lists them"),
+            });
+        } else if let Some(time) = time.parse() {
+            changed.insert(name.clone(), time);
+        } else {
+            let error = Error::invalid(format!("{}: `{}` is no time", place(name), time.as_str()));
+            errors.push(error.hint("times are written as `30s`, `10m`, `1h 30m`"));
+        }
+    }
+    Error::all(errors).map_or(Ok(changed), Err)
 }
 
 fn now(sandbox: Option<&Sandbox>) -> Verb {
@@ -84,10 +113,14 @@ fn usual(sandbox: Option<&Sandbox>) -> Verb {
     .run(move |_, _| {
         let sandbox = sandbox.clone();
         async move {
-            let scale = opened(sandbox.as_ref())?.aws().options().time_scale;
+            let options = opened(sandbox.as_ref())?.aws().options();
             let rows = durations::ALL.iter().map(|usual| {
-                let millis = i64::try_from(usual.time.as_millis()).unwrap_or(i64::MAX);
-                let here = if scale == 0 { 0 } else { millis / i64::from(scale) };
+                let millis = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+                let here = match options.time_scale {
+                    0 => 0,
+                    scale => millis(usual.here(&options.durations)) / i64::from(scale),
+                };
+                let millis = millis(usual.time);
                 let row: Map = map! {
                     "name" => usual.name.to_lowercase(),
                     "service" => usual.service(),
