@@ -158,28 +158,32 @@ pub(super) fn command() -> Command {
 }
 
 const TEST: &str = "\
-Runs every function `test_*` of the files, each in an empty sandbox of its own, as many at once as there are cores. A
-folder means all *.rhai in it and below; without FILE it is tests/ of the project.
+Runs every function `test_*` of the files, each in an empty sandbox of its own, as many at once
+as there are cores. A folder means all *.rhai in it and below; without FILE it is tests/ of the
+project.
 
-Time is simulated: waits take as long as on AWS by the test's clock, and no time by yours. In a test there are, beside
-everything that a script has:
+Time is simulated: what is waited for takes as long as on AWS by the test's clock, and no time
+by yours. A test has everything that a script has, and:
 
-  assert(x), assert_eq(a, b), assert_ne(a, b)      also with a text as last argument
-  assert_contains(whole, part)
-  assert_throws(|| ..., \"part of the error\")      gives the error
-  run(\"scripts/recreate.rhai\")                   a whole script as a run of its own: value, printed, created, changed,
-                                                 deleted, unchanged, summary, resources, seconds
-  run(file, #{ name: value }, #{ environment: #{ network: #{ nat: true } }, with_data: [\"database\"] })
-  sandbox::fail(...), sandbox::throttle(...)       what goes wrong on purpose
-  sandbox::advance(\"10m\"), sandbox::elapsed()    the test's clock
+  assert(x), assert_eq(a, b), assert_ne(a, b)   a text as last argument says what is meant
+  assert_contains(whole, part)                  text in text, an item in a list, a key in a map
+  assert_throws(|| ..., \"part of the error\")   gives the error
+  run(FILE, #{ parameters }, #{ options })      a whole script as a run of its own: its value,
+                                                printed, created, changed, deleted, unchanged,
+                                                summary, resources, seconds
+  sandbox::fail(...), sandbox::throttle(...)    what goes wrong on purpose
+  sandbox::advance(\"10m\"), sandbox::elapsed()  the test's clock
 
-What a test prints is shown when it fails, or with -v.";
+Options of run(): env, only, with_data, allow_replace, purge_secrets, confirm, yes, and
+environment: #{ network: #{ nat: true } }, which changes the environment's file for this run.
+
+What a test prints is shown when it fails.";
 
 const TEST_EXAMPLES: &str = "\
 Examples:
   iacsh test
-  iacsh test tests/redis.rhai --only failover      tests whose FILE::NAME contains `failover`
-  iacsh test --junit report.xml                    for a build server
+  iacsh test tests/redis.rhai --only failover   tests whose FILE::NAME contains `failover`
+  iacsh test --junit report.xml                 for a build server
   iacsh test --list
 
 Exit code 0: all passed; 1: some failed; 64: there are no such tests; 65: a file is invalid, and nothing was run.";
@@ -211,6 +215,12 @@ fn test() -> Command {
             Arg::new("list")
                 .long("list")
                 .help("Show which tests there are, and run none")
+                .action(ArgAction::SetTrue),
+        )
+        .arg(
+            Arg::new("show-output")
+                .long("show-output")
+                .help("Show also what tests print that pass")
                 .action(ArgAction::SetTrue),
         )
 }

@@ -70,6 +70,8 @@ pub struct Test {
     pub jobs: Option<NonZeroUsize>,
     /// Nothing is run: only what would be.
     pub list: bool,
+    /// Also what tests print that pass.
+    pub show_output: bool,
 }
 
 /// How the sandbox is served.
@@ -267,6 +269,7 @@ fn test(matches: &ArgMatches) -> Test {
         junit: matches.get_one::<String>("junit").map(PathBuf::from),
         jobs: matches.get_one::<NonZeroUsize>("jobs").copied(),
         list: matches.get_flag("list"),
+        show_output: matches.get_flag("show-output"),
     }
 }
 

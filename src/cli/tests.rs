@@ -37,6 +37,17 @@ fn each_line_means_one_action() {
         ("-c --json", Action::Expression("--json".into())),
         ("destroy --yes", Action::Destroy),
         ("--yes destroy", Action::Destroy),
+        ("test", Action::Test(Test::default())),
+        (
+            "test tests/a.rhai tests --junit out.xml --jobs 3 --list --show-output --only b --json",
+            Action::Test(Test {
+                files: vec!["tests/a.rhai".into(), "tests".into()],
+                junit: Some("out.xml".into()),
+                jobs: NonZeroUsize::new(3),
+                list: true,
+                show_output: true,
+            }),
+        ),
         ("env list", Action::EnvList),
         ("env check", Action::EnvCheck(None)),
         ("env check staging --json", Action::EnvCheck(Some("staging".into()))),

@@ -71,7 +71,7 @@ pub fn test(root: &Path, options: &Options, test: &Test, printer: &Printer) -> R
         junit::check(path)?;
     }
     let began = (Instant::now(), Timestamp::now());
-    let ran = run_all(&setting, &chosen, test.jobs, printer);
+    let ran = run_all(&setting, &chosen, test, printer);
     let report = Report {
         ran,
         took: began.0.elapsed(),
@@ -115,9 +115,9 @@ fn choose<'a>(files: &'a [File], options: &Options) -> Result<Vec<Chosen<'a>>> {
 }
 
 /// Runs them side by side and tells each as it ends. The results come in the order of the tests.
-fn run_all(setting: &Setting<'_>, chosen: &[Chosen<'_>], jobs: Option<NonZeroUsize>, printer: &Printer) -> Vec<Ran> {
+fn run_all(setting: &Setting<'_>, chosen: &[Chosen<'_>], test: &Test, printer: &Printer) -> Vec<Ran> {
     let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let jobs = jobs.unwrap_or_else(cores).get().min(chosen.len());
+    let jobs = test.jobs.unwrap_or_else(cores).get().min(chosen.len());
     let next = AtomicUsize::new(0);
     let done: Vec<Mutex<Option<Ran>>> = chosen.iter().map(|_| Mutex::new(None)).collect();
     let work = || {
@@ -128,7 +128,7 @@ fn run_all(setting: &Setting<'_>, chosen: &[Chosen<'_>], jobs: Option<NonZeroUsi
             };
             let ran = one::run(setting, chosen.file, chosen.number);
             if ran.verdict != Verdict::NotRun {
-                report::line(&ran, printer);
+                report::line(&ran, test.show_output, printer);
             }
             *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(ran);
         }

@@ -35,6 +35,8 @@ struct Given {
     with_data: Vec<String>,
     /// `--purge-secrets`.
     purge_secrets: bool,
+    /// What is different in the environment's file, as it is written there; `()` takes a key away.
+    environment: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What a test needs to run other scripts.
@@ -96,35 +98,24 @@ impl Nested {
 
     /// The options of the run, and what is different in its environment.
     fn options(&self, options: Value) -> Result<(Options, Map)> {
-        let mut map = match options {
-            Value::Null => Map::new(),
-            Value::Map(map) => map,
-            other => {
-                return Err(Error::failed(format!(
-                    "the options are a map, not {}",
-                    other.type_name()
-                )));
-            }
+        let options = match options {
+            Value::Null => Value::Map(Map::new()),
+            options => options,
         };
-        let changes = match map.shift_remove("environment") {
-            None | Some(Value::Null) => Map::new(),
-            Some(Value::Map(changes)) => changes,
-            Some(other) => {
-                return Err(
-                    Error::failed(format!("`environment` is a map, not {}", other.type_name()))
-                        .hint("as in its file: environment: #{ network: #{ nat: true } }"),
-                );
-            }
-        };
-        let map = Value::Map(map);
-        if let Some(problem) = schema::check(&schema::of::<Given>(), &map).into_iter().next() {
-            let error = Error::failed(format!("{}: {}", problem.path.join("."), problem.message));
+        if let Some(problem) = schema::check(&schema::of::<Given>(), &options).into_iter().next() {
+            let place = match problem.path.join(".") {
+                path if path.is_empty() => "options".to_owned(),
+                path => format!("`{path}`"),
+            };
+            let error = Error::failed(format!("{place}: {}", problem.message));
             return Err(match problem.hint {
                 Some(hint) => error.hint(hint),
                 None => error,
             });
         }
-        let given: Given = map.read()?;
+        let given: Given = options.read()?;
+        let changes = given.environment.into_iter();
+        let changes = changes.map(|(key, value)| (key, Value::from(value))).collect();
         let options = Options {
             env: given.env.unwrap_or_else(|| self.options.env.clone()),
             yes: given.yes.unwrap_or(true),

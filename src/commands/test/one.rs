@@ -89,15 +89,21 @@ pub fn run(setting: &Setting<'_>, file: &File, number: usize) -> Ran {
     let began = Instant::now();
     let test = &file.tests[number];
     let output = Output::default();
+    let mut simulated = Duration::ZERO;
     let ended = match setting.cancel.is_cancelled() {
         true => Err(Error::interrupted()),
-        false => catch_unwind(AssertUnwindSafe(|| attempt(setting, file, &test.name, &output)))
-            .unwrap_or_else(|panic| Err(crate::output::error::of_panic(panic.as_ref()))),
+        false => catch_unwind(AssertUnwindSafe(|| {
+            let bench = Arc::new(Bench::new(setting)?);
+            let ended = attempt(setting, &bench, file, &test.name, &output);
+            simulated = bench.isolated.elapsed();
+            ended
+        }))
+        .unwrap_or_else(|panic| Err(crate::output::error::of_panic(panic.as_ref()))),
     };
-    let (verdict, simulated) = match ended {
-        Ok(simulated) => (Verdict::Passed, simulated),
-        Err(error) if error.exit() == Exit::Interrupted => (Verdict::NotRun, Duration::ZERO),
-        Err(error) => (Verdict::Failed(error), Duration::ZERO),
+    let verdict = match ended {
+        Ok(()) => Verdict::Passed,
+        Err(error) if error.exit() == Exit::Interrupted => Verdict::NotRun,
+        Err(error) => Verdict::Failed(error),
     };
     Ran {
         file: file.shown.clone(),
@@ -110,9 +116,7 @@ pub fn run(setting: &Setting<'_>, file: &File, number: usize) -> Ran {
     }
 }
 
-/// Gives how much time went by in the test.
-fn attempt(setting: &Setting<'_>, file: &File, name: &str, output: &Output) -> Result<Duration> {
-    let bench = Arc::new(Bench::new(setting)?);
+fn attempt(setting: &Setting<'_>, bench: &Arc<Bench>, file: &File, name: &str, output: &Output) -> Result<()> {
     let environment = Environment::load(setting.root, &setting.options.env)?;
     let options = Options {
         json: false,
@@ -131,7 +135,7 @@ fn attempt(setting: &Setting<'_>, file: &File, name: &str, output: &Output) -> R
     let (checked, _) = opened.shell.tests(&Input::File(file.path.clone()))?;
     let finished = opened.shell.run_test(&checked, name)?;
     match finished.code {
-        0 => Ok(bench.isolated.elapsed()),
+        0 => Ok(()),
         code => Err(Error::failed(format!("the test ended with exit({code})"))),
     }
 }

@@ -70,7 +70,7 @@ pub struct Report {
 }
 
 /// `ok tests/redis.rhai::test_failover (350 ms; 11 min 2 s simulated)`
-pub fn line(ran: &Ran, printer: &Printer) {
+pub fn line(ran: &Ran, shows_output: bool, printer: &Printer) {
     if printer.json() {
         return;
     }
@@ -81,7 +81,7 @@ pub fn line(ran: &Ran, printer: &Printer) {
     let took = verdict::faint(&format!("({}{simulated})", human(ran.took)));
     let word = verdict::word(ran.verdict.word(), ran.verdict == Verdict::Passed);
     let mut text = format!("{word} {}::{} {took}\n", ran.file, ran.name);
-    if printer.verbose() > 0 && ran.verdict == Verdict::Passed {
+    if shows_output && ran.verdict == Verdict::Passed {
         text.push_str(&indented(&ran.output));
     }
     // A reader that went away ends the output and not the tests.
