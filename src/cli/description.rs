@@ -167,12 +167,12 @@ by yours. A test has everything that a script has, and:
 
   assert(x), assert_eq(a, b), assert_ne(a, b)   a text as last argument says what is meant
   assert_contains(whole, part)                  text in text, an item in a list, a key in a map
-  assert_throws(|| ..., \"part of the error\")   gives the error
+  assert_throws(|| ..., \"part of the error\")    gives the error
   run(FILE, #{ parameters }, #{ options })      a whole script as a run of its own: its value,
                                                 printed, created, changed, deleted, unchanged,
                                                 summary, resources, seconds
   sandbox::fail(...), sandbox::throttle(...)    what goes wrong on purpose
-  sandbox::advance(\"10m\"), sandbox::elapsed()  the test's clock
+  sandbox::advance(\"10m\"), sandbox::elapsed()   the test's clock
 
 Options of run(): env, only, with_data, allow_replace, purge_secrets, confirm, yes, and
 environment: #{ network: #{ nat: true } }, which changes the environment's file for this run.

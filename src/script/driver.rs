@@ -95,10 +95,10 @@ mod tests {
     fn time_passes_only_while_somebody_waits() {
         let (driver, elapsed) = paused();
         let Driver::Here(runtime) = &driver else { panic!() };
-        let background = runtime.spawn(sleep(Duration::from_secs(600)));
+        let background = runtime.spawn(async { sleep(Duration::from_secs(600)).await });
         std::thread::sleep(Duration::from_millis(5));
         assert_eq!(elapsed(), Duration::ZERO);
-        driver.block_on(sleep(Duration::from_secs(60)));
+        driver.block_on(async { sleep(Duration::from_secs(60)).await });
         assert_eq!(elapsed(), Duration::from_secs(60));
         driver.block_on(background).unwrap();
         assert_eq!(elapsed(), Duration::from_secs(600));
@@ -114,7 +114,7 @@ mod tests {
                     driver.beside_others(|| {
                         // All have begun before one waits.
                         began.wait();
-                        driver.block_on(sleep(Duration::from_secs(60)));
+                        driver.block_on(async { sleep(Duration::from_secs(60)).await });
                     });
                 });
             }
