@@ -12,15 +12,16 @@ pub mod engine;
 pub mod handle;
 pub mod journal;
 pub mod kind;
+pub mod plan;
 pub mod progress;
 pub mod report;
 pub mod tags;
 pub mod verb;
 pub mod wait;
 
-pub use engine::{Engine, EngineOptions, Origin};
+pub use engine::{Engine, EngineOptions, Mode, Origin};
 pub use handle::Handle;
 pub use kind::{About, AnyKind, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Used};
 pub use report::{Outcome, Record, Report};
 pub use tags::{Scope, Tags};
-pub use verb::{Effect, Param, Verb, VerbContext};
+pub use verb::{Effect, Foreseen, Param, Verb, VerbContext};

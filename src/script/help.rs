@@ -67,7 +67,7 @@ pub const COMMON: &[(&str, &str)] = &[
     (
         "run(file, #{parameters}, #{options})",
         "In a test: runs a whole script. Gives value, printed, created, changed, deleted, unchanged, summary, resources, \
-         seconds. Options: env, environment, only, with_data, allow_replace, purge_secrets, confirm, yes.",
+         seconds. Options: env, environment, only, with_data, allow_replace, purge_secrets, confirm, yes, plan.",
     ),
     ("exit(code)", "Ends the script with this exit code, from 0 to 255."),
     ("help(name)", "What a function, a module or a library is for."),

@@ -20,6 +20,7 @@ use crate::environment::{DatabaseTarget, Environment};
 use crate::error::{Error, Result};
 use crate::resource::Verb;
 use crate::resource::cancel::Cancel;
+use crate::resource::plan::Ask;
 use crate::resource::progress::Progress;
 use crate::sandbox::Clock;
 
@@ -78,7 +79,9 @@ impl Isolated {
         more: Vec<Verb>,
     ) -> Result<Session> {
         refuse(&environment)?;
-        let opened = Session::open_at(&self.place, environment, options, progress, cancel, more);
+        // Nobody is there, and no run in here is held to a plan.
+        let ask: Ask = Box::new(|question| Err(Error::declined(format!("not confirmed: {question}"))));
+        let opened = Session::open_at(&self.place, environment, options, progress, cancel, more, ask);
         self.runtime.block_on(opened)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,9 +11,11 @@ use serde::Deserialize;
 use super::one::{Bench, Output};
 use crate::cli::Options;
 use crate::commands::interface::check_directories;
+use crate::commands::plan;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::map;
+use crate::resource::Engine;
 use crate::schema;
 use crate::script::Input;
 use crate::value::{Map, Value};
@@ -35,6 +38,8 @@ struct Given {
     with_data: Vec<String>,
     /// `--purge-secrets`.
     purge_secrets: bool,
+    /// `--plan`: nothing is written.
+    plan: bool,
     /// What is different in the environment's file, as it is written there; `()` takes a key away.
     environment: serde_json::Map<String, serde_json::Value>,
 }
@@ -75,6 +80,14 @@ impl Nested {
         let took = self.bench.isolated.elapsed() - began;
         let printed = output.text();
         self.output.push(&printed);
+        if options.plan {
+            return self.planned(
+                &opened.session.engine,
+                finished.map(|finished| finished.code),
+                printed,
+                took,
+            );
+        }
         let finished = finished.map_err(|error| {
             let code = error.exit() as u8;
             error.note(format!("{function} ended with exit code {code}"))
@@ -94,6 +107,24 @@ impl Nested {
             ran.insert(key.into(), report.get(key).cloned().unwrap_or_default());
         }
         Ok(Value::Map(ran))
+    }
+
+    /// What a plan gives: its `summary`, `actions` and `horizon`, and whether it `changes` anything.
+    fn planned(&self, engine: &Engine, ended: Result<u8>, printed: String, took: Duration) -> Result<Value> {
+        let (plan, failed) = plan::planned(engine, ended);
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let mut planned = map! {
+            "changes" => plan.has_changes(),
+            "printed" => printed,
+            "seconds" => took.as_secs_f64(),
+        };
+        if let Value::Map(document) = Value::from_serialize(&plan)? {
+            let keys = ["summary", "actions", "horizon"];
+            planned.extend(document.into_iter().filter(|(key, _)| keys.contains(&key.as_str())));
+        }
+        Ok(Value::Map(planned))
     }
 
     /// The options of the run, and what is different in its environment.
@@ -124,6 +155,7 @@ impl Nested {
             allow_replace: given.allow_replace,
             with_data: given.with_data,
             purge_secrets: given.purge_secrets,
+            plan: given.plan,
             ..self.options.clone()
         };
         Ok((options, changes))
