@@ -21,7 +21,7 @@ Examples:
 const AFTER: &str = "\
 Exit codes:
     0  done
-    1  the script failed while running
+    1  the script failed while running; a test failed
     2  --plan found changes, or cannot see to the end of the script
    64  the command line is wrong
    65  a file is missing or invalid: nothing was done

@@ -39,7 +39,7 @@ pub fn exposed(text: &Text) -> String {
             Part::Plain(plain) => found.push_str(plain),
             Part::Secret(secret) => found.push_str(secret.expose()),
             // Nothing is unknown in what is compared.
-            Part::Output(output) => found.push_str(&output.to_string()),
+            unknown => found.push_str(&Text(vec![unknown.clone()]).to_string()),
         }
     }
     found
