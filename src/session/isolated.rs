@@ -4,9 +4,9 @@
 //!
 //! Everything in here that waits does so with Tokio's time, and the sandbox's clock is Tokio's. The runtime has one thread
 //! and its time is paused: it stands still while anything is done, and when everything waits it jumps to the moment at which
-//! the first wait ends. So a replication group takes its nine minutes, in no time, and what happens at the same moment
-//! happens in the same order every time. AWS's own durations hold (not divided), and the pace of asking is that on AWS, so
-//! that a script is seen to take as long as it would there.
+//! the first wait ends. So a replication group takes its nine minutes, in no time. AWS's own durations hold (not divided),
+//! and the pace of asking is that on AWS, so that a script is seen to take as long as it would there. The order of what
+//! happens at the same moment is not fixed: SQLite's calls end when they end.
 
 use std::sync::Arc;
 use std::time::Duration;
