@@ -140,8 +140,8 @@ fn a_wrong_line_says_what_would_be_right() {
         ("--jsn", "there is no option `--jsn` (did you mean `--json`?)"),
         ("destroy --jsn", "there is no option `--jsn` (did you mean `--json`?)"),
         (
-            "--count 3 a.rhai",
-            "there is no option `--count` (parameters of a script come behind its name; `iacsh --help` shows the \
+            "--number 3 a.rhai",
+            "there is no option `--number` (parameters of a script come behind its name; `iacsh --help` shows the \
              options)",
         ),
         (
