@@ -168,12 +168,14 @@ fn a_wrong_line_says_what_would_be_right() {
             "`--step` needs a script (iacsh scripts/recreate.rhai --step)",
         ),
         (
-            "a.rhai --plan",
-            "`--plan` is not there yet (`iacsh --help` shows what is)",
+            "test --plan",
+            "`--plan` needs a script or destroy (iacsh scripts/recreate.rhai --plan --out FILE, and then iacsh scripts/recreate.rhai \
+             --expect FILE)",
         ),
         (
             "a.rhai --out x",
-            "`--out` is not there yet (`iacsh --help` shows what is)",
+            "`--out` belongs to `--plan` (iacsh scripts/recreate.rhai --plan --out FILE, and then iacsh scripts/recreate.rhai \
+             --expect FILE)",
         ),
         (
             "iam policy",
@@ -192,8 +194,8 @@ fn a_wrong_line_says_what_would_be_right() {
             "`--host` needs an address of this machine, such as 127.0.0.1 or ::1",
         ),
         (
-            "sandbox reset --port 1",
-            "there is no option `--port` (parameters of a script come behind its name; `iacsh --help` shows the options)",
+            "sandbox reset --sql-port 1",
+            "there is no option `--sql-port` (parameters of a script come behind its name; `iacsh --help` shows the options)",
         ),
         (
             "a.rhai --4 x",
