@@ -8,6 +8,7 @@ mod plan;
 mod prompt;
 mod sandbox;
 mod script;
+mod test;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -53,6 +54,14 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
         Action::EnvDiff(diff) => {
             let names = (diff.first.as_str(), diff.second.as_str());
             env_diff::diff(&root(None)?, &invocation.options, names, diff.files, printer)
+        }
+        Action::Test(test) => {
+            // A folder is its own place to look for the project from.
+            let inside = test.files.first().map(|file| match file.is_dir() {
+                true => file.join("any"),
+                false => file.clone(),
+            });
+            test::test(&root(inside.as_deref())?, &invocation.options, test, printer)
         }
         Action::SandboxReset => sandbox::reset::reset(&root(None)?, &invocation.options, printer),
         Action::SandboxSave(name) => sandbox::save::save(&root(None)?, &invocation.options, name, printer),

@@ -1,5 +1,7 @@
 //! The section `[sandbox]`: how the embedded cloud behaves.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,8 @@ pub struct Sandbox {
     /// `system` for the machine's time; `virtual` for one that `sandbox::advance("10m")` moves on (then with
     /// `time_scale = 1`, so that there is something to wait for).
     pub clock: Clock,
+    /// What takes another time than usually in AWS, as `cache_create = "8m"`; `sandbox::durations()` lists the names.
+    pub durations: BTreeMap<String, Wait>,
     /// What goes wrong on purpose, as the functions of `sandbox::` add it.
     pub rules: Vec<Rule>,
 }
@@ -23,6 +27,7 @@ impl Default for Sandbox {
         Self {
             time_scale: 1000,
             clock: Clock::default(),
+            durations: BTreeMap::new(),
             rules: Vec::new(),
         }
     }

@@ -4,7 +4,9 @@
 //! and each write is either found by that listing the next time (tags are in the create call, names are deterministic)
 //! or refused by the service as a duplicate, upon which the listing is read again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::engine::Engine;
 use super::kind::{Change, Class, Context, Kind, Live, Readiness, typed};

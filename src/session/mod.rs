@@ -8,6 +8,8 @@ pub mod conformance;
 mod database;
 mod expiry;
 mod facts;
+mod folder;
+pub mod isolated;
 mod repository;
 mod sandbox;
 mod scope;
@@ -63,8 +65,21 @@ impl Session {
         more: Vec<Verb>,
         ask: Ask,
     ) -> Result<Self> {
+        let place = Place::of(&environment.root);
+        Self::open_at(&place, environment, options, progress, cancel, more, ask).await
+    }
+
+    async fn open_at(
+        place: &Place,
+        environment: Environment,
+        options: &cli::Options,
+        progress: Arc<dyn Progress>,
+        cancel: Cancel,
+        more: Vec<Verb>,
+        ask: Ask,
+    ) -> Result<Self> {
         let environment = Arc::new(environment);
-        let sandbox = open_sandbox(&environment)?;
+        let sandbox = open_sandbox(&environment, place)?;
         // Whose AWS the environment has; its SQL Server can be the sandbox's without that.
         let cloud_of = sandbox.as_ref().filter(|_| environment.aws.is_sandbox());
         let variables = Variables::new(&environment, sandbox.as_ref());
@@ -93,7 +108,7 @@ impl Session {
 
         let started = Timestamp::now();
         let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%S"), std::process::id());
-        let journal = Journal::open(&environment.root.join(RUN_FOLDER), &run).unwrap_or_else(|error| {
+        let journal = Journal::open(&place.runs, &run).unwrap_or_else(|error| {
             progress.warn(&format!("the journal cannot be written: {error}"));
             Journal::none()
         });
@@ -110,7 +125,7 @@ impl Session {
             kinds: aws::kinds(&cloud.aws),
             verbs,
             scope,
-            pace: if environment.aws.is_sandbox() {
+            pace: if environment.aws.is_sandbox() && place.clock.is_none() {
                 Pace::SANDBOX
             } else {
                 Pace::AWS
@@ -138,20 +153,44 @@ impl Session {
     }
 }
 
+/// Where a run keeps what it keeps on this machine, and whose time the sandbox has.
+struct Place {
+    sandbox: PathBuf,
+    runs: PathBuf,
+    /// In the place of the environment's clock, with AWS's own durations.
+    clock: Option<Clock>,
+}
+
+impl Place {
+    /// The project's.
+    fn of(root: &Path) -> Self {
+        Self {
+            sandbox: sandbox_folder(root),
+            runs: root.join(RUN_FOLDER),
+            clock: None,
+        }
+    }
+}
+
 /// The sandbox, where the environment uses one.
-fn open_sandbox(environment: &Environment) -> Result<Option<Sandbox>> {
+fn open_sandbox(environment: &Environment, place: &Place) -> Result<Option<Sandbox>> {
     if !environment.aws.is_sandbox() && !environment.database.is_sandbox() {
         return Ok(None);
     }
     let options = Options {
         account: serve::account(environment),
-        time_scale: environment.sandbox.time_scale,
-        clock: match environment.sandbox.clock {
-            environment::Clock::System => Clock::System,
-            environment::Clock::Virtual => Clock::Virtual,
+        time_scale: match place.clock {
+            Some(_) => 1,
+            None => environment.sandbox.time_scale,
         },
+        clock: match (&place.clock, environment.sandbox.clock) {
+            (Some(clock), _) => clock.clone(),
+            (None, environment::Clock::System) => Clock::System,
+            (None, environment::Clock::Virtual) => Clock::Virtual,
+        },
+        durations: sandbox::durations(environment)?,
     };
-    let opened = Sandbox::open(&sandbox_folder(&environment.root), options)?;
+    let opened = Sandbox::open(&place.sandbox, options)?;
     if environment.aws.is_sandbox() {
         let source = format!("environments/{}.toml", environment.name);
         let rules = environment.sandbox.rules.iter().enumerate().map(|(place, rule)| {

@@ -15,6 +15,7 @@ mod peer;
 mod project;
 mod rds;
 mod rules;
+mod script_tests;
 mod secrets;
 mod strangers;
 mod tags;

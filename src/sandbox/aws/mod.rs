@@ -163,7 +163,7 @@ impl Aws {
     /// # Errors
     /// The clock is the machine's.
     pub fn advance(&self, time: Duration) -> Result<i64> {
-        if matches!(self.options.clock, Clock::System) {
+        if matches!(self.options.clock, Clock::System | Clock::Runtime { .. }) {
             return Err(
                 Error::failed("the sandbox's clock is the machine's and cannot be moved")
                     .hint("`clock = \"virtual\"` in [sandbox] of the environment makes it one that can"),
@@ -231,6 +231,7 @@ impl Aws {
                 region,
                 now: scope.now,
                 time_scale: self.options.time_scale,
+                durations: &self.options.durations,
                 store: &store,
                 dir: &self.dir,
                 vault: &self.vault,
@@ -303,6 +304,7 @@ impl Aws {
                 region,
                 now: scope.now,
                 time_scale: self.options.time_scale,
+                durations: &self.options.durations,
                 store: &store,
                 dir: &self.dir,
                 vault: &self.vault,
@@ -393,6 +395,7 @@ impl Aws {
             region,
             now: scope.now,
             time_scale: self.options.time_scale,
+            durations: &self.options.durations,
             store: &store,
             dir: &self.dir,
             vault: &self.vault,

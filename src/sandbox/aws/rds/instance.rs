@@ -179,7 +179,7 @@ pub fn create(call: &Call<'_>) -> Answer {
         (true, key) => made.kms_key = Some(key.to_owned()),
     }
     let wanted = wanted_tags(call)?;
-    let instance = placement::place(call, id, made, durations::DATABASE_CREATE)?;
+    let instance = placement::place(call, id, made, call.usual(durations::DATABASE_CREATE))?;
     tags::put(call, &instance.arn, &wanted)?;
     answer(json!({ "DBInstance": instance.view(call)? }))
 }
@@ -267,13 +267,13 @@ pub fn delete(call: &Call<'_>) -> Answer {
             instance.id
         )));
     }
-    let mut takes = durations::DATABASE_DELETE;
+    let mut takes = call.usual(durations::DATABASE_DELETE);
     if !last.is_empty() {
         if !matches!(instance.state, State::Available | State::Stopped) {
             return Err(snapshot::not_now(&instance));
         }
         snapshot::take(call, &instance, "FinalDBSnapshotIdentifier", last)?;
-        takes += durations::DATABASE_SNAPSHOT;
+        takes += call.usual(durations::DATABASE_SNAPSHOT);
     }
     instance.keep_backups = !call.read("DeleteAutomatedBackups").unwrap_or(true);
     instance.enter(State::Deleting, call.after(takes));

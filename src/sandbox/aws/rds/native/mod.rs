@@ -217,7 +217,7 @@ fn made(call: &Call<'_>, instance: &Instance, asked: &Asked<'_>) -> Result<Resul
         let text = format!("Database '{database}' does not exist. Make sure that the name is entered correctly.");
         return Ok(Err(SqlError::new(911, 16, text)));
     }
-    let begins = call.after(durations::NATIVE_TASK_BEGINS);
+    let begins = call.after(call.usual(durations::NATIVE_TASK_BEGINS));
     let takes = match restores {
         true => durations::NATIVE_RESTORE,
         false => durations::NATIVE_BACKUP,
@@ -240,7 +240,7 @@ fn made(call: &Call<'_>, instance: &Instance, asked: &Asked<'_>) -> Result<Resul
         created: call.now,
         updated: call.now,
         begins,
-        ends: later(call, begins, takes),
+        ends: later(call, begins, call.usual(takes)),
         info: Vec::new(),
     }))
 }
@@ -272,7 +272,7 @@ fn cancel(call: &Call<'_>, instance: &Instance, asked: &Asked<'_>) -> Result<Res
     if !task.state.is_over() {
         task.state = State::CancelRequested;
         task.updated = call.now;
-        task.ends = call.after(durations::NATIVE_TASK_BEGINS);
+        task.ends = call.after(call.usual(durations::NATIVE_TASK_BEGINS));
         task.save(call)?;
     }
     Ok(Ok(task::table(call, &[task])))
