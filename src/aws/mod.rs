@@ -19,6 +19,7 @@ pub mod meant;
 pub mod named;
 pub mod plain;
 pub mod rds;
+pub mod reads;
 pub mod route53;
 pub mod secrets;
 pub mod ssm;
