@@ -26,6 +26,7 @@ pub mod ssm;
 pub mod sweep;
 pub mod tagged;
 pub mod tags;
+pub mod target;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -34,7 +35,7 @@ pub mod unsupported;
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use aws_config::SdkConfig;
 
@@ -99,6 +100,8 @@ pub struct Aws {
     /// Host and zone of the environment's public address, where the file names both. Records have no tags: the one of
     /// the address is found by these.
     pub address: Option<(String, String)>,
+    /// The ARN of whoever calls, once it was asked for.
+    pub caller: Arc<OnceLock<String>>,
 }
 
 impl Aws {
@@ -132,6 +135,7 @@ impl Aws {
             is_sandbox,
             has_endpoint: config.endpoint_url().is_some(),
             address: None,
+            caller: Arc::default(),
         }
     }
 

@@ -47,10 +47,10 @@ pub fn is_read(service: &str, operation: &str) -> bool {
         let rest = operation.strip_prefix(begin);
         rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
     };
-    if LOOKS_LIKE_READING.iter().any(|known| is(&known)) {
+    if LOOKS_LIKE_READING.iter().any(is) {
         return false;
     }
-    READING.iter().any(|begin| begins(begin)) || READS.iter().any(|known| is(&known))
+    READING.iter().any(|begin| begins(begin)) || READS.iter().any(is)
 }
 
 /// The same of `ec2:DescribeVpcs`.

@@ -14,6 +14,7 @@ Examples:
   echo 'ecs::services()' | iacsh -       standard input
   iacsh env check staging                what an environment needs, and what is missing
   iacsh destroy                          delete everything disposable of an environment
+  iacsh runs                             what was done, when, and by whom
 ";
 
 const AFTER: &str = "\
@@ -128,6 +129,7 @@ pub(super) fn command() -> Command {
                         .arg(name),
                 ),
         )
+        .subcommand(runs())
         .subcommand(
             Command::new("sandbox")
                 .about("The embedded cloud: serve, show, save, load, list, reset, conformance")
@@ -151,6 +153,45 @@ pub(super) fn command() -> Command {
                 .subcommand(Command::new("list").about("The copies that were saved"))
                 .subcommand(
                     Command::new("reset").about("Delete everything that the embedded cloud keeps; saved copies stay"),
+                ),
+        )
+}
+
+const RUNS: &str = "\
+Shows the runs of this project that left something in the journal, `.iacsh/journal.jsonl`: who, when, what it changed, \
+and how it ended. The newest is number 1 and stands last. Expressions and prompts that only looked around are left out.
+
+`runs show N` tells all of one run: by whom and from which commit, each call that wrote, with the service's id of the \
+request, and what became of each resource.";
+
+const RUNS_EXAMPLES: &str = "\
+Examples:
+  iacsh runs
+  iacsh runs show 1
+  iacsh runs show 1 --json
+
+The journal is for people and for estimates. It can be deleted at any time.";
+
+fn runs() -> Command {
+    Command::new("runs")
+        .about("The runs so far: who, when, what they changed; show")
+        .long_about(RUNS)
+        .after_help(RUNS_EXAMPLES)
+        .disable_help_subcommand(true)
+        .arg(
+            Arg::new("all")
+                .long("all")
+                .help("All of them, not only the last 20")
+                .action(ArgAction::SetTrue),
+        )
+        .subcommand(
+            Command::new("show")
+                .about("One run: each call that wrote, and what became of each resource")
+                .after_help(RUNS_EXAMPLES)
+                .arg(
+                    Arg::new("RUN")
+                        .help("Its number, 1 being the newest, or its id")
+                        .required(true),
                 ),
         )
 }

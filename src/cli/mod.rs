@@ -5,6 +5,7 @@
 //! so that there is one list of them.
 
 mod description;
+mod line;
 mod split;
 
 use std::ffi::OsString;
@@ -34,6 +35,10 @@ pub enum Action {
     Stdin,
     /// `iacsh destroy`
     Destroy,
+    /// `iacsh runs`; whether all of them
+    Runs(bool),
+    /// `iacsh runs show N`
+    RunsShow(String),
     /// `iacsh env check [NAME]`
     EnvCheck(Option<String>),
     /// `iacsh env list`
@@ -106,10 +111,12 @@ pub struct Invocation {
     pub options: Options,
     /// Parameters of the script in the order of the line: `--name value`, `--name=value`, or `--name` alone.
     pub parameters: Vec<(String, Option<String>)>,
+    /// The line as the journal keeps it.
+    pub line: String,
 }
 
 /// Subcommands that the design names and that do not work yet.
-const LATER_COMMANDS: [&str; 7] = ["iam", "runs", "unlock", "test", "check", "learn", "doc"];
+const LATER_COMMANDS: [&str; 6] = ["iam", "unlock", "test", "check", "learn", "doc"];
 
 /// Options of which the same is true.
 const LATER_OPTIONS: [&str; 5] = ["plan", "prune", "out", "expect", "markdown"];
@@ -131,6 +138,7 @@ pub fn parse(
                 .map_err(|arg| Error::usage(format!("`{}` is not UTF-8", arg.to_string_lossy())))
         })
         .collect::<Result<Vec<_>>>()?;
+    let line = line::kept(&args);
     let mut command = command();
     let split = Split::new(&command, args)?;
     if split.help
@@ -141,6 +149,7 @@ pub fn parse(
             action: Action::ScriptHelp(script.into()),
             options: Options::default(),
             parameters: split.parameters,
+            line,
         });
     }
     let own = std::iter::once("iacsh".to_owned()).chain(split.own);
@@ -154,6 +163,7 @@ pub fn parse(
                     action: Action::Show(error.render().ansi().to_string()),
                     options: Options::default(),
                     parameters: Vec::new(),
+                    line,
                 });
             }
             _ => return Err(usage(&command, &error)),
@@ -174,6 +184,7 @@ pub fn parse(
         action,
         options,
         parameters: split.parameters,
+        line,
     })
 }
 
@@ -217,6 +228,10 @@ fn action(matches: &ArgMatches) -> Result<Action> {
     }
     Ok(match matches.subcommand() {
         Some(("destroy", _)) => Action::Destroy,
+        Some(("runs", matches)) => match matches.subcommand() {
+            Some(("show", matches)) => Action::RunsShow(required(matches, "RUN")),
+            _ => Action::Runs(matches.get_flag("all")),
+        },
         Some(("env", matches)) => match matches.subcommand() {
             Some(("check", matches)) => Action::EnvCheck(matches.get_one::<String>("NAME").cloned()),
             _ => Action::EnvList,

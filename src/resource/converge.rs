@@ -337,6 +337,7 @@ pub(super) async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::St
     let limit = engine.delete_limit(about);
     engine.may_write()?;
     engine.journal("deleting", about.kind, &live.name, &live.id);
+    engine.progress().removing(&label);
     let mut waiter = Waiter::new(&label, limit, engine.pace(), engine.cancel());
     // What still uses it goes away in its own time: the service is asked again until it accepts.
     while let Err(error) = kind.delete(&context, live).await {

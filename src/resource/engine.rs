@@ -16,6 +16,7 @@ use schemars::Schema;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
+use super::chain::{Chain, Trace};
 use super::converge::Wanted;
 use super::handle::Handle;
 use super::journal::Journal;
@@ -84,6 +85,7 @@ struct Inner {
     errors: Mutex<Vec<Error>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     passed: OnceCell<()>,
+    trace: Trace,
 }
 
 /// See the module's page. Clones share everything.
@@ -111,6 +113,7 @@ impl Engine {
             errors: Mutex::default(),
             tasks: Mutex::default(),
             passed: OnceCell::new(),
+            trace: Trace::new(),
         }))
     }
 
@@ -183,6 +186,11 @@ impl Engine {
             .options
             .journal
             .write(event, serde_json::json!({ "kind": kind, "name": name, "id": id }));
+    }
+
+    /// Where the run is kept.
+    pub fn run_journal(&self) -> &Journal {
+        &self.0.options.journal
     }
 
     /// Writes an entry of another part of the run to the journal.
@@ -304,6 +312,7 @@ impl Engine {
             );
         }
         lock(&self.0.records).insert(label.clone(), None);
+        self.0.trace.asked(&label, about.kind, &options);
 
         let (engine, promise) = (self.clone(), handle.promise.clone());
         let task = self.0.options.runtime.spawn(async move {
@@ -325,17 +334,13 @@ impl Engine {
         promise: &Promise,
     ) {
         let record = |id: &str, outcome: Outcome, took: Duration| {
-            let (kind, name, id) = (kind.about().kind.to_owned(), name.clone(), id.to_owned());
-            lock(&self.0.records).insert(
-                label.clone(),
-                Some(Record {
-                    kind,
-                    name,
-                    id,
-                    outcome,
-                    took,
-                }),
-            );
+            self.record(Record {
+                kind: kind.about().kind.to_owned(),
+                name: name.clone(),
+                id: id.to_owned(),
+                outcome,
+                took,
+            });
         };
         let options = match options.resolve().await {
             Ok(options) => options,
@@ -347,6 +352,7 @@ impl Engine {
             }
         };
         self.progress().started(&label);
+        self.0.trace.began(&label);
         let began = Instant::now();
         let converged = kind
             .converge(
@@ -362,6 +368,7 @@ impl Engine {
         match converged {
             Ok(converged) => {
                 self.progress().finished(&label, &converged.outcome.words(), took, true);
+                self.0.trace.known_as(&label, &converged.id, &converged.outputs);
                 record(&converged.id, converged.outcome, took);
                 promise.settle(Ok(converged.outputs));
             }
@@ -427,9 +434,21 @@ impl Engine {
         entries.get(label).map(|entry| entry.handle.promise.clone())
     }
 
-    /// Tells what an acting verb did.
+    /// Tells what became of a resource, or what an acting verb did. The journal keeps what is not as it was before.
     pub fn record(&self, record: Record) {
         let label = format!("{}/{}", record.kind, record.name);
+        let gone_before = self.kind(&record.kind).map(|kind| kind.about().gone_before);
+        self.0.trace.finished(&record, gone_before.unwrap_or_default());
+        if let Some(word) = record.outcome.word() {
+            let ms = u64::try_from(record.took.as_millis()).unwrap_or(u64::MAX);
+            self.0.options.journal.write(
+                "finished",
+                serde_json::json!({
+                    "kind": record.kind, "name": record.name, "id": record.id,
+                    "outcome": word, "words": record.outcome.words(), "ms": ms,
+                }),
+            );
+        }
         lock(&self.0.records).insert(label, Some(record));
     }
 
@@ -462,12 +481,18 @@ impl Engine {
         }
     }
 
+    /// Which resources made the run as long as it was.
+    pub fn longest_chain(&self) -> Option<Chain> {
+        self.0.trace.longest()
+    }
+
     /// Begins a new run on the same clients: the prompt does so for each statement.
     pub fn forget(&self) {
         lock(&self.0.listings).clear();
         lock(&self.0.entries).clear();
         lock(&self.0.records).clear();
         lock(&self.0.errors).clear();
+        self.0.trace.forget();
     }
 }
 

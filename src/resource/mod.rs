@@ -5,6 +5,7 @@
 //! reports, and destroys. Nothing here knows AWS, SQL Server or Rhai.
 
 pub mod cancel;
+pub mod chain;
 mod contracts;
 pub mod converge;
 pub mod destroy;
@@ -14,6 +15,7 @@ pub mod journal;
 pub mod kind;
 pub mod progress;
 pub mod report;
+pub mod runs;
 pub mod tags;
 pub mod verb;
 pub mod wait;

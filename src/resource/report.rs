@@ -33,6 +33,19 @@ impl Outcome {
         )
     }
 
+    /// For the journal: one word for what is not as it was before, or that it failed.
+    pub fn word(&self) -> Option<&'static str> {
+        match self {
+            Outcome::Unchanged | Outcome::Kept(_) | Outcome::NotStarted(_) => None,
+            Outcome::Created => Some("created"),
+            Outcome::Changed(_) => Some("changed"),
+            Outcome::Replaced(_) => Some("replaced"),
+            Outcome::Deleted => Some("deleted"),
+            Outcome::Failed(_) => Some("failed"),
+            Outcome::Acted(_) => Some("acted"),
+        }
+    }
+
     /// One word, or a few.
     pub fn words(&self) -> String {
         match self {

@@ -14,6 +14,7 @@ use crate::aws::{Aws, gate, sweep};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::resource::engine::{Gate, Sweep};
+use crate::resource::journal::Journal;
 use crate::sandbox::Sandbox;
 
 pub struct Cloud {
@@ -23,7 +24,12 @@ pub struct Cloud {
 }
 
 /// Makes the clients. No call is sent.
-pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: Calls) -> Result<Cloud> {
+pub async fn open(
+    environment: &Environment,
+    sandbox: Option<&Sandbox>,
+    calls: Calls,
+    journal: &Journal,
+) -> Result<Cloud> {
     let mut aws = match (environment.aws.is_sandbox(), sandbox) {
         (true, Some(sandbox)) => {
             let config = embedded(&environment.aws.region, sandbox);
@@ -49,10 +55,14 @@ pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: C
     aws.address = address.and_then(|address| Some((address.host.clone(), address.zone.clone()?)));
     let expected = environment.aws.account.clone();
     let gate: Gate = {
-        let aws = aws.clone();
+        let (aws, journal) = (aws.clone(), journal.clone());
         Arc::new(move || {
-            let (aws, expected) = (aws.clone(), expected.clone());
-            Box::pin(async move { gate::pass(&aws, expected.as_deref()).await })
+            let (aws, expected, journal) = (aws.clone(), expected.clone(), journal.clone());
+            Box::pin(async move {
+                let caller = gate::pass(&aws, expected.as_deref()).await?;
+                journal.hold("caller", serde_json::json!({ "arn": caller }));
+                Ok(())
+            })
         })
     };
     let sweep: Sweep = {

@@ -62,8 +62,14 @@ impl Session {
         // Whose AWS the environment has; its SQL Server can be the sandbox's without that.
         let cloud_of = sandbox.as_ref().filter(|_| environment.aws.is_sandbox());
         let variables = Variables::new(&environment, sandbox.as_ref());
-        let calls = Calls::default();
-        let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone()).await?;
+        let started = Timestamp::now();
+        let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%S"), std::process::id());
+        let journal = Journal::open(&environment.root.join(RUN_FOLDER), &run).unwrap_or_else(|error| {
+            progress.warn(&format!("the journal cannot be written: {error}"));
+            Journal::none()
+        });
+        let calls = Calls::new(journal.clone());
+        let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone(), &journal).await?;
         let database = database::setup(&environment, sandbox.as_ref(), &variables, &cloud.aws);
 
         let mut verbs = more;
@@ -79,12 +85,6 @@ impl Session {
             },
         }));
 
-        let started = Timestamp::now();
-        let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%S"), std::process::id());
-        let journal = Journal::open(&environment.root.join(RUN_FOLDER), &run).unwrap_or_else(|error| {
-            progress.warn(&format!("the journal cannot be written: {error}"));
-            Journal::none()
-        });
         let names = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
         let engine = Engine::new(EngineOptions {
             kinds: aws::kinds(&cloud.aws),

@@ -11,6 +11,7 @@ mod peer;
 mod project;
 mod rds;
 mod rules;
+mod runs;
 mod secrets;
 mod strangers;
 mod together;
