@@ -57,8 +57,14 @@ impl Storable for Begun {
     type Storer = StoreReplace<Self>;
 }
 
+/// `ec2:DescribeVpcs`.
+pub(super) fn action(config: &ConfigBag) -> String {
+    let (service, operation) = names(config);
+    format!("{service}:{operation}")
+}
+
 /// Service and operation: `ec2`, `DescribeVpcs`.
-fn action(config: &ConfigBag) -> (String, String) {
+fn names(config: &ConfigBag) -> (String, String) {
     match config.load::<Metadata>() {
         Some(metadata) => (reads::prefix(metadata.service()), metadata.name().to_owned()),
         None => ("unknown".to_owned(), "unknown".to_owned()),
@@ -112,7 +118,7 @@ impl Intercept for Calls {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let (service, operation) = action(config);
+        let (service, operation) = names(config);
         *self
             .counts
             .lock()
@@ -139,7 +145,7 @@ impl Intercept for Calls {
         let Some(begun) = config.load::<Begun>() else {
             return Ok(());
         };
-        let (service, operation) = action(config);
+        let (service, operation) = names(config);
         let took = begun.at.elapsed().as_millis();
         let response = context.response();
         let status = response.map(|response| response.status().as_u16()).unwrap_or_default();

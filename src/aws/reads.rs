@@ -42,15 +42,15 @@ const LOOKS_LIKE_READING: [&str; 2] = ["sts:GetDelegatedAccessToken", "sts:GetWe
 /// Whether an action changes nothing. `service` is the prefix of IAM's actions, such as `elasticloadbalancing`; see
 /// [`prefix`].
 pub fn is_read(service: &str, operation: &str) -> bool {
-    let is = |known: &&str| known.split_once(':') == Some((service, operation));
+    let is = |known: &str| known.split_once(':') == Some((service, operation));
     let begins = |begin: &str| {
         let rest = operation.strip_prefix(begin);
         rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
     };
-    if LOOKS_LIKE_READING.iter().any(is) {
+    if LOOKS_LIKE_READING.iter().any(|known| is(known)) {
         return false;
     }
-    READING.iter().any(|begin| begins(begin)) || READS.iter().any(is)
+    READING.iter().any(|begin| begins(begin)) || READS.iter().any(|known| is(known))
 }
 
 /// The same of `ec2:DescribeVpcs`.

@@ -22,7 +22,7 @@ use crate::resource::destroy::{self, DestroyOptions};
 use crate::resource::journal::Journal;
 use crate::resource::progress::Progress;
 use crate::resource::wait::{Limits, Pace};
-use crate::resource::{Engine, EngineOptions, Origin, Outcome, Scope};
+use crate::resource::{Engine, EngineOptions, Mode, Origin, Outcome, Scope};
 use crate::sandbox::{self, Sandbox};
 use crate::value::{Map, Value};
 
@@ -55,6 +55,7 @@ impl Progress for Told {
 pub struct World {
     pub aws: Aws,
     pub calls: Calls,
+    config: aws_config::SdkConfig,
     pub scope: Scope,
     pub told: Arc<Told>,
     /// Names that may be replaced.
@@ -83,8 +84,9 @@ impl World {
             .build();
         let calls = Calls::default();
         Self {
-            aws: Aws::new(&config, sandbox::ACCOUNT, true, calls.clone()),
+            aws: Aws::new(&config, sandbox::ACCOUNT, true, calls.clone(), Mode::Apply),
             calls,
+            config: config.clone(),
             scope: Scope::new("shop", "dev").unwrap(),
             told: Arc::default(),
             replaceable: Vec::new(),
@@ -108,11 +110,12 @@ impl World {
             .load()
             .await;
         let calls = Calls::default();
-        let aws = Aws::new(&config, "123456789012", false, calls.clone());
+        let aws = Aws::new(&config, "123456789012", false, calls.clone(), Mode::Apply);
         let project = format!("t{}", &uuid::Uuid::new_v4().simple().to_string()[..6]);
         Some(Self {
             aws,
             calls,
+            config: config.clone(),
             scope: Scope::new(project, "dev").unwrap(),
             told: Arc::default(),
             replaceable: Vec::new(),
@@ -125,11 +128,34 @@ impl World {
         })
     }
 
+    /// The clients of a plan.
+    pub fn planning(&self) -> Aws {
+        let is_sandbox = self.aws.is_sandbox;
+        Aws::new(
+            &self.config,
+            &self.aws.account,
+            is_sandbox,
+            self.calls.clone(),
+            Mode::Plan,
+        )
+    }
+
     /// One run's engine.
     pub fn engine(&self) -> Engine {
+        self.engine_in(Mode::Apply)
+    }
+
+    /// The engine of a run or of a plan.
+    pub fn engine_in(&self, mode: Mode) -> Engine {
+        let aws = match mode {
+            Mode::Apply => self.aws.clone(),
+            Mode::Plan => self.planning(),
+        };
         Engine::new(EngineOptions {
-            kinds: super::kinds(&self.aws),
-            verbs: super::verbs(&self.aws),
+            mode,
+            expect: None,
+            kinds: super::kinds(&aws),
+            verbs: super::verbs(&aws),
             scope: self.scope.clone(),
             pace: Pace::SANDBOX,
             limits: Limits {

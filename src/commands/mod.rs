@@ -3,6 +3,7 @@
 mod destroy;
 mod env;
 mod interface;
+mod plan;
 mod prompt;
 mod record;
 mod runs;
@@ -21,6 +22,7 @@ use crate::environment::{Environment, find_root};
 use crate::error::{Error, Result};
 use crate::output::Printer;
 use crate::output::progress::Told;
+use crate::resource::plan::Ask;
 use crate::resource::runs::Runs;
 use crate::script::Input;
 use crate::session::{RUN_FOLDER, Session};
@@ -143,6 +145,10 @@ impl<'a> Run<'a> {
         let folder = root.join(RUN_FOLDER);
         let usual = move || Runs::read(&folder).unwrap_or_default().usual();
         let progress = Arc::new(Told::new(printer.clone(), usual));
+        let ask: Ask = {
+            let (printer, yes) = (printer.clone(), invocation.options.yes);
+            Box::new(move |question| printer.confirm(question, yes))
+        };
         let verb = destroy::verb(&environment, printer, &invocation.options);
         let session = runtime.block_on(Session::open(
             environment,
@@ -150,6 +156,7 @@ impl<'a> Run<'a> {
             progress,
             cancel,
             vec![verb],
+            ask,
         ))?;
         Ok(Self {
             printer,

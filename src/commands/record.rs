@@ -22,7 +22,8 @@ impl Run<'_> {
             "version": env!("CARGO_PKG_VERSION"),
             "command": line,
         });
-        engine.run_journal().begin(facts, at_once);
+        // A plan changes nothing and is no run.
+        engine.run_journal().begin(facts, at_once && !engine.is_plan());
         let outcome = work(self);
         let (exit, error) = match &outcome {
             Ok(code) => (*code, String::new()),

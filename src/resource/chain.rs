@@ -335,9 +335,8 @@ mod tests {
         let record = |kind: &str, name: &str| Record {
             kind: kind.into(),
             name: name.into(),
-            id: String::new(),
             outcome: Outcome::Created,
-            took: Duration::ZERO,
+            ..Record::default()
         };
         trace.asked("vpc/main", "vpc", &Value::Null);
         trace.began("vpc/main");

@@ -13,6 +13,7 @@ use crate::aws::calls::Calls;
 use crate::aws::{Aws, gate, sweep};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::resource::Mode;
 use crate::resource::engine::{Gate, Sweep};
 use crate::resource::journal::Journal;
 use crate::sandbox::Sandbox;
@@ -29,6 +30,7 @@ pub async fn open(
     sandbox: Option<&Sandbox>,
     calls: Calls,
     journal: &Journal,
+    mode: Mode,
 ) -> Result<Cloud> {
     let mut aws = match (environment.aws.is_sandbox(), sandbox) {
         (true, Some(sandbox)) => {
@@ -38,7 +40,7 @@ pub async fn open(
                 .account
                 .as_deref()
                 .unwrap_or(crate::sandbox::aws::ACCOUNT);
-            Aws::new(&config, account, true, calls)
+            Aws::new(&config, account, true, calls, mode)
         }
         (true, None) => return Err(Error::failed("the sandbox is not open")),
         (false, _) => {
@@ -48,6 +50,7 @@ pub async fn open(
                 environment.aws.account.as_deref().unwrap_or_default(),
                 false,
                 calls,
+                mode,
             )
         }
     };

@@ -27,10 +27,11 @@ use crate::error::{Error, Result};
 use crate::identity;
 use crate::mssql;
 use crate::resource::journal::Journal;
+use crate::resource::plan::{Ask, Expectation, PlanDocument};
 use crate::resource::progress::Progress;
 use crate::resource::tags;
 use crate::resource::wait::{Limits, Pace};
-use crate::resource::{Engine, EngineOptions, Scope, Verb};
+use crate::resource::{Engine, EngineOptions, Mode, Scope, Verb};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
@@ -49,13 +50,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens the clients. Nothing is called yet: credentials and account are checked before the first call.
+    /// Opens the clients. Nothing is called yet: credentials and account are checked before the first call. `ask` is asked
+    /// in a run that is held to a plan, for what the plan could not see.
     pub async fn open(
         environment: Environment,
         options: &cli::Options,
         progress: Arc<dyn Progress>,
         cancel: Cancel,
         more: Vec<Verb>,
+        ask: Ask,
     ) -> Result<Self> {
         let environment = Arc::new(environment);
         let sandbox = open_sandbox(&environment)?;
@@ -69,8 +72,12 @@ impl Session {
             Journal::none()
         });
         let calls = Calls::new(journal.clone());
-        let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone(), &journal).await?;
-        let database = database::setup(&environment, sandbox.as_ref(), &variables, &cloud.aws);
+        let mode = match options.plan {
+            true => Mode::Plan,
+            false => Mode::Apply,
+        };
+        let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone(), &journal, mode).await?;
+        let database = database::setup(&environment, sandbox.as_ref(), &variables, &cloud.aws, mode);
 
         let mut verbs = more;
         verbs.extend(self::verbs::all());
@@ -85,11 +92,19 @@ impl Session {
             },
         }));
 
+        let scope = scope(&environment, started)?;
+        let expect = options
+            .expect
+            .as_ref()
+            .map(|file| Expectation::new(PlanDocument::read(file)?, &file.display().to_string(), &scope, ask))
+            .transpose()?;
         let names = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
         let engine = Engine::new(EngineOptions {
+            mode,
+            expect: expect.map(Arc::new),
             kinds: aws::kinds(&cloud.aws),
             verbs,
-            scope: scope(&environment, started)?,
+            scope,
             pace: if environment.aws.is_sandbox() {
                 Pace::SANDBOX
             } else {
