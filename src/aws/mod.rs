@@ -18,6 +18,7 @@ pub mod logs;
 pub mod meant;
 pub mod named;
 pub mod plain;
+pub mod policy;
 pub mod rds;
 mod read_only;
 pub mod reads;
@@ -146,12 +147,17 @@ impl Aws {
 
     /// `arn:aws:SERVICE:REGION:ACCOUNT:REST`, in the partition of the region.
     pub fn arn(&self, service: &str, rest: &str) -> String {
-        let partition = match &self.region {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
+        let partition = partition(&self.region);
         format!("arn:{partition}:{service}:{}:{}:{rest}", self.region, self.account)
+    }
+}
+
+/// The partition of a region, as ARNs name it.
+pub fn partition(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
     }
 }
 

@@ -15,6 +15,7 @@ Examples:
   echo 'ecs::services()' | iacsh -       standard input
   iacsh env check staging                what an environment needs, and what is missing
   iacsh destroy                          delete everything disposable of an environment
+  iacsh iam policy --env staging         what AWS has to allow
   iacsh runs                             what was done, when, and by whom
 ";
 
@@ -138,6 +139,7 @@ pub(super) fn command() -> Command {
                         .arg(name),
                 ),
         )
+        .subcommand(iam())
         .subcommand(runs())
         .subcommand(
             Command::new("sandbox")
@@ -163,6 +165,32 @@ pub(super) fn command() -> Command {
                 .subcommand(
                     Command::new("reset").about("Delete everything that the embedded cloud keeps; saved copies stay"),
                 ),
+        )
+}
+
+const IAM: &str = "\
+Prints the least that AWS has to allow whoever runs iacsh in an environment, as policies for IAM. They are made from the \
+actions that each kind of resource and each function lists, and bound to the environment's resources by name and tags. \
+What is about all resources is told with the reason. No call is sent, and no credentials are needed.
+
+With --plan: what a plan needs, which only reads.";
+
+const IAM_EXAMPLES: &str = "\
+Examples:
+  iacsh iam policy --env staging > policy.json
+  iacsh iam policy --env staging --plan      for pull requests and nightly jobs
+  iacsh iam policy --env staging --json      names, sizes, and why something is about all resources";
+
+fn iam() -> Command {
+    Command::new("iam")
+        .about("What AWS has to allow: policy")
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand(
+            Command::new("policy")
+                .about("The least-privilege policies of an environment; with --plan those of a plan")
+                .long_about(IAM)
+                .after_help(IAM_EXAMPLES),
         )
 }
 

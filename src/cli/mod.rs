@@ -35,6 +35,8 @@ pub enum Action {
     Stdin,
     /// `iacsh destroy`
     Destroy,
+    /// `iacsh iam policy`
+    IamPolicy,
     /// `iacsh runs`; whether all of them
     Runs(bool),
     /// `iacsh runs show N`
@@ -124,7 +126,7 @@ pub struct Invocation {
 }
 
 /// Subcommands that the design names and that do not work yet.
-const LATER_COMMANDS: [&str; 6] = ["iam", "unlock", "test", "check", "learn", "doc"];
+const LATER_COMMANDS: [&str; 5] = ["unlock", "test", "check", "learn", "doc"];
 
 /// Options of which the same is true.
 const LATER_OPTIONS: [&str; 1] = ["prune"];
@@ -204,6 +206,10 @@ fn fits_plan(options: &Options, action: &Action) -> Result<()> {
         Action::Script(_) | Action::Expression(_) | Action::Stdin | Action::Destroy
     );
     let example = "iacsh scripts/recreate.rhai --plan --out FILE, and then iacsh scripts/recreate.rhai --expect FILE";
+    // The policy that a plan needs.
+    if options.plan && *action == Action::IamPolicy {
+        return Ok(());
+    }
     if (options.plan || options.expect.is_some()) && !runs {
         let option = if options.plan { "--plan" } else { "--expect" };
         return Err(Error::usage(format!("`{option}` needs a script or destroy")).hint(example));
@@ -271,6 +277,7 @@ fn action(matches: &ArgMatches) -> Result<Action> {
     }
     Ok(match matches.subcommand() {
         Some(("destroy", _)) => Action::Destroy,
+        Some(("iam", _)) => Action::IamPolicy,
         Some(("runs", matches)) => match matches.subcommand() {
             Some(("show", matches)) => Action::RunsShow(required(matches, "RUN")),
             _ => Action::Runs(matches.get_flag("all")),

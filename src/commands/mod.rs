@@ -2,6 +2,7 @@
 
 mod destroy;
 mod env;
+mod iam;
 mod interface;
 mod plan;
 mod prompt;
@@ -61,6 +62,7 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
             sandbox::conformance::conformance(&root(None)?, &invocation.options, *slow, printer)
         }
         Action::SandboxServe(serve) => sandbox::serve::serve(&root(None)?, &invocation.options, serve, printer),
+        Action::IamPolicy => iam::policy(&root(None)?, &invocation.options.env, invocation.options.plan, printer),
         Action::Runs(all) => runs::list(&root(None)?, *all, printer),
         Action::RunsShow(which) => runs::show(&root(None)?, which, printer),
         Action::ScriptHelp(file) => Run::begin(invocation, printer, Some(file))?.help(file),

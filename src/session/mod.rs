@@ -7,6 +7,7 @@ mod cloud;
 pub mod conformance;
 mod database;
 mod facts;
+mod policy;
 mod sandbox;
 pub mod serve;
 mod variables;
@@ -35,6 +36,7 @@ use crate::resource::{Engine, EngineOptions, Mode, Scope, Verb};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
+pub use policy::policies;
 pub use sandbox::row as rule_row;
 pub use variables::{Purpose, Variables};
 

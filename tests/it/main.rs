@@ -8,6 +8,7 @@ mod main_job;
 mod moto;
 mod parts;
 mod peer;
+mod permissions;
 mod project;
 mod rds;
 mod rules;
