@@ -19,6 +19,7 @@ pub mod meant;
 pub mod named;
 pub mod plain;
 pub mod policy;
+pub mod preflight;
 pub mod rds;
 mod read_only;
 pub mod reads;

@@ -222,6 +222,7 @@ impl<K: Kind> Work<'_, K> {
         let tags = self.engine.scope().for_create(about.kind, self.name, self.section);
         let context = self.context(tags);
         self.engine.may_write()?;
+        self.engine.preflight().await?;
         self.engine.journal("creating", about.kind, self.name, "");
         let mut waiter = Waiter::new(self.label(), TRANSIENT, self.engine.pace(), self.engine.cancel());
         let created = loop {
@@ -294,6 +295,7 @@ impl<K: Kind> Work<'_, K> {
         }
         self.expect(&Outcome::Changed(changes.clone()))?;
         self.engine.may_write()?;
+        self.engine.preflight().await?;
         self.engine.journal("changing", about.kind, self.name, &live.id);
         let context = self.context(self.engine.scope().changed_by());
         let own: Vec<_> = changes
@@ -429,6 +431,7 @@ pub(super) async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::St
     };
     let limit = engine.delete_limit(about);
     engine.may_write()?;
+    engine.preflight().await?;
     engine.journal("deleting", about.kind, &live.name, &live.id);
     engine.progress().removing(&label);
     let mut waiter = Waiter::new(&label, limit, engine.pace(), engine.cancel());

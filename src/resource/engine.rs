@@ -22,6 +22,7 @@ use super::handle::Handle;
 use super::journal::Journal;
 use super::kind::{About, AnyKind, AnyLive, KEEP, name_in};
 use super::plan::{self, Expectation};
+use super::preflight::Checks;
 use super::progress::Progress;
 use super::report::{Outcome, Record, Report};
 use super::tags::Scope;
@@ -102,6 +103,7 @@ struct Inner {
     tasks: Mutex<Vec<JoinHandle<()>>>,
     passed: OnceCell<()>,
     trace: Trace,
+    checks: Checks,
 }
 
 /// See the module's page. Clones share everything.
@@ -131,6 +133,7 @@ impl Engine {
             tasks: Mutex::default(),
             passed: OnceCell::new(),
             trace: Trace::new(),
+            checks: Checks::default(),
         }))
     }
 
@@ -162,6 +165,10 @@ impl Engine {
 
     pub fn cancel(&self) -> &Cancel {
         &self.0.options.cancel
+    }
+
+    pub(super) fn checks(&self) -> &Checks {
+        &self.0.checks
     }
 
     pub fn pace(&self) -> Pace {
@@ -522,6 +529,7 @@ impl Engine {
             }
         }
         let mut errors = std::mem::take(&mut *lock(&self.0.errors));
+        self.0.checks.once(&mut errors);
         // An interruption reaches every resource that waits; once is enough.
         if errors.iter().any(|error| error.exit() == Exit::Interrupted) {
             errors.retain(|error| error.exit() != Exit::Interrupted);

@@ -14,6 +14,7 @@ pub mod handle;
 pub mod journal;
 pub mod kind;
 pub mod plan;
+pub mod preflight;
 pub mod progress;
 pub mod report;
 pub mod runs;

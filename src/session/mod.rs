@@ -101,6 +101,7 @@ impl Session {
             .map(|file| Expectation::new(PlanDocument::read(file)?, &file.display().to_string(), &scope, ask))
             .transpose()?;
         let names = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+        let preflight = policy::preflight(&environment, &cloud.aws, progress.clone());
         let engine = Engine::new(EngineOptions {
             mode,
             expect: expect.map(Arc::new),
@@ -125,6 +126,7 @@ impl Session {
             refusal: refusal(&environment, options),
             seed: uuid::Uuid::new_v4().to_string(),
         });
+        engine.set_preflight(preflight);
         Ok(Self {
             environment,
             engine,

@@ -1,14 +1,17 @@
 //! The policies of an environment, made from what kinds and verbs say of themselves. No call is sent.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
 
 use crate::aws::calls::Calls;
 use crate::aws::policy::{self, Document, Facts, Wide};
-use crate::aws::{self, Aws};
+use crate::aws::{self, Aws, preflight};
 use crate::environment::{Environment, NetworkPlan};
 use crate::resource::Mode;
+use crate::resource::preflight::Preflight;
+use crate::resource::progress::Progress;
 
 /// The policies for all that iacsh can do in an environment; with `plan` for what a plan reads.
 pub fn policies(environment: &Environment, plan: bool) -> (Vec<Document>, Vec<Wide>) {
@@ -25,6 +28,15 @@ fn actions() -> BTreeSet<&'static str> {
     let verbs = aws::verbs(&aws);
     let of_verbs = verbs.iter().flat_map(|verb| verb.actions.iter().copied());
     of_kinds.chain(of_verbs).collect()
+}
+
+/// What is asked before the first write.
+pub(super) fn preflight(environment: &Environment, aws: &Aws, progress: Arc<dyn Progress>) -> Preflight {
+    let (facts, aws) = (Arc::new(facts(environment)), aws.clone());
+    Arc::new(move |actions| {
+        let (facts, aws, progress) = (facts.clone(), aws.clone(), progress.clone());
+        Box::pin(async move { preflight::check(&aws, &facts, &actions, |text| progress.note(text)).await })
+    })
 }
 
 /// Whose resources they are.

@@ -98,3 +98,53 @@ fn a_policy_is_printed_as_iam_takes_it() {
         .says("attach all of them");
     project.iacsh(&["iam", "policy", "--env", "nowhere"]).code(65);
 }
+
+fn deny(project: &Project, service: &str, action: &str) {
+    let environment = project.read("environments/sandbox.toml");
+    let rule = format!("\n[[sandbox.rules]]\nrule = \"deny\"\nservice = \"{service}\"\naction = \"{action}\"\n");
+    project.write("environments/sandbox.toml", &format!("{environment}{rule}"));
+}
+
+#[test]
+fn what_is_missing_is_told_before_anything_is_made() {
+    let project = Project::new();
+    deny(&project, "elasticache", "CreateReplicationGroup");
+    deny(&project, "elasticache", "IncreaseReplicaCount");
+    let ran = project
+        .iacsh(&["scripts/redis.rhai"])
+        .code(78)
+        .says("2 permissions that this run needs are missing: nothing was changed")
+        .says("missing: elasticache:CreateReplicationGroup")
+        .says("missing: elasticache:IncreaseReplicaCount")
+        .says("`iacsh iam policy --env sandbox` prints policies that have them");
+    assert_eq!(
+        ran.err.matches("missing: elasticache:CreateReplicationGroup").count(),
+        1,
+        "{ran}"
+    );
+    let made = project.iacsh(&["runs", "show", "1", "--json"]).code(0).json();
+    assert_eq!(made["writes"], Value::Array(Vec::new()), "{made:#}");
+    // A script that does not need them is not held up.
+    project.iacsh(&["-c", "publish(\"a\", \"b\")"]).code(0);
+    // What only reads never asks.
+    let listed = called(
+        &project
+            .iacsh(&["-v", "-c", "elasticache::replication_groups()"])
+            .code(0),
+    );
+    assert!(!listed.contains("iam:SimulatePrincipalPolicy"), "{listed:?}");
+}
+
+#[test]
+fn a_run_that_may_not_ask_goes_on() {
+    let project = Project::new();
+    deny(&project, "iam", "SimulatePrincipalPolicy");
+    let ran = project
+        .iacsh(&["-v", "scripts/redis.rhai"])
+        .code(0)
+        .says("permissions could not be checked before the first write")
+        .says("created");
+    assert!(called(&ran).contains("iam:SimulatePrincipalPolicy"));
+    let again = called(&project.iacsh(&["-v", "scripts/redis.rhai"]).code(0));
+    assert!(!again.contains("iam:SimulatePrincipalPolicy"), "{again:?}");
+}

@@ -333,6 +333,16 @@ impl Facts {
     }
 }
 
+/// Statements about what is not the environment's alone. Being allowed on these says nothing of the rest.
+const SHARED: [&str; 6] = [
+    "CacheDefaults",
+    "CacheSnapshots",
+    "DatabaseDefaults",
+    "NetworkGiven",
+    "NetworkRules",
+    "Snapshots",
+];
+
 /// Resources and condition keys with which a service's actions can be tried: those of this environment.
 pub fn samples<'a>(facts: &Facts, actions: impl IntoIterator<Item = &'a str>) -> Sample {
     let mut sample = Sample {
@@ -340,7 +350,7 @@ pub fn samples<'a>(facts: &Facts, actions: impl IntoIterator<Item = &'a str>) ->
         context: Vec::new(),
     };
     for action in actions {
-        for sid in of(facts, action) {
+        for sid in of(facts, action).into_iter().filter(|sid| !SHARED.contains(sid)) {
             let grant = grant(facts, sid);
             for resource in grant.resources {
                 // A wildcard in what is tried would ask for more than is needed.
