@@ -20,6 +20,7 @@ pub mod named;
 pub mod plain;
 pub mod policy;
 pub mod preflight;
+pub mod queue;
 pub mod rds;
 mod read_only;
 pub mod reads;
@@ -114,7 +115,22 @@ impl Aws {
             ($sdk:ident) => {{
                 let (config, calls) = (config.clone(), calls.clone());
                 Lazy::new(move || {
-                    let mut config = $sdk::config::Builder::from(&config).interceptor(calls);
+                    use $sdk::config::retry::{RetryPartition, TokenBucket};
+                    let http_client = config.http_client();
+                    let mut config = $sdk::config::Builder::from(&config)
+                        .interceptor(calls)
+                        // How often a call is sent is bounded for each call; how many are sent at once, by the queue.
+                        .retry_partition(
+                            RetryPartition::custom(stringify!($sdk))
+                                .token_bucket(TokenBucket::unlimited())
+                                .build(),
+                        );
+                    if let Some(inner) = http_client {
+                        let queue = queue::Queue::default();
+                        config = config
+                            .interceptor(queue::Turns)
+                            .http_client(queue::Queued { inner, queue });
+                    }
                     if mode == Mode::Plan {
                         config = config.interceptor(read_only::ReadOnly);
                     }

@@ -192,10 +192,15 @@ mod tests {
             .iter()
             .filter(|action| !is_read_action(action) && !AT_TIMES.contains(action));
         let allowed = writes.filter(|action| !others.contains(**action)).copied();
-        // Repositories are the project's; the rest takes no resource, or has a host that is not known here.
+        // Repositories are the project's, and any snapshot can be restored; the rest takes no resource, or has a host that
+        // is not known here.
         assert_eq!(
             allowed.filter(|action| !action.starts_with("ecr:")).collect::<Vec<_>>(),
-            ["ecs:DeregisterTaskDefinition", "route53:ChangeResourceRecordSets"]
+            [
+                "ecs:DeregisterTaskDefinition",
+                "rds:RestoreDBInstanceFromDBSnapshot",
+                "route53:ChangeResourceRecordSets"
+            ]
         );
 
         let plan = role(aws, "plan", "dev", true).await;

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{Builder, ConnectorBuilder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::aws::calls::Calls;
-use crate::aws::{Aws, gate, sweep};
+use crate::aws::{Aws, gate, queue, sweep};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::resource::Mode;
@@ -86,8 +88,23 @@ fn embedded(region: &str, sandbox: &Sandbox) -> SdkConfig {
         .region(Region::new(region.to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(sandbox.http_client())
-        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(20)))
+        .retry_config(queue::retries(Duration::from_millis(20)))
         .build()
+}
+
+/// The SDK's own HTTPS client, made here so that all services share its connections and calls can wait in front of it. As
+/// the SDK does it: rustls, and a proxy where HTTPS_PROXY and its kin name one.
+fn https() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector =
+            ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.build()
+    })
 }
 
 /// The configuration for AWS, or for what answers at `endpoint`. Credentials come from the profile or the usual
@@ -96,11 +113,13 @@ pub(super) async fn remote(environment: &Environment) -> SdkConfig {
     let aws = &environment.aws;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(aws.region.clone()))
-        .retry_config(RetryConfig::standard().with_max_attempts(5))
+        .http_client(https())
+        .retry_config(queue::retries(Duration::from_secs(1)))
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(5))
-                .operation_attempt_timeout(Duration::from_secs(30))
+                // From the sending of a request to its answer. The time of an attempt would count the wait for a turn.
+                .read_timeout(Duration::from_secs(30))
                 .build(),
         );
     if let Some(profile) = &aws.profile {
