@@ -18,6 +18,8 @@ pub mod logs;
 pub mod meant;
 pub mod named;
 pub mod plain;
+#[cfg(test)]
+mod plan_tests;
 pub mod policy;
 pub mod preflight;
 pub mod queue;

@@ -107,6 +107,7 @@ pub(super) fn command() -> Command {
             "NAME",
             "Allow that this resource's data is lost (repeatable)",
         ))
+        .arg(flag("prune", "Delete what the script no longer names"))
         .arg(flag(
             "purge-secrets",
             "Delete secrets at once, without a recovery window",
@@ -125,7 +126,6 @@ pub(super) fn command() -> Command {
                 .action(ArgAction::Count)
                 .global(true),
         )
-        .arg(flag("prune", "").hide(true))
         .subcommand(Command::new("destroy").about("Delete everything disposable of an environment"))
         .subcommand(
             Command::new("env")

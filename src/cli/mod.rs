@@ -104,6 +104,8 @@ pub struct Options {
     /// The resources whose data may be lost.
     pub with_data: Vec<String>,
     pub purge_secrets: bool,
+    /// Delete what the script no longer names.
+    pub prune: bool,
     /// Tell what a run would do, and write nothing.
     pub plan: bool,
     /// Where the plan is kept.
@@ -127,9 +129,6 @@ pub struct Invocation {
 
 /// Subcommands that the design names and that do not work yet.
 const LATER_COMMANDS: [&str; 5] = ["unlock", "test", "check", "learn", "doc"];
-
-/// Options of which the same is true.
-const LATER_OPTIONS: [&str; 1] = ["prune"];
 
 /// Whether a parameter of a script may not have this name because an option of iacsh has it.
 pub fn is_option(name: &str) -> bool {
@@ -179,12 +178,6 @@ pub fn parse(
             _ => return Err(usage(&command, &error)),
         },
     };
-    if let Some(later) = LATER_OPTIONS
-        .iter()
-        .find(|name| matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine))
-    {
-        return Err(not_yet(&format!("--{later}")));
-    }
     let options = options(&matches, variable);
     let action = action(&matches)?;
     if options.step && !matches!(action, Action::Script(_)) {
@@ -261,6 +254,7 @@ fn options(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> O
         allow_replace: many("allow-replace"),
         with_data: many("with-data"),
         purge_secrets: matches.get_flag("purge-secrets"),
+        prune: matches.get_flag("prune"),
         plan: matches.get_flag("plan"),
         out: text("out").map(PathBuf::from),
         expect: text("expect").map(PathBuf::from),

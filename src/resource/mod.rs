@@ -16,6 +16,7 @@ pub mod kind;
 pub mod plan;
 pub mod preflight;
 pub mod progress;
+pub mod prune;
 pub mod report;
 pub mod runs;
 pub mod tags;

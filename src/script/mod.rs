@@ -22,6 +22,7 @@ mod prompt;
 mod publishers;
 mod resolver;
 mod run;
+mod sections;
 mod sources;
 mod stdlib;
 mod step;

@@ -118,6 +118,7 @@ impl Session {
             journal,
             gate: Some(cloud.gate),
             sweep: Some(cloud.sweep),
+            census: Some(cloud.census),
             runtime: tokio::runtime::Handle::current(),
             cancel,
             allow_replace: names(&options.allow_replace),

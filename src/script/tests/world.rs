@@ -371,6 +371,7 @@ pub fn parts(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> (Engi
     let engine = Engine::new(EngineOptions {
         mode: Mode::default(),
         expect: None,
+        census: None,
         kinds: vec![
             Arc::new(Widget {
                 made: Widgets::default(),
