@@ -11,6 +11,9 @@ use crate::resource::runs::{Call, Run, Runs};
 use crate::session::RUN_FOLDER;
 use crate::value::{Map, Value};
 
+/// Columns from which on the ids of requests have room beside the rest.
+const WIDE: usize = 130;
+
 /// So many runs are shown unless all are asked for.
 const LAST: usize = 20;
 
@@ -60,7 +63,13 @@ pub fn show(root: &Path, which: &str, printer: &Printer) -> Result<u8> {
         printer.result(&Value::List(rows.collect()))?;
     }
     if !run.writes.is_empty() {
-        printer.result(&Value::List(run.writes.iter().map(call).collect()))?;
+        let is_wide = printer.width() >= WIDE;
+        printer.result(&Value::List(
+            run.writes.iter().map(|write| call(write, is_wide)).collect(),
+        ))?;
+        if !is_wide {
+            printer.message("the ids of the requests are in --json, or in a wider window");
+        }
     }
     unreadable(&runs, printer);
     Ok(0)
@@ -106,7 +115,8 @@ fn facts(run: &Run) -> Map {
     facts
 }
 
-fn call(call: &Call) -> Value {
+/// `ids`: also the id of the request, which is as wide as all the rest.
+fn call(call: &Call, ids: bool) -> Value {
     let status = match (call.status, call.error.as_str()) {
         (0, error) => error.to_owned(),
         (status, "") => status.to_string(),
@@ -116,14 +126,17 @@ fn call(call: &Call) -> Value {
         0 | 1 => String::new(),
         attempts => format!(", sent {attempts} times"),
     };
-    Value::Map(map! {
+    let mut row = map! {
         "at" => call.at.get(11..19).unwrap_or_default(),
         "call" => call.call.as_str(),
         "resource" => call.resource.as_str(),
         "status" => format!("{status}{again}"),
         "took" => human(Duration::from_millis(call.ms)),
-        "request" => call.request.as_str(),
-    })
+    };
+    if ids {
+        row.insert("request".into(), Value::text(&call.request));
+    }
+    Value::Map(row)
 }
 
 /// `2026-01-31 12:00:07`, from RFC 3339 in UTC.

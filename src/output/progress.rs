@@ -155,7 +155,7 @@ const TEMPLATE: &str = "{spinner} {wide_msg} {elapsed:>5}{prefix}";
 
 /// A time that is only about right: `8 min`, not `7 min 53 s`.
 fn about(time: Duration) -> String {
-    match time.as_secs() {
+    match (time.as_millis() + 500) / 1000 {
         0 => "1 s".to_owned(),
         seconds @ 1..60 => format!("{seconds} s"),
         seconds @ 60..5400 => format!("{} min", (seconds + 30) / 60),

@@ -586,6 +586,7 @@ impl Engine {
         lock(&self.0.records).clear();
         lock(&self.0.errors).clear();
         self.0.trace.forget();
+        self.0.checks.forget();
         *lock(&self.0.end) = None;
     }
 }

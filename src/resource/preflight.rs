@@ -24,7 +24,7 @@ const REMOVING: [&str; 3] = ["Delete", "Deregister", "Release"];
 pub(super) struct Checks {
     check: OnceLock<Preflight>,
     called: Mutex<BTreeSet<String>>,
-    passed: OnceCell<Option<Error>>,
+    passed: Mutex<Arc<OnceCell<Option<Error>>>>,
 }
 
 impl Checks {
@@ -32,9 +32,20 @@ impl Checks {
         self.called.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn passed(&self) -> Arc<OnceCell<Option<Error>>> {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A new run begins: it asks for itself.
+    pub(super) fn forget(&self) {
+        *self.passed.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        self.called.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Each resource that wanted to write hears of it; to tell it once is enough.
     pub(super) fn once(&self, errors: &mut Vec<Error>) {
-        let Some(Some(failure)) = self.passed.get() else { return };
+        let passed = self.passed();
+        let Some(Some(failure)) = passed.get() else { return };
         let before = errors.len();
         errors.retain(|error| error.help() != failure.help() || error.exit() != failure.exit());
         if errors.len() < before {
@@ -66,12 +77,13 @@ impl Engine {
         let Some(check) = self.checks().check.get() else {
             return Ok(());
         };
-        let passed = self.checks().passed.get_or_init(|| async {
+        let passed = self.checks().passed();
+        let answer = passed.get_or_init(|| async {
             let actions = self.needed();
             tracing::debug!("{} actions are checked", actions.len());
             check(actions).await.err()
         });
-        match passed.await {
+        match answer.await {
             None => Ok(()),
             Some(error) => Err(error.clone()),
         }
