@@ -20,6 +20,9 @@ pub mod named;
 pub mod plain;
 #[cfg(test)]
 mod plan_tests;
+pub mod policy;
+pub mod preflight;
+pub mod queue;
 pub mod rds;
 mod read_only;
 pub mod reads;
@@ -29,6 +32,7 @@ pub mod ssm;
 pub mod sweep;
 pub mod tagged;
 pub mod tags;
+pub mod target;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -38,7 +42,7 @@ mod untagged;
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use aws_config::SdkConfig;
 
@@ -103,6 +107,8 @@ pub struct Aws {
     /// Host and zone of the environment's public address, where the file names both. Records have no tags: the one of
     /// the address is found by these.
     pub address: Option<(String, String)>,
+    /// The ARN of whoever calls, once it was asked for.
+    pub caller: Arc<OnceLock<String>>,
 }
 
 impl Aws {
@@ -112,7 +118,22 @@ impl Aws {
             ($sdk:ident) => {{
                 let (config, calls) = (config.clone(), calls.clone());
                 Lazy::new(move || {
-                    let mut config = $sdk::config::Builder::from(&config).interceptor(calls);
+                    use $sdk::config::retry::{RetryPartition, TokenBucket};
+                    let http_client = config.http_client();
+                    let mut config = $sdk::config::Builder::from(&config)
+                        .interceptor(calls)
+                        // How often a call is sent is bounded for each call; how many are sent at once, by the queue.
+                        .retry_partition(
+                            RetryPartition::custom(stringify!($sdk))
+                                .token_bucket(TokenBucket::unlimited())
+                                .build(),
+                        );
+                    if let Some(inner) = http_client {
+                        let queue = queue::Queue::default();
+                        config = config
+                            .interceptor(queue::Turns)
+                            .http_client(queue::Queued { inner, queue });
+                    }
                     if mode == Mode::Plan {
                         config = config.interceptor(read_only::ReadOnly);
                     }
@@ -140,6 +161,7 @@ impl Aws {
             is_sandbox,
             has_endpoint: config.endpoint_url().is_some(),
             address: None,
+            caller: Arc::default(),
         }
     }
 
