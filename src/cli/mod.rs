@@ -34,6 +34,8 @@ pub enum Action {
     Stdin,
     /// `iacsh destroy`
     Destroy,
+    /// `iacsh unlock`
+    Unlock,
     /// `iacsh env check [NAME]`
     EnvCheck(Option<String>),
     /// `iacsh env list`
@@ -109,7 +111,7 @@ pub struct Invocation {
 }
 
 /// Subcommands that the design names and that do not work yet.
-const LATER_COMMANDS: [&str; 7] = ["iam", "runs", "unlock", "test", "check", "learn", "doc"];
+const LATER_COMMANDS: [&str; 6] = ["iam", "runs", "test", "check", "learn", "doc"];
 
 /// Options of which the same is true.
 const LATER_OPTIONS: [&str; 5] = ["plan", "prune", "out", "expect", "markdown"];
@@ -217,6 +219,7 @@ fn action(matches: &ArgMatches) -> Result<Action> {
     }
     Ok(match matches.subcommand() {
         Some(("destroy", _)) => Action::Destroy,
+        Some(("unlock", _)) => Action::Unlock,
         Some(("env", matches)) => match matches.subcommand() {
             Some(("check", matches)) => Action::EnvCheck(matches.get_one::<String>("NAME").cloned()),
             _ => Action::EnvList,

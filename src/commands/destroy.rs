@@ -42,7 +42,10 @@ impl Run<'_> {
     /// `iacsh destroy`.
     pub fn destroy(self) -> Result<u8> {
         let destroy = Destroy::new(&self.session.environment, self.printer, self.options);
-        let outcome = self.runtime.block_on(destroy.run(&self.session.engine));
+        let engine = &self.session.engine;
+        let outcome = self
+            .runtime
+            .block_on(async { engine.finish(destroy.run(engine).await).await });
         self.finish(outcome.map(|()| (Value::Null, 0)))
     }
 }

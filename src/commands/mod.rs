@@ -6,6 +6,7 @@ mod interface;
 mod prompt;
 mod sandbox;
 mod script;
+mod unlock;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -68,6 +69,7 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
         }
         Action::Stdin => Run::begin(invocation, printer, None)?.text(&Input::Stdin, &invocation.parameters),
         Action::Destroy => Run::begin(invocation, printer, None)?.destroy(),
+        Action::Unlock => Run::begin(invocation, printer, None)?.unlock(),
         Action::Prompt => Run::begin(invocation, printer, None)?.prompt(),
     }
 }

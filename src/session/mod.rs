@@ -15,6 +15,7 @@ mod verbs;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::resource::cancel::Cancel;
 use jiff::Timestamp;
@@ -27,10 +28,11 @@ use crate::error::{Error, Result};
 use crate::identity;
 use crate::mssql;
 use crate::resource::journal::Journal;
+use crate::resource::lease::{Holder, LeaseOptions, Timings};
 use crate::resource::progress::Progress;
 use crate::resource::tags;
 use crate::resource::wait::{Limits, Pace};
-use crate::resource::{Engine, EngineOptions, Scope, Verb};
+use crate::resource::{Engine, EngineOptions, Lease, Scope, Verb};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
@@ -86,10 +88,20 @@ impl Session {
             Journal::none()
         });
         let names = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+        let scope = scope(&environment, started)?;
+        let by = scope.volatile.get(tags::CREATED_BY).map_or("unknown", String::as_str);
+        let lease = Lease::new(LeaseOptions {
+            environment: format!("{}/{}", scope.project, scope.environment),
+            store: Arc::new(aws::ssm::lease::Leases::new(&cloud.aws, &scope)),
+            holder: Holder::here(by, &run),
+            timings: timings(&environment),
+            cancel: cancel.clone(),
+            progress: progress.clone(),
+        });
         let engine = Engine::new(EngineOptions {
             kinds: aws::kinds(&cloud.aws),
             verbs,
-            scope: scope(&environment, started)?,
+            scope,
             pace: if environment.aws.is_sandbox() {
                 Pace::SANDBOX
             } else {
@@ -106,7 +118,7 @@ impl Session {
             with_data: names(&options.with_data),
             purge_secrets: options.purge_secrets,
             refusal: refusal(&environment, options),
-            seed: uuid::Uuid::new_v4().to_string(),
+            lease,
         });
         Ok(Self {
             environment,
@@ -209,6 +221,22 @@ fn commit(root: &Path) -> Option<String> {
     let is_commit = commit.len() >= 12 && commit.chars().all(|c| c.is_ascii_hexdigit());
     is_commit.then(|| commit.chars().take(12).collect())
 }
+
+/// The times of the lease. What a listing does not show yet is divided as all times of the sandbox are.
+fn timings(environment: &Environment) -> Timings {
+    let mut timings = Timings::AWS;
+    if environment.aws.is_sandbox() {
+        let divided = timings.consistency / environment.sandbox.time_scale.max(1);
+        timings.consistency = match environment.sandbox.time_scale {
+            0 => SHORTEST_CONSISTENCY,
+            _ => divided.max(SHORTEST_CONSISTENCY),
+        };
+    }
+    timings
+}
+
+/// What the rule `eventually` is usually given, and a bit more.
+const SHORTEST_CONSISTENCY: Duration = Duration::from_millis(500);
 
 fn limits(environment: &Environment) -> Limits {
     let waits = &environment.waits;

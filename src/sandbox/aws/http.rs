@@ -54,14 +54,25 @@ impl HttpConnector for Client {
                 target,
                 body,
             };
+            let now = aws.now();
             match meet::exchange(aws, incoming).await {
-                Ok(reply) => response(reply),
+                Ok(mut reply) => {
+                    // By the sandbox's own clock, which may not be the machine's.
+                    reply.headers.extend(now.ok().map(|now| ("date", date(now))));
+                    response(reply)
+                }
                 Err(Lost::Unreachable) => Err(broken_off("the connection was refused")),
                 Err(Lost::Answer) => Err(broken_off("the connection was reset before the answer came")),
                 Err(Lost::Broken) => Err(ConnectorError::other("the sandbox's thread ended".into(), None)),
             }
         })
     }
+}
+
+/// A time as HTTP writes it, from milliseconds since 1970.
+pub fn date(now: i64) -> String {
+    let now = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
+    now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// As a network that fails: the SDK tries again.
