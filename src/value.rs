@@ -2,7 +2,7 @@
 //!
 //! A text can hold what is not known yet. [`Text`] is made of parts: plain text, a [`Secret`], or an [`Output`] of a
 //! resource that is still being created. [`Value::resolve`] waits for the outputs; what is joined with a secret stays a
-//! secret.
+//! secret. In a plan nothing is created, so what only a run would know stays [`Part::Unknown`].
 
 use std::any::Any;
 use std::fmt;
@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use serde::de::{self, DeserializeOwned, IntoDeserializer};
 use tokio::sync::watch;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::secret::{MASK, SERDE_NAME, Secret};
 
 /// Keys in the order in which they were written, so that tables and JSON read as the author meant them.
@@ -71,6 +71,61 @@ pub enum Part {
     Plain(String),
     Secret(Secret),
     Output(Output),
+    /// In a plan: what is known only after the run that it foretells.
+    Unknown(Unknown),
+}
+
+/// The output of a resource that a plan would create, or what a call on it would give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// `vpc/main.id`.
+    pub what: String,
+}
+
+/// What people read where a value is not known in a plan.
+pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
+
+impl Unknown {
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into() }
+    }
+
+    /// Stands for the value where a kind reads its options. Each is another text, so that a set of them stays a set.
+    fn placeholder(&self) -> String {
+        format!("(known after apply: {})", self.what)
+    }
+
+    /// The end of a plan: the script would go one way or the other, and only a run knows which.
+    pub fn horizon(&self) -> Error {
+        Error::new(Exit::Changes, format!("{} is known only after a run", self.what))
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(KNOWN_AFTER_APPLY)
+    }
+}
+
+/// A text as a person reads it, with what stands in a plan for values that are not known.
+pub fn shown(text: &str) -> String {
+    const START: &str = "(known after apply: ";
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(START)
+        && let Some((_, behind)) = after.split_once(')')
+    {
+        shown.push_str(before);
+        shown.push_str(KNOWN_AFTER_APPLY);
+        rest = behind;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// Whether a text that a kind made of its options holds what is not known in a plan.
+pub fn is_unknown(text: &str) -> bool {
+    text.contains("(known after apply")
 }
 
 impl Text {
@@ -106,41 +161,61 @@ impl Text {
         })
     }
 
-    /// Waits for the outputs. The result has one part: plain, or a secret if any part was one.
+    /// Waits for the outputs. The result has one part: plain, or a secret if any part was one. In a plan it has more
+    /// when some of them are not known.
     pub async fn resolve(self) -> Result<Text> {
-        let mut secret = false;
-        let mut text = String::new();
+        let mut known = Text::default();
         for part in self.0 {
             match part {
-                Part::Plain(plain) => text.push_str(&plain),
-                Part::Secret(part) => {
-                    secret = true;
-                    text.push_str(part.expose());
-                }
                 Part::Output(output) => match output.wait().await? {
                     Value::Text(value) => {
-                        for part in value.0 {
-                            match part {
-                                Part::Plain(plain) => text.push_str(&plain),
-                                Part::Secret(part) => {
-                                    secret = true;
-                                    text.push_str(part.expose());
-                                }
-                                Part::Output(output) => {
-                                    return Err(Error::failed(format!("{output} depends on another output")));
-                                }
-                            }
+                        if let Some(output) = value.outputs().next() {
+                            return Err(Error::failed(format!("{output} depends on another output")));
                         }
+                        known = known.join(value);
                     }
-                    other => text.push_str(&other.to_string()),
+                    other => known = known.join(Text::plain(other.to_string())),
                 },
+                part => known = known.join(Text(vec![part])),
             }
         }
-        Ok(Text(vec![if secret {
-            Part::Secret(Secret::new(text))
-        } else {
-            Part::Plain(text)
+        if known.unknown().is_some() {
+            return Ok(known);
+        }
+        let is_secret = known.0.iter().any(|part| matches!(part, Part::Secret(_)));
+        let text = known.exposed();
+        Ok(Text(vec![match is_secret {
+            true => Part::Secret(Secret::new(text)),
+            false => Part::Plain(text),
         }]))
+    }
+
+    /// What in it is not known in a plan.
+    pub fn unknown(&self) -> Option<&Unknown> {
+        self.0.iter().find_map(|part| match part {
+            Part::Unknown(unknown) => Some(unknown),
+            _ => None,
+        })
+    }
+
+    /// The characters of a resolved text, a secret's too.
+    fn exposed(&self) -> String {
+        let mut text = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Plain(plain) => text.push_str(plain),
+                Part::Secret(secret) => text.push_str(secret.expose()),
+                Part::Unknown(unknown) => text.push_str(&unknown.placeholder()),
+                Part::Output(output) => text.push_str(&output.to_string()),
+            }
+        }
+        text
+    }
+
+    /// A text that is not a secret, as a kind reads it among its options.
+    fn readable(&self) -> Option<String> {
+        let is_open = |part: &Part| matches!(part, Part::Plain(_) | Part::Unknown(_));
+        self.0.iter().all(is_open).then(|| self.exposed())
     }
 }
 
@@ -150,6 +225,7 @@ impl fmt::Display for Text {
             match part {
                 Part::Plain(text) => f.write_str(text)?,
                 Part::Secret(_) => f.write_str(MASK)?,
+                Part::Unknown(unknown) => unknown.fmt(f)?,
                 Part::Output(output) => match output.peek() {
                     Some(Ok(value)) => write!(f, "{value}")?,
                     _ => write!(f, "<{output}>")?,
@@ -353,6 +429,20 @@ impl Value {
         })
     }
 
+    /// What in a resolved value is not known in a plan, also of a resource that is passed whole.
+    pub fn unknown(&self) -> Option<Unknown> {
+        match self {
+            Value::Text(text) => text.unknown().cloned(),
+            Value::List(list) => list.iter().find_map(Value::unknown),
+            Value::Map(map) => map.values().find_map(Value::unknown),
+            Value::Object(object) => match object.promise()?.peek()? {
+                Ok(outputs) => outputs.values().find_map(Value::unknown),
+                Err(_) => None,
+            },
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => None,
+        }
+    }
+
     /// Reads a resolved value as a Rust type. A secret goes only into a field that is a [`Secret`].
     pub fn read<T: DeserializeOwned>(self) -> Result<T> {
         T::deserialize(Reader(self)).map_err(|error| Error::failed(error.0))
@@ -369,6 +459,37 @@ impl Value {
             Value::List(list) => list.iter().map(Value::to_json).collect(),
             Value::Map(map) => map.iter().map(|(key, value)| (key.clone(), value.to_json())).collect(),
             Value::Object(object) => object.show().to_json(),
+        }
+    }
+
+    /// Whether both ask for the same: outputs are compared by what they are outputs of, not by what is known of them.
+    pub fn is_asked_like(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Text(one), Value::Text(other)) => {
+                one.0.len() == other.0.len()
+                    && one.0.iter().zip(&other.0).all(|parts| match parts {
+                        (Part::Plain(one), Part::Plain(other)) => one == other,
+                        (Part::Secret(one), Part::Secret(other)) => one == other,
+                        (Part::Unknown(one), Part::Unknown(other)) => one == other,
+                        (Part::Output(one), Part::Output(other)) => {
+                            one.field == other.field && one.promise.same(&other.promise)
+                        }
+                        _ => false,
+                    })
+            }
+            (Value::List(one), Value::List(other)) => {
+                one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.is_asked_like(other))
+            }
+            (Value::Map(one), Value::Map(other)) => {
+                let same =
+                    |(key, value): (&String, &Value)| other.get(key).is_some_and(|other| value.is_asked_like(other));
+                one.len() == other.len() && one.iter().all(same)
+            }
+            (Value::Object(one), Value::Object(other)) => match (one.promise(), other.promise()) {
+                (Some(one), Some(other)) => one.same(other),
+                _ => Arc::ptr_eq(one, other),
+            },
+            _ => self.type_name() == other.type_name() && self.to_json() == other.to_json(),
         }
     }
 
@@ -504,8 +625,8 @@ impl<'de> de::Deserializer<'de> for Reader {
             Value::Bool(value) => visitor.visit_bool(value),
             Value::Int(value) => visitor.visit_i64(value),
             Value::Float(value) => visitor.visit_f64(value),
-            Value::Text(text) => match text.as_plain() {
-                Some(plain) => visitor.visit_string(plain.to_owned()),
+            Value::Text(text) => match text.readable() {
+                Some(plain) => visitor.visit_string(plain),
                 None => Err(Self::unexpected(&Value::Text(text), &"plain text")),
             },
             Value::List(list) => visitor.visit_seq(de::value::SeqDeserializer::new(list.into_iter())),
@@ -533,10 +654,10 @@ impl<'de> de::Deserializer<'de> for Reader {
         visitor: V,
     ) -> Result<V::Value, ReadError> {
         if name == SERDE_NAME
-            && let Value::Text(Text(parts)) = &self.0
-            && let [Part::Secret(secret)] = parts.as_slice()
+            && let Value::Text(text) = &self.0
+            && text.0.iter().any(|part| matches!(part, Part::Secret(_)))
         {
-            return visitor.visit_str(secret.expose());
+            return visitor.visit_string(text.exposed());
         }
         visitor.visit_newtype_struct(self)
     }

@@ -13,6 +13,8 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
+use super::reads;
+
 /// How often each action was called, by `service:Action`. Clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub struct Calls(Arc<Mutex<BTreeMap<String, u64>>>);
@@ -37,13 +39,9 @@ impl Storable for Began {
 }
 
 /// `ec2:DescribeVpcs`.
-fn action(config: &ConfigBag) -> String {
+pub(super) fn action(config: &ConfigBag) -> String {
     match config.load::<Metadata>() {
-        Some(metadata) => format!(
-            "{}:{}",
-            metadata.service().to_lowercase().replace(' ', ""),
-            metadata.name()
-        ),
+        Some(metadata) => format!("{}:{}", reads::prefix(metadata.service()), metadata.name()),
         None => "unknown".to_owned(),
     }
 }

@@ -19,6 +19,8 @@ pub mod meant;
 pub mod named;
 pub mod plain;
 pub mod rds;
+mod read_only;
+pub mod reads;
 pub mod route53;
 pub mod secrets;
 pub mod ssm;
@@ -37,7 +39,7 @@ use std::sync::{Arc, LazyLock};
 
 use aws_config::SdkConfig;
 
-use crate::resource::{AnyKind, Verb};
+use crate::resource::{AnyKind, Mode, Verb};
 
 /// A client that is made when it is called first: a run uses a few of them, and each takes a tenth of the time and a
 /// tenth of the memory of a start.
@@ -101,13 +103,17 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// The clients, with every call counted and logged.
-    pub fn new(config: &SdkConfig, account: &str, is_sandbox: bool, calls: calls::Calls) -> Self {
+    /// The clients, with every call counted and logged. Those of a plan send only what reads.
+    pub fn new(config: &SdkConfig, account: &str, is_sandbox: bool, calls: calls::Calls, mode: Mode) -> Self {
         macro_rules! client {
             ($sdk:ident) => {{
                 let (config, calls) = (config.clone(), calls.clone());
                 Lazy::new(move || {
-                    $sdk::Client::from_conf($sdk::config::Builder::from(&config).interceptor(calls).build())
+                    let mut config = $sdk::config::Builder::from(&config).interceptor(calls);
+                    if mode == Mode::Plan {
+                        config = config.interceptor(read_only::ReadOnly);
+                    }
+                    $sdk::Client::from_conf(config.build())
                 })
             }};
         }

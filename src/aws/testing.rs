@@ -23,7 +23,7 @@ use crate::resource::journal::Journal;
 use crate::resource::lease::{Holder, LeaseOptions, Timings};
 use crate::resource::progress::Progress;
 use crate::resource::wait::{Limits, Pace};
-use crate::resource::{Engine, EngineOptions, Lease, Origin, Outcome, Scope};
+use crate::resource::{Engine, EngineOptions, Lease, Mode, Origin, Outcome, Scope};
 use crate::sandbox::{self, Sandbox};
 use crate::value::{Map, Value};
 
@@ -56,6 +56,7 @@ impl Progress for Told {
 pub struct World {
     pub aws: Aws,
     pub calls: Calls,
+    config: aws_config::SdkConfig,
     pub scope: Scope,
     pub told: Arc<Told>,
     /// Names that may be replaced.
@@ -86,8 +87,9 @@ impl World {
             .build();
         let calls = Calls::default();
         Self {
-            aws: Aws::new(&config, sandbox::ACCOUNT, true, calls.clone()),
+            aws: Aws::new(&config, sandbox::ACCOUNT, true, calls.clone(), Mode::Apply),
             calls,
+            config: config.clone(),
             scope: Scope::new("shop", "dev").unwrap(),
             told: Arc::default(),
             replaceable: Vec::new(),
@@ -112,11 +114,12 @@ impl World {
             .load()
             .await;
         let calls = Calls::default();
-        let aws = Aws::new(&config, "123456789012", false, calls.clone());
+        let aws = Aws::new(&config, "123456789012", false, calls.clone(), Mode::Apply);
         let project = format!("t{}", &uuid::Uuid::new_v4().simple().to_string()[..6]);
         Some(Self {
             aws,
             calls,
+            config: config.clone(),
             scope: Scope::new(project, "dev").unwrap(),
             told: Arc::default(),
             replaceable: Vec::new(),
@@ -128,6 +131,11 @@ impl World {
             _folder: None,
             _peer: Some(peer),
         })
+    }
+
+    /// Something that goes wrong on purpose.
+    pub fn rule(&self, rule: sandbox::aws::rules::Rule) {
+        self.sandbox.as_ref().unwrap().aws().rules().add(rule).unwrap();
     }
 
     /// A lease as a run of the program has it, of a process of its own.
@@ -149,11 +157,34 @@ impl World {
         })
     }
 
+    /// The clients of a plan.
+    pub fn planning(&self) -> Aws {
+        let is_sandbox = self.aws.is_sandbox;
+        Aws::new(
+            &self.config,
+            &self.aws.account,
+            is_sandbox,
+            self.calls.clone(),
+            Mode::Plan,
+        )
+    }
+
     /// One run's engine.
     pub fn engine(&self) -> Engine {
+        self.engine_in(Mode::Apply)
+    }
+
+    /// The engine of a run or of a plan.
+    pub fn engine_in(&self, mode: Mode) -> Engine {
+        let aws = match mode {
+            Mode::Apply => self.aws.clone(),
+            Mode::Plan => self.planning(),
+        };
         Engine::new(EngineOptions {
-            kinds: super::kinds(&self.aws),
-            verbs: super::verbs(&self.aws),
+            mode,
+            expect: None,
+            kinds: super::kinds(&aws),
+            verbs: super::verbs(&aws),
             scope: self.scope.clone(),
             pace: Pace::SANDBOX,
             limits: Limits {

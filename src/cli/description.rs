@@ -6,6 +6,7 @@ use clap::{Arg, ArgAction, Command};
 const EXAMPLES: &str = "\
 Examples:
   iacsh                                  the prompt, on the sandbox: no account, no server
+  iacsh scripts/recreate.rhai --plan     what it would do; nothing is written
   iacsh scripts/recreate.rhai            create what is missing, change what differs
   iacsh scripts/recreate.rhai --step     the same, asking before each step
   iacsh scripts/recreate.rhai --help     the parameters of a script
@@ -14,12 +15,14 @@ Examples:
   echo 'ecs::services()' | iacsh -       standard input
   iacsh env check staging                what an environment needs, and what is missing
   iacsh destroy                          delete everything disposable of an environment
+  iacsh unlock --env staging             take an environment from a run that hangs
 ";
 
 const AFTER: &str = "\
 Exit codes:
     0  done
     1  the script failed while running
+    2  --plan found changes, or cannot see to the end of the script
    64  the command line is wrong
    65  a file is missing or invalid: nothing was done
    75  another run holds the environment
@@ -76,6 +79,17 @@ pub(super) fn command() -> Command {
             "Which environments/NAME.toml [default: IACSH_ENV, else sandbox]",
         ))
         .arg(flag(
+            "plan",
+            "Tell what a run would do, and write nothing: exit code 0 or 2",
+        ))
+        .arg(text("out", "FILE", "With --plan: keep the plan for --expect"))
+        .arg(flag("markdown", "With --plan: as Markdown, for a pull request"))
+        .arg(text(
+            "expect",
+            "FILE",
+            "Do what this plan says; stop where it would be something else",
+        ))
+        .arg(flag(
             "step",
             "Show each step, then ask: run, skip, inspect, continue, quit",
         ))
@@ -110,11 +124,7 @@ pub(super) fn command() -> Command {
                 .action(ArgAction::Count)
                 .global(true),
         )
-        .arg(flag("plan", "").hide(true))
         .arg(flag("prune", "").hide(true))
-        .arg(flag("markdown", "").hide(true))
-        .arg(text("out", "FILE", "").hide(true))
-        .arg(text("expect", "FILE", "").hide(true))
         .subcommand(Command::new("destroy").about("Delete everything disposable of an environment"))
         .subcommand(
             Command::new("unlock")

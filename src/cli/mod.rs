@@ -99,6 +99,14 @@ pub struct Options {
     /// The resources whose data may be lost.
     pub with_data: Vec<String>,
     pub purge_secrets: bool,
+    /// Tell what a run would do, and write nothing.
+    pub plan: bool,
+    /// Where the plan is kept.
+    pub out: Option<PathBuf>,
+    /// The plan that a run is held to.
+    pub expect: Option<PathBuf>,
+    /// The plan as Markdown.
+    pub markdown: bool,
 }
 
 /// One command line.
@@ -114,7 +122,7 @@ pub struct Invocation {
 const LATER_COMMANDS: [&str; 6] = ["iam", "runs", "test", "check", "learn", "doc"];
 
 /// Options of which the same is true.
-const LATER_OPTIONS: [&str; 5] = ["plan", "prune", "out", "expect", "markdown"];
+const LATER_OPTIONS: [&str; 1] = ["prune"];
 
 /// Whether a parameter of a script may not have this name because an option of iacsh has it.
 pub fn is_option(name: &str) -> bool {
@@ -172,11 +180,42 @@ pub fn parse(
     if options.step && !matches!(action, Action::Script(_)) {
         return Err(Error::usage("`--step` needs a script").hint("iacsh scripts/recreate.rhai --step"));
     }
+    fits_plan(&options, &action)?;
     Ok(Invocation {
         action,
         options,
         parameters: split.parameters,
     })
+}
+
+/// The options that belong to a plan, and those that exclude it.
+fn fits_plan(options: &Options, action: &Action) -> Result<()> {
+    let runs = matches!(
+        action,
+        Action::Script(_) | Action::Expression(_) | Action::Stdin | Action::Destroy
+    );
+    let example = "iacsh scripts/recreate.rhai --plan --out FILE, and then iacsh scripts/recreate.rhai --expect FILE";
+    if (options.plan || options.expect.is_some()) && !runs {
+        let option = if options.plan { "--plan" } else { "--expect" };
+        return Err(Error::usage(format!("`{option}` needs a script or destroy")).hint(example));
+    }
+    if options.plan && options.step {
+        return Err(Error::usage(
+            "`--plan` and `--step` exclude each other: a plan asks nothing",
+        ));
+    }
+    if options.plan && options.expect.is_some() {
+        return Err(Error::usage("`--plan` makes a plan and `--expect` holds a run to one").hint(example));
+    }
+    if options.markdown && options.json {
+        return Err(Error::usage("`--markdown` and `--json` exclude each other"));
+    }
+    for (given, option) in [(options.out.is_some(), "--out"), (options.markdown, "--markdown")] {
+        if given && !options.plan {
+            return Err(Error::usage(format!("`{option}` belongs to `--plan`")).hint(example));
+        }
+    }
+    Ok(())
 }
 
 fn options(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> Options {
@@ -207,6 +246,10 @@ fn options(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> O
         allow_replace: many("allow-replace"),
         with_data: many("with-data"),
         purge_secrets: matches.get_flag("purge-secrets"),
+        plan: matches.get_flag("plan"),
+        out: text("out").map(PathBuf::from),
+        expect: text("expect").map(PathBuf::from),
+        markdown: matches.get_flag("markdown"),
     }
 }
 

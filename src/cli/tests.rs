@@ -84,6 +84,7 @@ fn options_stand_before_and_behind_the_script() {
         allow_replace: vec!["redis".into()],
         with_data: vec!["db".into()],
         purge_secrets: true,
+        ..Options::default()
     };
     let options = "--env staging --json --color=never -vv --step --yes --confirm staging --only redis --only=ecs \
                    --allow-replace redis --with-data db --purge-secrets";

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::Run;
 use crate::cli::Options;
 use crate::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::map;
 use crate::output::Printer;
-use crate::resource::destroy::{self, DestroyOptions, DestroyPlan};
-use crate::resource::{Engine, Verb};
+use crate::resource::destroy::{self, DestroyOptions, DestroyPlan, Planned};
+use crate::resource::{Engine, Foreseen, Outcome, Record, Verb};
 use crate::value::Value;
 
 /// What a destroy needs to know beside the engine.
@@ -23,6 +23,7 @@ struct Destroy {
 /// `environment::destroy()`.
 pub fn verb(environment: &Environment, printer: &Printer, options: &Options) -> Verb {
     let destroy = Arc::new(Destroy::new(environment, printer, options));
+    let foreseeing = destroy.clone();
     Verb::acts(
         "environment",
         "destroy",
@@ -36,6 +37,15 @@ pub fn verb(environment: &Environment, printer: &Printer, options: &Options) -> 
             Ok(Value::Null)
         }
     })
+    .foreseen(move |cx, _| {
+        let destroy = foreseeing.clone();
+        async move {
+            Ok(Foreseen {
+                records: destroy.foresee(&cx.engine).await?,
+                value: Value::Null,
+            })
+        }
+    })
 }
 
 impl Run<'_> {
@@ -43,6 +53,11 @@ impl Run<'_> {
     pub fn destroy(self) -> Result<u8> {
         let destroy = Destroy::new(&self.session.environment, self.printer, self.options);
         let engine = &self.session.engine;
+        if engine.is_plan() {
+            let records = self.runtime.block_on(destroy.foresee(engine));
+            let outcome = records.map(|records| records.into_iter().for_each(|record| engine.record(record)));
+            return self.finish(outcome.map(|()| (Value::Null, 0)));
+        }
         let outcome = self
             .runtime
             .block_on(async { engine.finish(destroy.run(engine).await).await });
@@ -81,6 +96,31 @@ impl Destroy {
             false => format!("nothing disposable is left of {}", self.options.only.join(", ")),
         });
         Ok(())
+    }
+
+    /// What would be deleted, and what would stay. What a script ensures afterwards cannot be foreseen.
+    async fn foresee(&self, engine: &Engine) -> Result<Vec<Record>> {
+        let options = DestroyOptions {
+            only: self.options.only.clone(),
+        };
+        let plan = destroy::plan(engine, &options).await?;
+        if plan.deleted().next().is_some() && engine.is_plan() {
+            engine.end_plan(Error::new(
+                Exit::Changes,
+                "what is there after the environment was destroyed is known only after a run",
+            ));
+        }
+        let record = |planned: &Planned| Record {
+            kind: planned.kind().to_owned(),
+            name: planned.live.name.clone(),
+            id: planned.live.id.clone(),
+            outcome: match &planned.kept {
+                Some(why) => Outcome::Kept(why.clone()),
+                None => Outcome::Deleted,
+            },
+            ..Record::default()
+        };
+        Ok(plan.resources.iter().map(record).collect())
     }
 
     fn show(&self, plan: &DestroyPlan) -> Result<()> {

@@ -3,6 +3,7 @@
 mod destroy;
 mod env;
 mod interface;
+mod plan;
 mod prompt;
 mod sandbox;
 mod script;
@@ -20,6 +21,7 @@ use crate::environment::{Environment, find_root};
 use crate::error::{Error, Result};
 use crate::output::Printer;
 use crate::output::progress::Told;
+use crate::resource::plan::Ask;
 use crate::script::Input;
 use crate::session::Session;
 
@@ -133,6 +135,10 @@ impl<'a> Run<'a> {
         let cancel = Cancel::new();
         runtime.spawn(interruptions(cancel.clone(), printer.clone()));
         let progress = Arc::new(Told::new(printer.clone()));
+        let ask: Ask = {
+            let (printer, yes) = (printer.clone(), invocation.options.yes);
+            Box::new(move |question| printer.confirm(question, yes))
+        };
         let verb = destroy::verb(&environment, printer, &invocation.options);
         let session = runtime.block_on(Session::open(
             environment,
@@ -140,6 +146,7 @@ impl<'a> Run<'a> {
             progress,
             cancel,
             vec![verb],
+            ask,
         ))?;
         Ok(Self {
             printer,
@@ -159,6 +166,7 @@ async fn interruptions(cancel: Cancel, printer: Printer) {
     loop {
         signals.next().await;
         if cancel.is_cancelled() {
+            printer.message("ended at once; run the same command again: it finishes what is left");
             std::process::exit(crate::error::Exit::Interrupted as i32);
         }
         printer.message("interrupted: calls in flight are waited for; once more ends at once");

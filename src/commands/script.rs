@@ -28,6 +28,10 @@ impl Run<'_> {
 
     /// An expression, or standard input. `--json` gives the value.
     pub fn text(self, input: &Input, parameters: &[(String, Option<String>)]) -> Result<u8> {
+        if self.session.engine.is_plan() {
+            let outcome = self.evaluate(input, parameters);
+            return self.finish(outcome);
+        }
         let (value, code) = self.evaluate(input, parameters)?;
         self.printer.result(&value)?;
         if self.session.engine.report().has_changes() {
@@ -74,6 +78,9 @@ impl Run<'_> {
 
     /// The end of a run: the report, the value, and one line that sums up.
     pub(super) fn finish(self, outcome: Result<(Value, u8)>) -> Result<u8> {
+        if self.session.engine.is_plan() {
+            return self.finish_plan(outcome);
+        }
         let report = self.session.engine.report();
         if self.printer.json() {
             let mut document = Value::Map(report.to_map()).to_json();

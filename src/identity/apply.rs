@@ -69,6 +69,52 @@ impl std::fmt::Display for Report {
     }
 }
 
+impl Report {
+    /// The changes, one line each: `update client web: RequirePkce false -> true`.
+    pub fn lines(&self) -> Vec<String> {
+        let value = |value: &Option<serde_json::Value>| match value {
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => String::new(),
+        };
+        let mut lines = Vec::new();
+        for change in &self.changes {
+            let subject = format!("{} {}", change.kind, change.name);
+            match change.action {
+                Action::Create => lines.push(format!("create {subject}")),
+                Action::Update => lines.extend(change.details.iter().map(|detail| {
+                    let (was, becomes) = (value(&detail.was), value(&detail.becomes));
+                    let what = match (was.as_str(), becomes.as_str()) {
+                        ("", added) => format!("+ {added}"),
+                        (removed, "") => format!("- {removed}"),
+                        (was, becomes) => format!("{was} -> {becomes}"),
+                    };
+                    format!("update {subject}: {} {what}", detail.field)
+                })),
+            }
+        }
+        lines
+    }
+}
+
+/// Whether the tables are there; the migrations make them.
+pub async fn has_tables(connection: &mut Connection) -> Result<bool> {
+    Ok(Schema::read(connection).await?.has_table("Clients"))
+}
+
+/// What the files of a directory declare: `client web`. They are checked as [`apply`] checks them.
+pub fn declared_names(directory: &Path) -> Result<Vec<String>> {
+    let (declared, _) = declared(directory)?;
+    let resources = declared.identity_resources.iter();
+    let mut names: Vec<_> = resources
+        .map(|item| format!("identity resource {}", item.value.name))
+        .collect();
+    names.extend(declared.scopes.iter().map(|item| format!("scope {}", item.value.name)));
+    names.extend(declared.apis.iter().map(|item| format!("API {}", item.value.name)));
+    names.extend(declared.clients.iter().map(|item| format!("client {}", item.value.id)));
+    Ok(names)
+}
+
 /// What [`apply`] would do. Writes nothing.
 pub async fn plan(connection: &mut Connection, directory: &Path, variables: &Variables<'_>) -> Result<Report> {
     let (declared, warnings) = declared(directory)?;

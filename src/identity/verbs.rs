@@ -8,7 +8,7 @@ use super::list;
 use crate::error::Result;
 use crate::mssql::verbs::{self as mssql, Address, Database};
 use crate::resource::verb::Anything;
-use crate::resource::{Outcome, Record, Verb, VerbContext};
+use crate::resource::{Foreseen, Outcome, Record, Verb, VerbContext};
 use crate::secret::Secret;
 use crate::value::Value;
 
@@ -34,7 +34,11 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
         )
         .param::<Anything>("database", "what `mssql::connect` gives")
         .param::<String>("directory", "relative to the root, such as \"clients\"")
-        .run(move |cx, args| apply(setup.clone(), cx, args))
+        .run({
+            let setup = setup.clone();
+            move |cx, args| apply(setup.clone(), cx, args)
+        })
+        .foreseen(move |cx, args| foresee(setup.clone(), cx, args))
     };
     let clients = {
         let setup = setup.clone();
@@ -69,6 +73,57 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
         })
     };
     vec![apply, clients]
+}
+
+/// What `identity::apply` would change. Where the database or its tables are not there yet, everything that is declared.
+async fn foresee(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Foreseen> {
+    let database = Database::of(args.first())?;
+    let directory = setup
+        .database
+        .root
+        .join(args.get(1).and_then(Value::as_str).unwrap_or_default());
+    let report: Result<Option<Report>> = async {
+        let mut connection = match database.open().await {
+            Err(error) if error.code() == "4060" => return Ok(None),
+            opened => opened?,
+        };
+        if !apply::has_tables(&mut connection).await? {
+            return Ok(None);
+        }
+        let report = apply::plan(&mut connection, &directory, &*setup.variables).await?;
+        connection.close().await?;
+        Ok(Some(report))
+    }
+    .await;
+    let (outcome, lines, value) = match report? {
+        Some(report) => {
+            for warning in &report.warnings {
+                cx.engine.progress().warn(warning);
+            }
+            let outcome = match report.changed {
+                true => Outcome::Acted(report.to_string()),
+                false => Outcome::Unchanged,
+            };
+            (outcome, report.lines(), Value::from_serialize(&report)?)
+        }
+        None => {
+            let names = apply::declared_names(&directory)?;
+            let lines = names.iter().map(|name| format!("create {name}")).collect();
+            let outcome = Outcome::Acted(format!("{} created", names.len()));
+            (outcome, lines, Value::Null)
+        }
+    };
+    Ok(Foreseen {
+        records: vec![Record {
+            kind: "clients".into(),
+            name: database.name.clone(),
+            id: database.connector.server().address(),
+            outcome,
+            lines,
+            ..Record::default()
+        }],
+        value,
+    })
 }
 
 async fn apply(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
@@ -111,6 +166,7 @@ async fn apply(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value>
         id: database.connector.server().address(),
         outcome,
         took,
+        ..Record::default()
     });
     Value::from_serialize(&report)
 }

@@ -56,6 +56,11 @@ pub trait Connector: Send + Sync {
     /// The server: its name for TLS and messages, and the login.
     fn server(&self) -> &Server;
 
+    /// Whether only reads may be sent: in a plan.
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
     /// A new stream to the server, in at most `limit`.
     async fn open(&self, limit: Duration) -> Result<Box<dyn Stream>>;
 

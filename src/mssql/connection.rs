@@ -13,6 +13,7 @@ use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use super::connect::{Connector, Encryption, Server, Stream};
 use super::error::{Failure, failure};
+use super::read_only::is_read;
 use super::value::{Param, ResultSet, prepare, to_json};
 use crate::error::{Error, Exit, Result};
 
@@ -125,7 +126,7 @@ impl Connection {
 
     /// As [`Connection::batch`], with the server's error as it came.
     pub async fn try_batch(&mut self, sql: &str) -> Result<Vec<ResultSet>, Failure> {
-        let start = self.begin()?;
+        let start = self.begin(sql)?;
         let driver = &mut self.driver;
         let work = async { collect(driver.simple_query(sql).await?).await };
         let answer = limited(self.options.timeout, &self.name, work).await?;
@@ -139,7 +140,7 @@ impl Connection {
 
     /// As [`Connection::query`], with the server's error as it came.
     pub async fn try_query(&mut self, sql: &str, params: &[Param]) -> Result<Vec<ResultSet>, Failure> {
-        let start = self.begin()?;
+        let start = self.begin(sql)?;
         let driver = &mut self.driver;
         let work = async { collect(prepare(sql, params).query(driver).await?).await };
         let answer = limited(self.options.timeout, &self.name, work).await?;
@@ -153,7 +154,7 @@ impl Connection {
 
     /// As [`Connection::execute`], with the server's error as it came.
     pub async fn try_execute(&mut self, sql: &str, params: &[Param]) -> Result<u64, Failure> {
-        let start = self.begin()?;
+        let start = self.begin(sql)?;
         let driver = &mut self.driver;
         let work = async { Ok(prepare(sql, params).execute(driver).await?.total()) };
         let answer = limited(self.options.timeout, &self.name, work).await?;
@@ -173,7 +174,15 @@ impl Connection {
     }
 
     /// From here on an answer is outstanding; whoever drops the future leaves it so.
-    fn begin(&mut self) -> Result<Instant, Failure> {
+    fn begin(&mut self, sql: &str) -> Result<Instant, Failure> {
+        if self.connector.is_read_only() && !is_read(sql) {
+            let words: String = sql.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+            // The plan's horizon: what it would read after this it cannot know.
+            return Err(Failure::Lost(Error::new(
+                Exit::Changes,
+                format!("a plan sends no statement that may change the database, as `{words} ...`"),
+            )));
+        }
         if self.unfinished {
             return Err(Failure::Lost(
                 Error::failed(format!("the connection to {} is no longer usable", self.name))

@@ -8,6 +8,7 @@ pub mod lexer;
 pub mod lock;
 pub mod migrate;
 pub mod quote;
+mod read_only;
 pub mod value;
 pub mod verbs;
 

@@ -17,7 +17,7 @@ use super::value::{Param, ResultSet};
 use crate::error::{Error, Result, nearest};
 use crate::map;
 use crate::resource::verb::Anything;
-use crate::resource::{Engine, Outcome, Record, Verb, VerbContext};
+use crate::resource::{Engine, Foreseen, Outcome, Record, Verb, VerbContext};
 use crate::secret::Secret;
 use crate::value::{Object, Part, Text, Value};
 
@@ -238,7 +238,11 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
         .param::<Anything>("database", "what `mssql::connect` gives")
         .param::<String>("directory", "relative to the root, such as \"migrations\"")
         .optional::<UpOptions>("options", "`variables` for `$(Name)`, `out_of_order`")
-        .run(move |cx, args| up(setup.clone(), cx, args))
+        .run({
+            let setup = setup.clone();
+            move |cx, args| up(setup.clone(), cx, args)
+        })
+        .foreseen(move |_, args| foresee_up(setup.root.clone(), args))
     };
     let status = {
         let root = setup.root.clone();
@@ -303,6 +307,7 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
                 id: String::new(),
                 outcome,
                 took: began.elapsed(),
+                ..Record::default()
             });
             Ok(Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))
         }),
@@ -367,8 +372,37 @@ async fn up(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
         id: database.connector.server().address(),
         outcome,
         took,
+        ..Record::default()
     });
     Value::from_serialize(&report)
+}
+
+/// The migrations that `migrate::up` would apply.
+async fn foresee_up(root: PathBuf, args: Vec<Value>) -> Result<Foreseen> {
+    let database = Database::of(args.first())?;
+    let directory = root.join(text(&args, 1));
+    let status = migrate::status(database.connector.clone(), &database.name, &directory).await;
+    let status = status.map_err(|error| database.explained(error))?;
+    let pending = status.pending();
+    let mut lines: Vec<String> = pending.iter().map(|name| format!("apply {name}")).collect();
+    if !status.exists {
+        lines.insert(0, format!("create the database {}", status.database));
+    }
+    let outcome = match lines.is_empty() {
+        true => Outcome::Unchanged,
+        false => Outcome::Acted(format!("{} of {} migrations", pending.len(), status.migrations.len())),
+    };
+    Ok(Foreseen {
+        records: vec![Record {
+            kind: "migrations".into(),
+            name: database.name.clone(),
+            id: database.connector.server().address(),
+            outcome,
+            lines,
+            ..Record::default()
+        }],
+        value: Value::from_serialize(&status)?,
+    })
 }
 
 /// A list of rows from a catalogue view. A database that is not there yet has none.

@@ -4,6 +4,7 @@
 pub mod confirm;
 pub mod error;
 pub mod json;
+pub mod plan;
 pub mod printer;
 pub mod progress;
 pub mod table;

@@ -19,8 +19,17 @@ impl Engine {
 
     /// Reads a contract: what this run publishes, else what is published. `None` when neither is.
     pub async fn find_contract(&self, name: &str) -> Result<Option<Value>> {
-        if let Some(promise) = self.ensured(&format!("{CONTRACT}/{name}")) {
-            return Ok(promise.wait().await?.get("value").cloned());
+        let label = format!("{CONTRACT}/{name}");
+        if let Some(promise) = self.ensured(&label) {
+            let outputs = promise.wait().await?;
+            // A plan sees what this run's `publish` would write.
+            if self.is_plan()
+                && let Some(Value::Map(options)) = self.asked(&label)
+                && let Some(value) = options.get("value")
+            {
+                return Ok(Some(value.clone().resolve().await?));
+            }
+            return Ok(outputs.get("value").cloned());
         }
         let listing = self.listing(CONTRACT).await?;
         let kind = self.kind(CONTRACT)?;

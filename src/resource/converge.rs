@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::engine::Engine;
 use super::kind::{Change, Class, Context, Kind, Live, Readiness, typed};
+use super::plan;
 use super::report::Outcome;
 use super::tags;
 use super::wait::{self, Waiter};
-use crate::error::{Error, Result};
+use crate::error::{Error, Location, Result};
 use crate::value::{Map, Value};
 
 /// How long a new resource may be invisible to a listing before that counts as gone. EC2's documentation on eventual
@@ -45,8 +46,12 @@ const BLOCKED: [&str; 17] = [
 /// What a script asked for, with every input known.
 pub struct Wanted {
     pub name: String,
+    /// Without what is the same for every kind, such as `keep`.
     pub options: Value,
     pub section: String,
+    /// Fields whose differences are left as they are.
+    pub keep: Vec<String>,
+    pub at: Option<Location>,
 }
 
 /// What became of it.
@@ -54,11 +59,19 @@ pub struct Converged {
     pub id: String,
     pub outcome: Outcome,
     pub outputs: Map,
+    /// What a person should know although it is no change.
+    pub remarks: Vec<String>,
 }
 
 pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted) -> Result<Converged> {
     let about = kind.about();
-    let Wanted { name, options, section } = wanted;
+    let Wanted {
+        name,
+        options,
+        section,
+        keep,
+        at,
+    } = wanted;
     let spec: K::Spec = options.read()?;
     kind.check(engine.scope(), &name, &spec)?;
     let work = Work {
@@ -67,12 +80,17 @@ pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted)
         name: &name,
         section: &section,
         spec: &spec,
+        keep: &keep,
+        at,
         replaces: "",
     };
 
     let found = work.find(false).await?;
     let (live, outcome) = match found {
-        None => (work.create().await?, Outcome::Created),
+        None => {
+            work.expect(&Outcome::Created)?;
+            (work.create().await?, Outcome::Created)
+        }
         Some(live) => work.compare(live).await?,
     };
     tracing::debug!(
@@ -86,25 +104,91 @@ pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted)
         id: live.id.clone(),
         outcome,
         outputs: kind.outputs(&live),
+        remarks: work.remarks(&live),
     })
 }
 
-struct Work<'a, K: Kind> {
-    kind: &'a K,
-    engine: &'a Engine,
-    name: &'a str,
-    section: &'a str,
-    spec: &'a K::Spec,
+/// One resource that is being converged, or whose convergence is foreseen.
+pub(super) struct Work<'a, K: Kind> {
+    pub kind: &'a K,
+    pub engine: &'a Engine,
+    pub name: &'a str,
+    pub section: &'a str,
+    pub spec: &'a K::Spec,
+    pub keep: &'a [String],
+    pub at: Option<Location>,
     /// The id of what was deleted to make room for it.
-    replaces: &'a str,
+    pub replaces: &'a str,
+}
+
+/// What is different between a resource and what is wanted.
+pub(super) struct Difference {
+    /// With those of tags.
+    pub changes: Vec<Change>,
+    /// Differences that the script leaves as they are.
+    pub kept: Vec<Change>,
+    set: tags::Tags,
+    remove: Vec<String>,
 }
 
 impl<K: Kind> Work<'_, K> {
-    fn label(&self) -> String {
+    pub fn label(&self) -> String {
         format!("{}/{}", self.kind.about().kind, self.name)
     }
 
-    fn context(&self, tags: tags::Tags) -> Context<'_> {
+    /// Compares what is there with what is wanted, whole sets and tags included.
+    pub fn difference(&self, live: &Live<K::State>) -> Difference {
+        let kind = self.kind.about().kind;
+        let mut changes = self.kind.changes(self.spec, live);
+        let wanted = self.engine.scope().wanted(kind, self.name, self.section);
+        let (mut set, mut remove) = match self.kind.has_tags() {
+            true => tags::difference(&wanted, &live.tags, &[]),
+            false => (tags::Tags::new(), Vec::new()),
+        };
+        for (key, value) in &set {
+            let from = live.tags.get(key).cloned().unwrap_or_default();
+            changes.push(Change::new(&format!("tag {key}"), from, value, Class::InPlace));
+        }
+        for key in &remove {
+            let from = live.tags.get(key).cloned().unwrap_or_default();
+            changes.push(Change::new(&format!("tag {key}"), from, "", Class::InPlace));
+        }
+        let (kept, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| self.is_kept(&change.field));
+        set.retain(|key, _| !self.is_kept(&format!("tag {key}")));
+        remove.retain(|key| !self.is_kept(&format!("tag {key}")));
+        Difference {
+            changes,
+            kept,
+            set,
+            remove,
+        }
+    }
+
+    /// Whether `keep` names a field, or what it is a part of: `parameters` keeps `parameters.maxmemory`, and `tags` keeps
+    /// every tag but those of the identity.
+    fn is_kept(&self, field: &str) -> bool {
+        let is_identity = ["tag iacsh:project", "tag iacsh:env", "tag iacsh:id"].contains(&field);
+        self.keep.iter().any(|keep| {
+            let rest = field.strip_prefix(keep.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', ' ']))
+                || (keep == "tags" && field.starts_with("tag ") && !is_identity)
+        })
+    }
+
+    /// What a person should know although it is not put right.
+    fn remarks(&self, live: &Live<K::State>) -> Vec<String> {
+        self.kind.remarks(self.spec, live)
+    }
+
+    /// Compares what is about to be done with the plan that the run is held to.
+    fn expect(&self, outcome: &Outcome) -> Result<()> {
+        match self.engine.expectation() {
+            Some(expectation) => expectation.check(&self.label(), outcome, self.at.as_ref()),
+            None => Ok(()),
+        }
+    }
+
+    pub fn context(&self, tags: tags::Tags) -> Context<'_> {
         Context {
             scope: self.engine.scope(),
             tags,
@@ -115,7 +199,7 @@ impl<K: Kind> Work<'_, K> {
     }
 
     /// The one of ours with this name. Two stop the run: to choose would be to guess.
-    async fn find(&self, again: bool) -> Result<Option<Live<K::State>>> {
+    pub async fn find(&self, again: bool) -> Result<Option<Live<K::State>>> {
         let kind = self.kind.about().kind;
         let listing = match again {
             true => self.engine.list_again(kind).await?,
@@ -140,7 +224,7 @@ impl<K: Kind> Work<'_, K> {
 
     async fn create(&self) -> Result<Live<K::State>> {
         let about = self.kind.about();
-        if let Some(live) = self.begin_create().await? {
+        if let Some(live) = Box::pin(self.begin_create()).await? {
             return Ok(Box::pin(self.compare(live)).await?.0);
         }
         let tags = self.engine.scope().for_create(about.kind, self.name, self.section);
@@ -227,24 +311,25 @@ impl<K: Kind> Work<'_, K> {
             },
         };
         let live = self.engine.reading(self.kind.inspect(self.spec, live)).await?;
-        let mut changes = self.kind.changes(self.spec, &live);
-        let replaces = |change: &&Change| matches!(change.class, Class::Replace | Class::ReplaceWithLoss);
-        if changes.iter().any(|change| replaces(&change)) {
-            return self.replace(live, changes).await;
+        let Difference {
+            changes,
+            kept,
+            mut set,
+            remove,
+        } = self.difference(&live);
+        for change in &kept {
+            self.engine
+                .progress()
+                .note(&format!("{}: {}", self.label(), plan::kept(change)));
         }
-        let wanted = self.engine.scope().wanted(about.kind, self.name, self.section);
-        let (mut set, remove) = match self.kind.has_tags() {
-            true => tags::difference(&wanted, &live.tags, &[]),
-            false => (tags::Tags::new(), Vec::new()),
-        };
-        for (key, value) in &set {
-            let from = live.tags.get(key).cloned().unwrap_or_default();
-            changes.push(Change::new(&format!("tag {key}"), from, value, Class::InPlace));
+        if changes.iter().any(Change::replaces) {
+            return self.replace(live, changes).await;
         }
         if changes.is_empty() {
             self.tell_remarks(&live);
             return Ok((live, Outcome::Unchanged));
         }
+        self.expect(&Outcome::Changed(changes.clone()))?;
         self.engine.begin_write().await?;
         self.engine.journal("changing", about.kind, self.name, &live.id);
         let context = self.context(self.engine.scope().changed_by());
@@ -284,9 +369,24 @@ impl<K: Kind> Work<'_, K> {
 
     /// Deletes it and makes it anew, when a person has named it.
     async fn replace(&self, live: Live<K::State>, changes: Vec<Change>) -> Result<(Live<K::State>, Outcome)> {
+        if let Some(refusal) = self.refusal(&changes) {
+            return Err(refusal);
+        }
+        self.expect(&Outcome::Replaced(changes.clone()))?;
+        remove(self.kind, self.engine, &live).await?;
+        let anew = Work {
+            replaces: &live.id,
+            at: self.at.clone(),
+            ..*self
+        };
+        Ok((Box::pin(anew.create()).await?, Outcome::Replaced(changes)))
+    }
+
+    /// Why it is not replaced: nobody has named it.
+    pub fn refusal(&self, changes: &[Change]) -> Option<Error> {
         let reasons: Vec<_> = changes
             .iter()
-            .filter(|change| matches!(change.class, Class::Replace | Class::ReplaceWithLoss))
+            .filter(|change| change.replaces())
             .map(|change| format!("{}: {} -> {}", change.field, change.from, change.to))
             .collect();
         let loss = changes.iter().any(|change| change.class == Class::ReplaceWithLoss);
@@ -298,19 +398,13 @@ impl<K: Kind> Work<'_, K> {
             ))
         };
         if !self.engine.may_replace(self.name) {
-            return Err(refusal().hint(format!("--allow-replace {} allows it", self.name)));
+            return Some(refusal().hint(format!("--allow-replace {} allows it", self.name)));
         }
         if loss && !self.engine.may_lose(self.name) {
-            return Err(refusal()
-                .note("its data would be lost")
-                .hint(format!("--with-data {} allows it", self.name)));
+            let refusal = refusal().note("its data would be lost");
+            return Some(refusal.hint(format!("--with-data {} allows it", self.name)));
         }
-        remove(self.kind, self.engine, &live).await?;
-        let anew = Work {
-            replaces: &live.id,
-            ..*self
-        };
-        Ok((anew.create().await?, Outcome::Replaced(changes)))
+        None
     }
 
     /// Pauses before another attempt at what only looks final, and says so.

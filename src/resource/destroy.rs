@@ -209,6 +209,9 @@ async fn delete_one(
         () = engine.cancel().cancelled() => return Err(Error::interrupted()),
     }
     let label = format!("{}/{}", planned.kind(), planned.live.name);
+    if let Some(expectation) = engine.expectation() {
+        expectation.check(&label, &Outcome::Deleted, None)?;
+    }
     engine.progress().started(&label);
     let began = Instant::now();
     let outcome = planned.kind.remove(engine, &planned.live).await;
@@ -235,6 +238,7 @@ fn record(engine: &Engine, planned: &Planned, outcome: Outcome, took: Duration) 
         id: planned.live.id.clone(),
         outcome,
         took,
+        ..Record::default()
     });
 }
 

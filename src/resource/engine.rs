@@ -19,8 +19,9 @@ use tokio::task::JoinHandle;
 use super::converge::Wanted;
 use super::handle::Handle;
 use super::journal::Journal;
-use super::kind::{About, AnyKind, AnyLive, name_in};
+use super::kind::{About, AnyKind, AnyLive, KEEP, name_in};
 use super::lease::Lease;
+use super::plan::{self, Expectation};
 use super::progress::Progress;
 use super::report::{Outcome, Record, Report};
 use super::tags::Scope;
@@ -44,8 +45,20 @@ pub type Gate = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>>
 /// Finds whatever carries the environment's tags, of any kind, by another way than the kinds' own listings.
 pub type Sweep = Arc<dyn Fn(Scope) -> Pin<Box<dyn Future<Output = Result<Vec<String>>> + Send>> + Send + Sync>;
 
+/// Whether a run changes anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    #[default]
+    Apply,
+    /// Reads are real, and what would be written is told instead: `--plan`.
+    Plan,
+}
+
 /// What an engine is made of.
 pub struct EngineOptions {
+    pub mode: Mode,
+    /// The plan that a run is held to: `--expect`.
+    pub expect: Option<Arc<Expectation>>,
     pub kinds: Vec<Arc<dyn AnyKind>>,
     pub verbs: Vec<Verb>,
     pub scope: Scope,
@@ -70,7 +83,8 @@ pub struct EngineOptions {
 
 struct Entry {
     handle: Handle,
-    options: String,
+    /// As they were asked for, with outputs by their names.
+    options: Value,
     at: Option<Location>,
 }
 
@@ -83,6 +97,8 @@ struct Inner {
     entries: Mutex<IndexMap<String, Entry>>,
     records: Mutex<IndexMap<String, Option<Record>>>,
     errors: Mutex<Vec<Error>>,
+    /// Why a plan sees no further.
+    end: Mutex<Option<Error>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     passed: OnceCell<()>,
 }
@@ -110,9 +126,20 @@ impl Engine {
             entries: Mutex::default(),
             records: Mutex::default(),
             errors: Mutex::default(),
+            end: Mutex::default(),
             tasks: Mutex::default(),
             passed: OnceCell::new(),
         }))
+    }
+
+    /// Whether this is a plan: nothing is written.
+    pub fn is_plan(&self) -> bool {
+        self.0.options.mode == Mode::Plan
+    }
+
+    /// The plan that this run is held to.
+    pub fn expectation(&self) -> Option<&Expectation> {
+        self.0.options.expect.as_deref()
     }
 
     pub fn kinds(&self) -> &[Arc<dyn AnyKind>] {
@@ -197,6 +224,7 @@ impl Engine {
     pub fn may_write(&self) -> Result<()> {
         match &self.0.options.refusal {
             _ if self.cancel().is_cancelled() => Err(Error::interrupted()),
+            _ if self.is_plan() => Err(Error::failed("a plan writes nothing")),
             Some(refusal) => Err(refusal.clone()),
             None => Ok(()),
         }
@@ -276,7 +304,9 @@ impl Engine {
         self.check_options(about, &options)?;
         let name = name_in(&options)?;
         let label = format!("{}/{name}", about.kind);
-        let shown = options.to_json().to_string();
+        if let Some(end) = lock(&self.0.end).clone() {
+            return Err(end);
+        }
 
         let handle = Handle {
             about,
@@ -287,7 +317,7 @@ impl Engine {
         {
             let mut entries = lock(&self.0.entries);
             if let Some(entry) = entries.get(&label) {
-                if entry.options == shown {
+                if entry.options.is_asked_like(&options) {
                     return Ok(entry.handle.clone());
                 }
                 let error = Error::failed(format!("{label} is wanted twice, with different options"));
@@ -300,7 +330,7 @@ impl Engine {
                 label.clone(),
                 Entry {
                     handle: handle.clone(),
-                    options: shown,
+                    options: options.clone(),
                     at: origin.at.clone(),
                 },
             );
@@ -329,47 +359,61 @@ impl Engine {
         origin: Origin,
         promise: &Promise,
     ) {
-        let record = |id: &str, outcome: Outcome, took: Duration| {
-            let (kind, name, id) = (kind.about().kind.to_owned(), name.clone(), id.to_owned());
-            lock(&self.0.records).insert(
-                label.clone(),
-                Some(Record {
-                    kind,
-                    name,
-                    id,
-                    outcome,
-                    took,
-                }),
-            );
+        let record = |id: &str, outcome: Outcome, took: Duration, lines: Vec<String>, remarks: Vec<String>| {
+            let record = Record {
+                kind: kind.about().kind.to_owned(),
+                name: name.clone(),
+                id: id.to_owned(),
+                section: origin.section.clone(),
+                outcome,
+                took,
+                lines,
+                remarks,
+            };
+            lock(&self.0.records).insert(label.clone(), Some(record));
         };
         let options = match options.resolve().await {
             Ok(options) => options,
             // The error is told once, where it happened.
             Err(error) => {
                 self.lease().expect_no_more(&label);
-                record("", Outcome::NotStarted(error.message().to_owned()), Duration::ZERO);
+                let outcome = Outcome::NotStarted(error.message().to_owned());
+                record("", outcome, Duration::ZERO, Vec::new(), Vec::new());
                 promise.settle(Err(error));
                 return;
             }
         };
-        self.progress().started(&label);
+        if !self.is_plan() {
+            self.progress().started(&label);
+        }
         let began = Instant::now();
-        let converged = kind
-            .converge(
-                self,
-                Wanted {
-                    name: name.clone(),
-                    options,
-                    section: origin.section,
-                },
-            )
-            .await;
+        let (options, keep) = split_keep(options);
+        let shown = self.is_plan().then(|| options.clone());
+        let wanted = Wanted {
+            name: name.clone(),
+            options,
+            keep,
+            section: origin.section.clone(),
+            at: origin.at.clone(),
+        };
+        let converged = match self.is_plan() {
+            true => kind.foresee(self, wanted).await,
+            false => kind.converge(self, wanted).await,
+        };
         let took = began.elapsed();
         match converged {
             Ok(converged) => {
                 self.lease().close(&label);
-                self.progress().finished(&label, &converged.outcome.words(), took, true);
-                record(&converged.id, converged.outcome, took);
+                // Nothing is finished in a plan.
+                if !self.is_plan() {
+                    let words = converged.outcome.words();
+                    self.progress().finished(&label, &words, took, true);
+                }
+                let lines = match (&converged.outcome, shown) {
+                    (Outcome::Created, Some(options)) => plan::lines(&options),
+                    _ => Vec::new(),
+                };
+                record(&converged.id, converged.outcome, took, lines, converged.remarks);
                 promise.settle(Ok(converged.outputs));
             }
             Err(error) => {
@@ -378,9 +422,12 @@ impl Engine {
                 if let Some(at) = origin.at {
                     error = error.at(at);
                 }
-                self.progress().finished(&label, error.message(), took, false);
+                if !self.is_plan() {
+                    self.progress().finished(&label, error.message(), took, false);
+                }
                 self.journal("failed", kind.about().kind, &name, error.message());
-                record("", Outcome::Failed(error.message().to_owned()), took);
+                let outcome = Outcome::Failed(error.message().to_owned());
+                record("", outcome, took, Vec::new(), Vec::new());
                 lock(&self.0.errors).push(error.clone());
                 promise.settle(Err(error));
             }
@@ -435,6 +482,16 @@ impl Engine {
         entries.get(label).map(|entry| entry.handle.promise.clone())
     }
 
+    /// The options with which this run ensures what has a label, as the script gave them.
+    pub(super) fn asked(&self, label: &str) -> Option<Value> {
+        lock(&self.0.entries).get(label).map(|entry| entry.options.clone())
+    }
+
+    /// Ends a plan here: what is ensured after it depends on what it would do. `ensure` refuses from now on.
+    pub fn end_plan(&self, why: Error) {
+        lock(&self.0.end).get_or_insert(why);
+    }
+
     /// Tells what an acting verb did.
     pub fn record(&self, record: Record) {
         let label = format!("{}/{}", record.kind, record.name);
@@ -476,7 +533,20 @@ impl Engine {
         lock(&self.0.entries).clear();
         lock(&self.0.records).clear();
         lock(&self.0.errors).clear();
+        *lock(&self.0.end) = None;
     }
+}
+
+/// The option that every kind has, apart from the kind's own.
+fn split_keep(options: Value) -> (Value, Vec<String>) {
+    let Value::Map(mut map) = options else {
+        return (options, Vec::new());
+    };
+    let keep = match map.shift_remove(KEEP) {
+        Some(Value::List(fields)) => fields.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
+    (Value::Map(map), keep)
 }
 
 /// Settles a promise that nobody else settled, when its task ends by a panic.

@@ -22,6 +22,14 @@ impl Handle {
     pub fn into_value(self) -> Value {
         Value::Object(Arc::new(self))
     }
+
+    fn output(&self, field: &str) -> Value {
+        let output = Output {
+            promise: self.promise.clone(),
+            field: field.to_owned(),
+        };
+        Value::Text(Text(vec![Part::Output(output)]))
+    }
 }
 
 impl fmt::Debug for Handle {
@@ -39,17 +47,20 @@ impl Object for Handle {
         if name == "name" {
             return Ok(Value::text(&self.name));
         }
-        if let Some(outputs) = self.promise.peek() {
-            let outputs = outputs?;
-            if let Some(value) = outputs.get(name) {
-                return Ok(value.clone());
+        let declared = self.about.outputs.iter().find(|output| output.name == name);
+        match (self.promise.peek(), declared) {
+            // A failed resource says so where it is used.
+            (Some(Err(error)), _) => return Err(error),
+            // Also one that is known by now stays an output: what a script gets is no matter of timing, and passing it
+            // on records an edge.
+            (Some(Ok(_)), Some(output)) if output.lazy && !self.is_reference => return Ok(self.output(name)),
+            (Some(Ok(outputs)), _) => {
+                if let Some(value) = outputs.get(name) {
+                    return Ok(value.clone());
+                }
             }
-        } else if self.about.outputs.iter().any(|output| output.name == name) {
-            let output = Output {
-                promise: self.promise.clone(),
-                field: name.to_owned(),
-            };
-            return Ok(Value::Text(Text(vec![Part::Output(output)])));
+            (None, Some(_)) => return Ok(self.output(name)),
+            (None, None) => {}
         }
         let known: Vec<_> = self.about.outputs.iter().map(|output| output.name).collect();
         let error = Error::failed(format!("a {} has no field `{name}`", self.about.noun));

@@ -8,9 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::converge::{self, Converged, Wanted};
 use super::engine::Engine;
+use super::plan;
 use super::tags::{Scope, Tags};
 use crate::error::{Error, Result};
 use crate::value::{Map, Value};
@@ -101,7 +103,8 @@ pub enum Readiness {
 }
 
 /// What a change means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Class {
     InPlace,
     /// In place, but connections break or the service pauses.
@@ -110,6 +113,19 @@ pub enum Class {
     MaintenanceWindow,
     Replace,
     ReplaceWithLoss,
+}
+
+impl Class {
+    /// What a person should know of such a change; nothing of one that takes effect at once and disturbs nobody.
+    pub fn words(self) -> Option<&'static str> {
+        match self {
+            Class::InPlace => None,
+            Class::Interrupting => Some("interrupts"),
+            Class::MaintenanceWindow => Some("in the maintenance window"),
+            Class::Replace => Some("replaces"),
+            Class::ReplaceWithLoss => Some("replaces, and loses its data"),
+        }
+    }
 }
 
 /// One difference between what is wanted and what is there.
@@ -145,6 +161,9 @@ impl Change {
         (!gone.is_empty() || !new.is_empty()).then(|| Self::new(field, gone.join(", "), new.join(", "), class))
     }
 }
+
+/// The option of every kind that names the fields whose differences are left.
+pub(super) const KEEP: &str = "keep";
 
 /// Something that another resource cannot do without. Names of different kinds may be the same, so the kind is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -263,6 +282,23 @@ pub trait Kind: Send + Sync + 'static {
         false
     }
 
+    /// Outputs that these changes make different, so that a plan does not know them: the ARN of a task definition's next
+    /// revision.
+    fn unsettled(&self, _changes: &[Change]) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What a plan should say of a creation beside its options, as the snapshot that a database comes from. Only reads.
+    /// An error says that `create` would refuse.
+    fn foresee(
+        &self,
+        _cx: &Context<'_>,
+        _name: &str,
+        _spec: &Self::Spec,
+    ) -> impl Future<Output = Result<Vec<String>>> + Send {
+        future::ready(Ok(Vec::new()))
+    }
+
     /// Makes the changes that are not replacements.
     fn update(
         &self,
@@ -340,6 +376,8 @@ pub trait AnyKind: Send + Sync {
     async fn reference(&self, options: &Map) -> Result<(String, Map)>;
     /// Makes it what is wanted, whatever it is now.
     async fn converge(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
+    /// What `converge` would do. Only reads.
+    async fn foresee(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
     /// Deletes it and waits until it is gone.
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()>;
 }
@@ -376,7 +414,16 @@ impl<K: Kind> AnyKind for K {
     }
 
     fn schema(&self) -> Schema {
-        crate::schema::of::<K::Spec>()
+        let mut schema = crate::schema::of::<K::Spec>();
+        let keep = serde_json::json!({
+            "type": "array",
+            "items": { "type": "string" },
+            "description": "Fields whose differences are left as they are and told: what somebody else manages.",
+        });
+        if let Some(properties) = schema.get_mut("properties").and_then(|found| found.as_object_mut()) {
+            properties.insert(KEEP.to_owned(), keep);
+        }
+        schema
     }
 
     fn needs_intent(&self) -> bool {
@@ -421,6 +468,10 @@ impl<K: Kind> AnyKind for K {
 
     async fn converge(&self, engine: &Engine, wanted: Wanted) -> Result<Converged> {
         converge::converge(self, engine, wanted).await
+    }
+
+    async fn foresee(&self, engine: &Engine, wanted: Wanted) -> Result<Converged> {
+        plan::foresee(self, engine, wanted).await
     }
 
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()> {

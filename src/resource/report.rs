@@ -8,8 +8,9 @@ use super::kind::Change;
 use crate::map;
 use crate::value::{Map, Value};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
+    #[default]
     Unchanged,
     Created,
     Changed(Vec<Change>),
@@ -58,7 +59,7 @@ fn fields(changes: &[Change]) -> String {
 }
 
 /// One resource, or one act.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Record {
     /// `vpc`, or `migrations`.
     pub kind: String,
@@ -67,6 +68,12 @@ pub struct Record {
     pub id: String,
     pub outcome: Outcome,
     pub took: Duration,
+    /// Which part of the scripts asked for it.
+    pub section: String,
+    /// In a plan, what it would be made of or what would be done, one line each.
+    pub lines: Vec<String>,
+    /// What a person should know although it is no change.
+    pub remarks: Vec<String>,
 }
 
 /// All records of a run, in the order in which the script asked for them.

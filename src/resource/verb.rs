@@ -7,8 +7,9 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema};
 
 use super::engine::{Engine, Origin};
-use crate::error::Result;
-use crate::value::Value;
+use super::report::{Outcome, Record};
+use crate::error::{Exit, Result};
+use crate::value::{Part, Text, Unknown, Value};
 
 /// What a verb does to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +31,26 @@ pub struct Param {
 pub type VerbFuture = Pin<Box<dyn Future<Output = Result<Value>> + Send>>;
 
 /// What a verb gets beside its arguments.
+#[derive(Clone)]
 pub struct VerbContext {
     pub engine: Engine,
     pub origin: Origin,
 }
 
 type Run = Arc<dyn Fn(VerbContext, Vec<Value>) -> VerbFuture + Send + Sync>;
+
+/// What an acting verb would do.
+pub struct Foreseen {
+    /// [`Outcome::Unchanged`] when there is nothing to do, else [`Outcome::Acted`] with what there is, and its lines. One
+    /// for each resource where it is about several.
+    pub records: Vec<Record>,
+    /// What it would give, as far as that is known.
+    pub value: Value,
+}
+
+pub type ForeseenFuture = Pin<Box<dyn Future<Output = Result<Foreseen>> + Send>>;
+
+type Foresee = Arc<dyn Fn(VerbContext, Vec<Value>) -> ForeseenFuture + Send + Sync>;
 
 /// A function of a module: `ecs::scale(service, 3)`. Its arguments have been checked against the schemas and resolved:
 /// no output in them is unknown. Optional arguments that were not given are missing at the end.
@@ -48,6 +63,8 @@ pub struct Verb {
     pub about: &'static str,
     pub params: Vec<Param>,
     pub run: Run,
+    /// How an acting verb tells what it would do, where it can be known.
+    pub foresee: Option<Foresee>,
 }
 
 impl Verb {
@@ -118,8 +135,108 @@ impl VerbBuilder {
             about: self.about,
             params: self.params,
             run: Arc::new(move |cx, args| Box::pin(run(cx, args))),
+            foresee: None,
         }
     }
+}
+
+impl Verb {
+    /// Tells in a plan what it would do. Only reads.
+    pub fn foreseen<F, Fut>(mut self, foresee: F) -> Self
+    where
+        F: Fn(VerbContext, Vec<Value>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Foreseen>> + Send + 'static,
+    {
+        self.foresee = Some(Arc::new(move |cx, args| Box::pin(foresee(cx, args))));
+        self
+    }
+
+    /// Calls it with resolved arguments. In a plan a verb that reads is called as ever, as far as its arguments are
+    /// known, and one that acts is told.
+    pub async fn call(&self, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
+        match (self.effect, cx.engine.is_plan()) {
+            (Effect::Reads, false) => (self.run)(cx, args).await,
+            (Effect::Acts, false) => {
+                if let Some(expectation) = cx.engine.expectation() {
+                    let records = self.look_ahead(&cx, &args).await?.records;
+                    for record in records.iter().filter(|record| record.outcome.is_change()) {
+                        // Of a call whose arguments it did not know, the plan knows only that it would be made.
+                        let (own, call) = (format!("{}/{}", record.kind, record.name), self.call_label(&cx));
+                        let label = if expectation.knows(&own) { own } else { call };
+                        expectation.check(&label, &record.outcome, cx.origin.at.as_ref())?;
+                    }
+                }
+                (self.run)(cx, args).await
+            }
+            (Effect::Reads, true) => {
+                if args.iter().any(|argument| argument.unknown().is_some()) {
+                    return Ok(self.unknown());
+                }
+                match (self.run)(cx, args).await {
+                    Err(error) if error.exit() == Exit::Changes => Ok(self.unknown()),
+                    known => known,
+                }
+            }
+            (Effect::Acts, true) => {
+                let Foreseen { records, value } = self.look_ahead(&cx, &args).await?;
+                for mut record in records {
+                    record.section.clone_from(&cx.origin.section);
+                    cx.engine.record(record);
+                }
+                Ok(value)
+            }
+        }
+    }
+
+    fn full_name(&self) -> String {
+        format!("{}::{}", self.module, self.name)
+    }
+
+    fn call_label(&self, cx: &VerbContext) -> String {
+        format!("{}/{}", self.full_name(), place(cx))
+    }
+
+    fn unknown(&self) -> Value {
+        let unknown = Unknown::new(format!("{}(...)", self.full_name()));
+        Value::Text(Text(vec![Part::Unknown(unknown)]))
+    }
+
+    /// What a call would do. Of one whose arguments are not known, only that it would be made.
+    async fn look_ahead(&self, cx: &VerbContext, args: &[Value]) -> Result<Foreseen> {
+        let is_known = !args.iter().any(|argument| argument.unknown().is_some());
+        if is_known && let Some(foresee) = &self.foresee {
+            match foresee(cx.clone(), args.to_vec()).await {
+                Err(error) if error.exit() == Exit::Changes => {}
+                foreseen => return foreseen,
+            }
+        }
+        let shown = |(argument, param): (&Value, &Param)| {
+            let shown = match argument {
+                Value::Object(object) => match object.promise() {
+                    Some(promise) => promise.resource().to_owned(),
+                    None => object.type_name(),
+                },
+                other => other.to_string(),
+            };
+            format!("{}: {shown}", param.name)
+        };
+        Ok(Foreseen {
+            records: vec![Record {
+                kind: self.full_name(),
+                name: place(cx),
+                outcome: Outcome::Acted(self.about.split(['.', ':']).next().unwrap_or_default().to_owned()),
+                lines: args.iter().zip(&self.params).map(shown).collect(),
+                ..Record::default()
+            }],
+            value: self.unknown(),
+        })
+    }
+}
+
+/// Where a call stands: `scripts/recreate.rhai:12`. Without the column, which a person does not look for.
+fn place(cx: &VerbContext) -> String {
+    let at = cx.origin.at.as_ref();
+    at.map(|at| format!("{}:{}", at.file, at.line)).unwrap_or_default()
 }
 
 /// The schema of a parameter that takes any value, such as a handle.

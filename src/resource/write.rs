@@ -10,8 +10,8 @@ impl Engine {
     /// and takes the lease with the first one. A run with nothing to change never takes it.
     pub async fn begin_write(&self) -> Result<()> {
         self.may_write()?;
-        self.pass_gate().await?;
-        self.lease().hold().await?;
+        Box::pin(self.pass_gate()).await?;
+        Box::pin(self.lease().hold()).await?;
         // It may have taken a while.
         self.may_write()
     }
@@ -27,7 +27,8 @@ impl Engine {
 
     /// Reads: left at once when the run is interrupted.
     pub(super) async fn reading<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        wait::unless_interrupted(self.cancel(), work).await
+        // On the heap: futures within futures make a deep stack of what is deep already.
+        wait::unless_interrupted(self.cancel(), Box::pin(work)).await
     }
 
     /// Tells the lease how a create call ended. One that failed without the service's word may have taken effect.

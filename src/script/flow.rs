@@ -33,7 +33,7 @@ fn printing(rhai: &mut Rhai, shared: &Arc<Shared>) {
             $(for name in ["print", "debug"] {
                 let s = shared.clone();
                 rhai.register_fn(name, move |cx: NativeCallContext, value: $type| -> Outcome<String> {
-                    let value = s.at(&cx, s.known(&Dynamic::from(value)))?;
+                    let value = s.at(&cx, s.foreseen(&Dynamic::from(value)))?;
                     s.context.interface.print(&value);
                     Ok(String::new())
                 });
@@ -87,12 +87,17 @@ impl Shared {
 fn control(rhai: &mut Rhai, shared: &Arc<Shared>) {
     let s = shared.clone();
     rhai.register_fn("wait", move |cx: NativeCallContext, value: Dynamic| {
-        let known = s.at(&cx, s.known(&value))?;
+        let known = s.at(&cx, s.foreseen(&value))?;
         Outcome::Ok(s.values.to_dynamic(known))
     });
     let s = shared.clone();
     rhai.register_fn("confirm", move |cx: NativeCallContext, question: Dynamic| {
-        let question = s.at(&cx, s.known(&question))?.to_string();
+        let question = s.at(&cx, s.foreseen(&question))?.to_string();
+        // A plan goes where a run goes that nobody stops.
+        if s.engine.is_plan() {
+            s.engine.progress().note(&format!("a run would ask: {question}"));
+            return Ok(true);
+        }
         s.at(&cx, s.context.interface.confirm(&question))
     });
     // Rhai's own looks like an ordinary end, and its number is lost.

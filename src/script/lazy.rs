@@ -12,7 +12,7 @@ use super::engine::Shared;
 use super::markers::has_marker;
 use super::values::{Lazy, Thing};
 use crate::error::{Error, Result};
-use crate::value::{Part, Text, Value};
+use crate::value::{Part, Text, Unknown, Value};
 
 type Outcome<T> = std::result::Result<T, Box<EvalAltResult>>;
 
@@ -72,15 +72,25 @@ impl Shared {
             return Ok(plain.to_owned());
         }
         let resolved = self.wait(text.resolve())?;
-        match resolved.as_plain() {
-            Some(plain) => Ok(plain.to_owned()),
-            None => Err(Error::failed("a secret cannot be taken apart")
+        match (resolved.as_plain(), resolved.unknown()) {
+            (Some(plain), _) => Ok(plain.to_owned()),
+            (None, Some(unknown)) => Err(unknown.horizon()),
+            (None, None) => Err(Error::failed("a secret cannot be taken apart")
                 .hint("it can be joined with text, compared, and passed to a function that takes a secret")),
         }
     }
 
-    /// Waits for everything in a value.
+    /// Waits for everything in a value. What a plan does not know is its horizon.
     pub fn known(&self, value: &Dynamic) -> Result<Value> {
+        let value = self.foreseen(value)?;
+        match value.unknown() {
+            Some(unknown) if !matches!(value, Value::Object(_)) => Err(unknown.horizon()),
+            _ => Ok(value),
+        }
+    }
+
+    /// Waits for everything in a value, as far as a plan knows it: for what is only shown.
+    pub fn foreseen(&self, value: &Dynamic) -> Result<Value> {
         let value = self.values.value_of(value)?;
         self.wait(value.resolve())
     }
@@ -132,7 +142,7 @@ fn exposed(value: &Value) -> Option<String> {
         match part {
             Part::Plain(plain) => found.push_str(plain),
             Part::Secret(secret) => found.push_str(secret.expose()),
-            Part::Output(_) => return None,
+            Part::Output(_) | Part::Unknown(_) => return None,
         }
     }
     Some(found)
@@ -294,16 +304,37 @@ fn handles(rhai: &mut Rhai, shared: &Arc<Shared>) {
     rhai.register_indexer_get(
         move |cx: NativeCallContext, thing: &mut Thing, field: ImmutableString| {
             let read = || {
-                if !thing.0.lazy(&field)
-                    && let Some(promise) = thing.0.promise()
-                {
+                if thing.0.lazy(&field) {
+                    return thing.0.field(&field);
+                }
+                if let Some(promise) = thing.0.promise() {
                     s.wait(promise.wait())?;
                 }
-                thing.0.field(&field)
+                let value = thing.0.field(&field)?;
+                match value.unknown() {
+                    Some(unknown) => Err(unknown.horizon()),
+                    None => Ok(value),
+                }
             };
             match read() {
                 Ok(value) => Ok(s.values.to_dynamic(value)),
                 Err(error) => Err(s.raise(cx.call_position(), error)),
+            }
+        },
+    );
+    // What a verb would give in a plan has fields as well, and they are not known either.
+    let s = shared.clone();
+    rhai.register_indexer_get(
+        move |cx: NativeCallContext, lazy: &mut Lazy, field: ImmutableString| -> Outcome<Dynamic> {
+            match lazy.0.unknown() {
+                Some(unknown) => {
+                    let field = Unknown::new(format!("{}.{field}", unknown.what));
+                    Ok(s.values.to_dynamic(Value::Text(Text(vec![Part::Unknown(field)]))))
+                }
+                None => {
+                    let error = Error::failed(format!("text has no field `{field}`"));
+                    Err(s.raise(cx.call_position(), error))
+                }
             }
         },
     );

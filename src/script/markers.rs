@@ -71,6 +71,7 @@ impl Markers {
 fn same(one: &Part, other: &Part) -> bool {
     match (one, other) {
         (Part::Secret(one), Part::Secret(other)) => one == other,
+        (Part::Unknown(one), Part::Unknown(other)) => one == other,
         (Part::Output(one), Part::Output(other)) => one.field == other.field && one.promise.same(&other.promise),
         _ => false,
     }

@@ -107,7 +107,7 @@ fn add_verb(module: &mut Module, verb: &Verb, shared: &Arc<Shared>) {
                     s.check_argument(&name, number, position, &param.schema, argument)?;
                 }
                 let engine = s.engine.clone();
-                (called.run)(VerbContext { engine, origin }, resolved).await
+                called.call(VerbContext { engine, origin }, resolved).await
             };
             match called.effect {
                 Effect::Reads => s.wait(work),

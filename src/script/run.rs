@@ -135,7 +135,7 @@ impl Shell {
     pub(super) fn finish(&self, result: std::result::Result<Dynamic, Box<EvalAltResult>>) -> Result<Finished> {
         let settled = self.shared.settle();
         let ended = match result {
-            Ok(value) => match self.shared.known(&value) {
+            Ok(value) => match self.shared.foreseen(&value) {
                 Ok(value) => Ok(Finished { value, code: 0 }),
                 Err(error) => Err(error),
             },

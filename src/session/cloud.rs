@@ -13,6 +13,7 @@ use crate::aws::calls::Calls;
 use crate::aws::{Aws, gate, sweep};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::resource::Mode;
 use crate::resource::engine::{Gate, Sweep};
 use crate::sandbox::Sandbox;
 
@@ -23,7 +24,7 @@ pub struct Cloud {
 }
 
 /// Makes the clients. No call is sent.
-pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: Calls) -> Result<Cloud> {
+pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: Calls, mode: Mode) -> Result<Cloud> {
     let mut aws = match (environment.aws.is_sandbox(), sandbox) {
         (true, Some(sandbox)) => {
             let config = embedded(&environment.aws.region, sandbox);
@@ -32,7 +33,7 @@ pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: C
                 .account
                 .as_deref()
                 .unwrap_or(crate::sandbox::aws::ACCOUNT);
-            Aws::new(&config, account, true, calls)
+            Aws::new(&config, account, true, calls, mode)
         }
         (true, None) => return Err(Error::failed("the sandbox is not open")),
         (false, _) => {
@@ -42,6 +43,7 @@ pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: C
                 environment.aws.account.as_deref().unwrap_or_default(),
                 false,
                 calls,
+                mode,
             )
         }
     };

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::mssql::migrate::{EfHistory, up::EfMigration};
 use crate::mssql::verbs::{Address, Connect, Setup};
 use crate::mssql::{Connector, Encryption, Server, Stream, TcpConnector};
-use crate::resource::Engine;
+use crate::resource::{Engine, Mode};
 use crate::sandbox::Sandbox;
 use crate::sandbox::mssql::{Login, SqlServer};
 
@@ -33,7 +33,13 @@ struct Way {
 
 /// Where `mssql::` and its kin find the database. Nothing is looked up or opened: a run that never touches the database
 /// needs no credentials for it.
-pub fn setup(environment: &Arc<Environment>, sandbox: Option<&Sandbox>, variables: &Variables, aws: &Aws) -> Setup {
+pub fn setup(
+    environment: &Arc<Environment>,
+    sandbox: Option<&Sandbox>,
+    variables: &Variables,
+    aws: &Aws,
+    mode: Mode,
+) -> Setup {
     let database = &environment.database;
     let way = Way {
         environment: environment.clone(),
@@ -44,7 +50,13 @@ pub fn setup(environment: &Arc<Environment>, sandbox: Option<&Sandbox>, variable
     };
     let connect: Connect = Arc::new(move |engine, address| {
         let way = way.clone();
-        Box::pin(async move { way.connector(&engine, address).await })
+        Box::pin(async move {
+            let connector = way.connector(&engine, address).await?;
+            Ok(match mode {
+                Mode::Apply => connector,
+                Mode::Plan => Arc::new(ReadOnly(connector)) as Arc<dyn Connector>,
+            })
+        })
     });
     let ef_history = (!database.ef_history.is_empty()).then(|| {
         let migration = |id: &String| EfMigration {
@@ -216,8 +228,9 @@ async fn published(engine: &Engine, name: &str, field: &str) -> Result<String> {
             server.and_then(|server| server.get(field).cloned()).unwrap_or_default()
         }
     };
-    match value.as_str() {
-        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+    match (value.as_str(), value.unknown()) {
+        (_, Some(unknown)) => Err(unknown.horizon()),
+        (Some(text), _) if !text.is_empty() => Ok(text.to_owned()),
         _ => Err(Error::failed(format!(
             "the database server is not there yet: nothing is published as \"{name}\" in {}",
             engine.scope().environment
@@ -234,6 +247,24 @@ async fn endpoint(engine: &Engine, id: &str) -> Result<String> {
     match outputs.get("endpoint").and_then(|endpoint| endpoint.as_str()) {
         Some(endpoint) if !endpoint.is_empty() => Ok(endpoint.to_owned()),
         _ => Err(Error::failed(format!("the database instance {id} has no address yet"))),
+    }
+}
+
+/// A server that a plan may only read from.
+struct ReadOnly(Arc<dyn Connector>);
+
+#[async_trait]
+impl Connector for ReadOnly {
+    fn server(&self) -> &Server {
+        self.0.server()
+    }
+
+    fn is_read_only(&self) -> bool {
+        true
+    }
+
+    async fn open(&self, limit: Duration) -> Result<Box<dyn Stream>> {
+        self.0.open(limit).await
     }
 }
 

@@ -29,10 +29,11 @@ use crate::identity;
 use crate::mssql;
 use crate::resource::journal::Journal;
 use crate::resource::lease::{Holder, LeaseOptions, Timings};
+use crate::resource::plan::{Ask, Expectation, PlanDocument};
 use crate::resource::progress::Progress;
 use crate::resource::tags;
 use crate::resource::wait::{Limits, Pace};
-use crate::resource::{Engine, EngineOptions, Lease, Scope, Verb};
+use crate::resource::{Engine, EngineOptions, Lease, Mode, Scope, Verb};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
@@ -51,13 +52,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens the clients. Nothing is called yet: credentials and account are checked before the first call.
+    /// Opens the clients. Nothing is called yet: credentials and account are checked before the first call. `ask` is asked
+    /// in a run that is held to a plan, for what the plan could not see.
     pub async fn open(
         environment: Environment,
         options: &cli::Options,
         progress: Arc<dyn Progress>,
         cancel: Cancel,
         more: Vec<Verb>,
+        ask: Ask,
     ) -> Result<Self> {
         let environment = Arc::new(environment);
         let sandbox = open_sandbox(&environment)?;
@@ -65,8 +68,12 @@ impl Session {
         let cloud_of = sandbox.as_ref().filter(|_| environment.aws.is_sandbox());
         let variables = Variables::new(&environment, sandbox.as_ref());
         let calls = Calls::default();
-        let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone()).await?;
-        let database = database::setup(&environment, sandbox.as_ref(), &variables, &cloud.aws);
+        let mode = match options.plan {
+            true => Mode::Plan,
+            false => Mode::Apply,
+        };
+        let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone(), mode).await?;
+        let database = database::setup(&environment, sandbox.as_ref(), &variables, &cloud.aws, mode);
 
         let mut verbs = more;
         verbs.extend(self::verbs::all());
@@ -87,8 +94,13 @@ impl Session {
             progress.warn(&format!("the journal cannot be written: {error}"));
             Journal::none()
         });
-        let names = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
         let scope = scope(&environment, started)?;
+        let expect = options
+            .expect
+            .as_ref()
+            .map(|file| Expectation::new(PlanDocument::read(file)?, &file.display().to_string(), &scope, ask))
+            .transpose()?;
+        let names = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
         let by = scope.volatile.get(tags::CREATED_BY).map_or("unknown", String::as_str);
         let lease = Lease::new(LeaseOptions {
             environment: format!("{}/{}", scope.project, scope.environment),
@@ -99,6 +111,8 @@ impl Session {
             progress: progress.clone(),
         });
         let engine = Engine::new(EngineOptions {
+            mode,
+            expect: expect.map(Arc::new),
             kinds: aws::kinds(&cloud.aws),
             verbs,
             scope,

@@ -4,6 +4,8 @@
 mod address;
 mod bad_input;
 mod contract;
+mod interrupt;
+mod lock;
 mod main_job;
 mod moto;
 mod parts;

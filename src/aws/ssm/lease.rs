@@ -23,6 +23,9 @@ use crate::error::{Error, Result};
 use crate::resource::Scope;
 use crate::resource::lease::{Kept, LeaseStore, Listed};
 
+/// The API actions that every run needs which changes something.
+pub const ACTIONS: [&str; 3] = ["ssm:DeleteParameters", "ssm:GetParametersByPath", "ssm:PutParameter"];
+
 /// The leases of one environment.
 pub struct Leases {
     aws: Aws,

@@ -212,12 +212,13 @@ impl Inner {
         }
     }
 
-    /// Deletes what is of no use any more. That it fails is of no consequence.
+    /// Deletes what is of no use any more. That it fails is of no consequence. The newest of the listing stays: if its
+    /// holder has renewed it since, it has to be seen that it did.
     async fn tidy(&self, listed: &Listed) {
+        let newest = listed.newest().map(|newest| newest.number);
         let is_old = |kept: &&Kept| {
-            listed
-                .age(kept)
-                .is_some_and(|age| age >= KEPT.max(self.options.timings.expires))
+            let age = listed.age(kept).filter(|_| Some(kept.number) != newest);
+            age.is_some_and(|age| age >= KEPT.max(self.options.timings.expires))
         };
         let mut old: Vec<u64> = listed.leases.iter().filter(is_old).map(|kept| kept.number).collect();
         old.sort_unstable();

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::error::{Error, Result};
 use crate::map;
+use crate::resource::Mode;
 use crate::resource::engine::EngineOptions;
 use crate::resource::journal::Journal;
 use crate::resource::progress::Progress;
@@ -368,6 +369,8 @@ pub fn parts(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> (Engi
     let cancel = Cancel::new();
     let gate = watch::Sender::new(false);
     let engine = Engine::new(EngineOptions {
+        mode: Mode::default(),
+        expect: None,
         kinds: vec![
             Arc::new(Widget {
                 made: Widgets::default(),

@@ -154,5 +154,6 @@ fn done(cx: &VerbContext, verb: &str, live: &Live<State>, took: Duration, what: 
         id: live.id.clone(),
         outcome: Outcome::Acted(what),
         took,
+        ..Record::default()
     });
 }

@@ -103,6 +103,7 @@ async fn stop_task(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<Value>
         id: task.task_arn().unwrap_or_default().to_owned(),
         outcome: Outcome::Acted("stopped".into()),
         took: began.elapsed(),
+        ..Record::default()
     });
     Ok(row)
 }

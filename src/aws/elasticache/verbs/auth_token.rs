@@ -85,6 +85,7 @@ async fn change(aws: Aws, cx: VerbContext, args: Vec<Value>, strategy: AuthToken
         id: id.clone(),
         outcome: Outcome::Acted(format!("accepts {done}")),
         took: began.elapsed(),
+        ..Record::default()
     });
     Ok(Value::Map(map! { "group" => id, "accepts" => done }))
 }

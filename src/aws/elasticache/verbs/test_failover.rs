@@ -79,6 +79,7 @@ async fn test_failover(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<Va
         id: id.clone(),
         outcome: Outcome::Acted(format!("{shown} is the primary now")),
         took,
+        ..Record::default()
     });
     Ok(Value::Map(map! {
         "group" => id,

@@ -76,6 +76,7 @@ async fn create_snapshot(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<
         id,
         outcome: Outcome::Acted(format!("{of} is in it")),
         took: began.elapsed(),
+        ..Record::default()
     });
     Ok(Value::Map(row))
 }

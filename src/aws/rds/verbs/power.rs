@@ -69,6 +69,7 @@ async fn switch(aws: Aws, cx: VerbContext, args: Vec<Value>, on: bool) -> Result
             false => Outcome::Acted(done.into()),
         },
         took: began.elapsed(),
+        ..Record::default()
     });
     Ok(Value::Map(map! { "instance" => id, "state" => wanted }))
 }

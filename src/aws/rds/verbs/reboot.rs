@@ -57,6 +57,7 @@ async fn reboot(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
         id: id.clone(),
         outcome: Outcome::Acted("rebooted".into()),
         took,
+        ..Record::default()
     });
     Ok(Value::Map(map! {
         "instance" => id, "seconds" => (took.as_secs_f64() * 10.0).round() / 10.0,
