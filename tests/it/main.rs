@@ -4,6 +4,9 @@
 mod address;
 mod bad_input;
 mod contract;
+mod crash;
+mod dump;
+mod faults;
 mod interrupt;
 mod lock;
 mod main_job;
