@@ -133,6 +133,21 @@ impl<K: Kind> Work<'_, K> {
         format!("{}/{}", self.kind.about().kind, self.name)
     }
 
+    /// With tags that are the service's own word, where those of the listing differ from what is wanted.
+    pub async fn with_proved_tags(&self, mut live: Live<K::State>) -> Result<Live<K::State>> {
+        let scope = self.engine.scope();
+        let wanted = scope.wanted(self.kind.about().kind, self.name, self.section);
+        let (set, remove) = tags::difference(&wanted, &live.tags, &[]);
+        let is_different = !set.is_empty() || !remove.is_empty();
+        if self.kind.has_tags()
+            && is_different
+            && let Some(tags) = self.kind.tags_now(scope, &live).await?
+        {
+            live.tags = tags;
+        }
+        Ok(live)
+    }
+
     /// Compares what is there with what is wanted, whole sets and tags included.
     pub fn difference(&self, live: &Live<K::State>) -> Difference {
         let kind = self.kind.about().kind;
@@ -274,6 +289,7 @@ impl<K: Kind> Work<'_, K> {
             },
         };
         let live = self.kind.inspect(self.spec, live).await?;
+        let live = self.with_proved_tags(live).await?;
         let Difference {
             changes,
             kept,

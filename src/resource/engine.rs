@@ -281,6 +281,16 @@ impl Engine {
     /// The rows of a listing, as they are now, for people and scripts.
     pub async fn list(&self, kind: &str) -> Result<Vec<Map>> {
         let listing = self.list_again(kind).await?;
+        self.rows(kind, &listing)
+    }
+
+    /// The rows of the run's shared listing: what was there when it was needed first.
+    pub async fn listed(&self, kind: &str) -> Result<Vec<Map>> {
+        let listing = self.listing(kind).await?;
+        self.rows(kind, &listing)
+    }
+
+    fn rows(&self, kind: &str, listing: &[AnyLive]) -> Result<Vec<Map>> {
         let kind = self.kind(kind)?;
         let row = |live: &AnyLive| {
             let mut row = Map::new();

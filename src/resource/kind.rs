@@ -262,6 +262,12 @@ pub trait Kind: Send + Sync + 'static {
         future::ready(Ok(live))
     }
 
+    /// The tags as the service itself tells them now, where [`Kind::list`] may have them from the Resource Groups Tagging
+    /// API, which lags: asked before a difference of tags is believed. `None` where the listing's are the service's own.
+    fn tags_now(&self, _scope: &Scope, _live: &Live<Self::State>) -> impl Future<Output = Result<Option<Tags>>> + Send {
+        future::ready(Ok(None))
+    }
+
     /// What is different. Whole sets are compared.
     fn changes(&self, spec: &Self::Spec, live: &Live<Self::State>) -> Vec<Change>;
 

@@ -3,6 +3,7 @@
 
 mod address;
 mod bad_input;
+mod calls;
 mod contract;
 mod main_job;
 mod moto;

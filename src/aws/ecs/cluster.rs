@@ -1,5 +1,6 @@
 //! Where services run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, Cluster, ClusterField, ClusterSetting, ClusterSettingName};
@@ -88,7 +89,11 @@ static ABOUT: About = About {
 };
 
 /// The ARNs of the clusters whose names can be this environment's, every page.
-pub(crate) async fn by_name(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
+pub(crate) async fn known(aws: &Aws, scope: &Scope) -> Result<Arc<Vec<String>>> {
+    aws.clusters.get(scope, by_name(aws, scope)).await
+}
+
+async fn by_name(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
     let mut pages = aws.ecs.list_clusters().into_paginator().send();
     let mut arns = Vec::new();
     while let Some(page) = pages.next().await {
@@ -146,7 +151,7 @@ impl Kind for Clusters {
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
-        let arns = by_name(&self.0, scope).await?;
+        let arns = self.0.clusters.ask(scope, by_name(&self.0, scope)).await?;
         let found = try_join_all(arns.chunks(AT_ONCE).map(|some| self.describe(some))).await?;
         let ours = found.iter().flatten().filter_map(|cluster| {
             // The name of an inactive one is free.

@@ -185,7 +185,7 @@ impl Kind for Services {
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
-        let clusters = cluster::by_name(&self.aws, scope).await?;
+        let clusters = cluster::known(&self.aws, scope).await?;
         let found = try_join_all(clusters.iter().map(|cluster| self.of(cluster))).await?;
         let ours = found.iter().flatten().filter_map(|service| {
             // The name of an inactive one is free; one that drains still has it.
@@ -244,6 +244,14 @@ impl Kind for Services {
         // Not ready by the answer to its creation: the first look at its deployment decides.
         let mut live = live;
         live.state.status = "starting".to_owned();
+        Ok(live)
+    }
+
+    /// What is changed is judged by its deployments, so those before it must be known.
+    async fn inspect(&self, spec: &Spec, mut live: Live<State>) -> Result<Live<State>> {
+        if live.state.rollout.newest.is_none() && !spec.changes(&live.state).is_empty() {
+            self.gather_all(&mut live).await?;
+        }
         Ok(live)
     }
 

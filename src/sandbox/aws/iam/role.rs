@@ -102,6 +102,29 @@ pub fn list(call: &Call<'_>) -> Answer {
     )
 }
 
+/// Every role with its tags and policies, by its name.
+pub fn details(call: &Call<'_>) -> Result<Vec<(String, Value)>, Fault> {
+    let roles: Vec<Role> = call.store.in_region("aws-global").all(KIND)?;
+    let detail = |role: Role| {
+        let mut view = role.view(call, true)?;
+        let inline = role.inline_policies();
+        view["RolePolicyList"] = inline
+            .map(|(name, document)| json!({ "PolicyName": name, "PolicyDocument": encoded(document) }))
+            .collect();
+        view["AttachedManagedPolicies"] = role.attached.iter().map(|arn| attachment(arn)).collect();
+        view["InstanceProfileList"] = json!([]);
+        if let Some(members) = view.as_object_mut() {
+            members.retain(|name, _| name != "Description" && name != "MaxSessionDuration");
+        }
+        Ok((role.name.to_lowercase(), view))
+    };
+    roles.into_iter().map(detail).collect()
+}
+
+fn attachment(arn: &str) -> Value {
+    json!({ "PolicyName": policy::name_of(arn), "PolicyArn": arn })
+}
+
 pub fn update(call: &Call<'_>) -> Answer {
     let mut role = changeable(call)?;
     if call.input.contains_key("Description") {
@@ -342,7 +365,7 @@ pub fn detach(call: &Call<'_>) -> Answer {
 pub fn list_attached(call: &Call<'_>) -> Answer {
     let role = existing(call)?;
     paged(call, "AttachedPolicies", role.attached, String::clone, |arn| {
-        Ok(json!({ "PolicyName": policy::name_of(arn), "PolicyArn": arn }))
+        Ok(attachment(arn))
     })
 }
 

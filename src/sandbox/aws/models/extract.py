@@ -64,7 +64,8 @@ SERVICES = {
         SetRepositoryPolicy StartImageScan TagResource UntagResource"""),
     "iam": ("iam", """
         AttachRolePolicy CreatePolicy CreatePolicyVersion CreateRole CreateServiceLinkedRole DeletePolicy
-        DeletePolicyVersion DeleteRole DeleteRolePolicy DeleteServiceLinkedRole DetachRolePolicy GetPolicy
+        DeletePolicyVersion DeleteRole DeleteRolePolicy DeleteServiceLinkedRole DetachRolePolicy
+        GetAccountAuthorizationDetails GetPolicy
         GetPolicyVersion GetRole GetRolePolicy GetServiceLinkedRoleDeletionStatus ListAttachedRolePolicies
         ListEntitiesForPolicy ListInstanceProfilesForRole ListPolicies ListPolicyTags ListPolicyVersions
         ListRolePolicies ListRoleTags ListRoles PutRolePolicy SimulatePrincipalPolicy TagPolicy TagRole UntagPolicy
