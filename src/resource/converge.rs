@@ -200,7 +200,7 @@ impl<K: Kind> Work<'_, K> {
         }
     }
 
-    fn context(&self, tags: tags::Tags) -> Context<'_> {
+    pub fn context(&self, tags: tags::Tags) -> Context<'_> {
         Context {
             scope: self.engine.scope(),
             tags,

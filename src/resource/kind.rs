@@ -292,7 +292,7 @@ pub trait Kind: Send + Sync + 'static {
     /// An error says that `create` would refuse.
     fn foresee(
         &self,
-        _scope: &Scope,
+        _cx: &Context<'_>,
         _name: &str,
         _spec: &Self::Spec,
     ) -> impl Future<Output = Result<Vec<String>>> + Send {

@@ -160,7 +160,9 @@ impl Verb {
                 if let Some(expectation) = cx.engine.expectation() {
                     let records = self.look_ahead(&cx, &args).await?.records;
                     for record in records.iter().filter(|record| record.outcome.is_change()) {
-                        let label = format!("{}/{}", record.kind, record.name);
+                        // Of a call whose arguments it did not know, the plan knows only that it would be made.
+                        let (own, call) = (format!("{}/{}", record.kind, record.name), self.call_label(&cx));
+                        let label = if expectation.knows(&own) { own } else { call };
                         expectation.check(&label, &record.outcome, cx.origin.at.as_ref())?;
                     }
                 }
@@ -190,6 +192,10 @@ impl Verb {
         format!("{}::{}", self.module, self.name)
     }
 
+    fn call_label(&self, cx: &VerbContext) -> String {
+        format!("{}/{}", self.full_name(), place(cx))
+    }
+
     fn unknown(&self) -> Value {
         let unknown = Unknown::new(format!("{}(...)", self.full_name()));
         Value::Text(Text(vec![Part::Unknown(unknown)]))
@@ -217,7 +223,7 @@ impl Verb {
         Ok(Foreseen {
             records: vec![Record {
                 kind: self.full_name(),
-                name: cx.origin.at.as_ref().map(ToString::to_string).unwrap_or_default(),
+                name: place(cx),
                 outcome: Outcome::Acted(self.about.split(['.', ':']).next().unwrap_or_default().to_owned()),
                 lines: args.iter().zip(&self.params).map(shown).collect(),
                 ..Record::default()
@@ -225,6 +231,12 @@ impl Verb {
             value: self.unknown(),
         })
     }
+}
+
+/// Where a call stands: `scripts/recreate.rhai:12`. Without the column, which a person does not look for.
+fn place(cx: &VerbContext) -> String {
+    let at = cx.origin.at.as_ref();
+    at.map(|at| format!("{}:{}", at.file, at.line)).unwrap_or_default()
 }
 
 /// The schema of a parameter that takes any value, such as a handle.

@@ -35,7 +35,7 @@ pub struct Spec {
     pub scan_on_push: bool,
     /// How many images are kept; older ones expire. All of them when not given.
     #[serde(default)]
-    pub keep: Option<u32>,
+    pub keep_images: Option<u32>,
 }
 
 fn yes() -> bool {
@@ -260,9 +260,9 @@ impl Kind for Repository {
                  ends with a letter or digit"
             )));
         }
-        match spec.keep {
+        match spec.keep_images {
             Some(0) => Err(Error::failed(
-                "`keep` must be 1 or more: a repository that keeps nothing is no use",
+                "`keep_images` must be 1 or more: a repository that keeps nothing is no use",
             )),
             _ => Ok(()),
         }
@@ -301,8 +301,8 @@ impl Kind for Repository {
             .image_scanning_configuration(scanning.build())
             .set_tags(Some(Self::write_tags(&cx.tags)?));
         let answer = call.send().await.call("ecr:CreateRepository")?;
-        if spec.keep.is_some() {
-            self.keep(&physical, spec.keep).await?;
+        if spec.keep_images.is_some() {
+            self.keep(&physical, spec.keep_images).await?;
         }
         let repository = answer.repository.unwrap_or_else(|| Described::builder().build());
         Ok(live(name.to_owned(), cx.tags.clone(), &repository))
@@ -316,10 +316,10 @@ impl Kind for Repository {
     fn changes(&self, spec: &Spec, live: &Live<State>) -> Vec<Change> {
         let state = &live.state;
         let mutability = mutability(spec).as_str().to_owned();
-        let wanted = spec.keep.map(lifecycle);
+        let wanted = spec.keep_images.map(lifecycle);
         let keep = (state.lifecycle != wanted).then(|| {
             let (was, is) = (shown(state.lifecycle.as_ref()), shown(wanted.as_ref()));
-            Change::new("keep", was, is, Class::InPlace)
+            Change::new("keep_images", was, is, Class::InPlace)
         });
         [
             Change::between("immutable_tags", &state.mutability, &mutability, Class::InPlace),
@@ -346,7 +346,7 @@ impl Kind for Repository {
                     let answer = call.image_scanning_configuration(scanning.build()).send().await;
                     answer.call("ecr:PutImageScanningConfiguration")?;
                 }
-                _ => self.keep(physical, spec.keep).await?,
+                _ => self.keep(physical, spec.keep_images).await?,
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::resource::{Outcome, Scope};
 use crate::value::{Map, Value};
 
 fn repository() -> Map {
-    map! { "name" => "web", "keep" => 10 }
+    map! { "name" => "web", "keep_images" => 10 }
 }
 
 async fn fields(world: &World, options: Map) -> Vec<String> {
@@ -28,7 +28,7 @@ async fn a_repository_is_the_projects(world: &mut World) {
     assert_eq!(fields(world, stricter.clone()).await, ["immutable_tags"]);
     let drop = world.aws.ecr.delete_lifecycle_policy().repository_name(&physical);
     drop.send().await.unwrap();
-    assert_eq!(fields(world, stricter.clone()).await, ["keep"]);
+    assert_eq!(fields(world, stricter.clone()).await, ["keep_images"]);
 
     // Another environment of the project finds the same, and nothing to change.
     let here = world.scope.clone();

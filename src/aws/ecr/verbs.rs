@@ -84,6 +84,10 @@ fn require_image(aws: &Aws) -> Verb {
             let uri = uri.ok_or_else(|| Error::failed(format!("there is no repository {physical}")))?;
             match (is_there(&aws, &physical, &tag).await?, aws.is_sandbox) {
                 (true, _) => {}
+                (false, true) if cx.engine.is_plan() => cx
+                    .engine
+                    .progress()
+                    .note(&format!("the image {physical}:{tag} would be simulated")),
                 (false, true) => simulate(&cx.engine, &aws, &physical, &tag).await?,
                 (false, false) => return Err(missing(&aws, &uri, &tag)),
             }

@@ -46,6 +46,11 @@ impl Expectation {
         })
     }
 
+    /// Whether the plan has anything under a label.
+    pub fn knows(&self, label: &str) -> bool {
+        self.actions.contains_key(label)
+    }
+
     /// Whether what is about to be done is what was planned.
     pub fn check(&self, label: &str, outcome: &Outcome, at: Option<&Location>) -> Result<()> {
         let action = Action::from(outcome);

@@ -12,6 +12,7 @@ use super::converge::{Converged, Wanted, Work};
 use super::engine::Engine;
 use super::kind::{Change, Class, Kind, Live, Readiness};
 use super::report::Outcome;
+use super::tags::Tags;
 use crate::error::{Error, Result};
 use crate::value::{self, Map, Part, Text, Unknown, Value};
 
@@ -70,7 +71,10 @@ fn is_about_the_question(error: &Error) -> bool {
 
 impl<K: Kind> Work<'_, K> {
     async fn foresee_creation(&self) -> Result<Converged> {
-        let remarks = self.kind.foresee(self.engine.scope(), self.name, self.spec).await?;
+        let remarks = self
+            .kind
+            .foresee(&self.context(Tags::new()), self.name, self.spec)
+            .await?;
         Ok(Converged {
             id: String::new(),
             outcome: Outcome::Created,

@@ -232,6 +232,11 @@ impl Kind for TaskDefinitions {
         live.state.content.changes(&Content::wanted(spec, &self.0.region))
     }
 
+    /// A change is a new revision.
+    fn unsettled(&self, _: &[Change]) -> &'static [&'static str] {
+        &["arn", "revision"]
+    }
+
     async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
         let mut tags = live.tags.clone();
         tags.extend(cx.tags.clone());
