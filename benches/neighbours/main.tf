@@ -1,5 +1,5 @@
 # The environment of environment.rhai as an ordinary configuration: each rule is a resource of its own, as the provider's
-# documentation recommends.
+# documentation recommends. moto keeps no description of a rule that names a group, so those have none.
 
 terraform {
   required_providers {
@@ -108,7 +108,6 @@ resource "aws_security_group" "service" {
 
 resource "aws_vpc_security_group_ingress_rule" "service" {
   security_group_id            = aws_security_group.service.id
-  description                  = "from the load balancer"
   ip_protocol                  = "tcp"
   from_port                    = 8080
   to_port                      = 8080
@@ -123,7 +122,6 @@ resource "aws_security_group" "redis" {
 
 resource "aws_vpc_security_group_ingress_rule" "redis" {
   security_group_id            = aws_security_group.redis.id
-  description                  = "from the service"
   ip_protocol                  = "tcp"
   from_port                    = 6379
   to_port                      = 6379
@@ -176,7 +174,7 @@ resource "aws_elasticache_replication_group" "redis" {
   apply_immediately          = true
   lifecycle {
     # moto does not tell these.
-    ignore_changes = [num_cache_clusters, engine_version, auth_token]
+    ignore_changes = [at_rest_encryption_enabled, auth_token]
   }
 }
 

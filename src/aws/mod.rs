@@ -120,12 +120,16 @@ impl Aws {
     /// The clients, with every call counted and logged. Those of a plan send only what reads.
     pub fn new(config: &SdkConfig, account: &str, is_sandbox: bool, calls: calls::Calls, mode: Mode) -> Self {
         let writes = shared::Writes::default();
+        let has_endpoint = config.endpoint_url().is_some();
         macro_rules! client {
             ($sdk:ident) => {{
                 let (config, calls, writes) = (config.clone(), calls.clone(), writes.clone());
                 Lazy::new(move || {
                     let config = $sdk::config::Builder::from(&config);
                     let mut config = config.interceptor(calls).interceptor(writes);
+                    if has_endpoint {
+                        config = config.retry_classifier(unsupported::NoPages);
+                    }
                     if mode == Mode::Plan {
                         config = config.interceptor(read_only::ReadOnly);
                     }
@@ -156,7 +160,7 @@ impl Aws {
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             account: account.to_owned(),
             is_sandbox,
-            has_endpoint: config.endpoint_url().is_some(),
+            has_endpoint,
             address: None,
         }
     }

@@ -433,8 +433,35 @@ fn is_duplicate(error: &Error) -> bool {
     code.contains("AlreadyExist") || code.contains("Duplicate") || code == "ResourceExistsException"
 }
 
-/// Deletes a resource and waits until it is gone. What still uses it is waited for, up to the bound.
-pub(super) async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
+/// Deletes a resource for good, and waits until it is gone where that takes its time.
+pub(super) async fn discard<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
+    if !kind.goes_at_once() {
+        return remove(kind, engine, live).await;
+    }
+    delete(kind, engine, live).await?;
+    engine.journal("deleted", kind.about().kind, &live.name, &live.id);
+    Ok(())
+}
+
+/// Deletes a resource and waits until it is gone and its name is free.
+async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
+    let mut waiter = delete(kind, engine, live).await?;
+    let about = kind.about();
+    while let Some(now) = kind.refresh(live).await? {
+        let reason = match kind.readiness(&now) {
+            Readiness::Waiting(state) | Readiness::Leaving(state) => state,
+            _ => "deleting".into(),
+        };
+        let label = format!("{}/{}", about.kind, live.name);
+        engine.progress().waiting(&label, &reason);
+        waiter.pause(&reason).await?;
+    }
+    engine.journal("deleted", about.kind, &live.name, &live.id);
+    Ok(())
+}
+
+/// Has the service delete a resource. What still uses it is waited for, up to the bound; what is left of that is given.
+async fn delete<'a, K: Kind>(kind: &K, engine: &'a Engine, live: &Live<K::State>) -> Result<Waiter<'a>> {
     let about = kind.about();
     let label = format!("{}/{}", about.kind, live.name);
     let context = Context {
@@ -458,14 +485,5 @@ pub(super) async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::St
         engine.progress().waiting(&label, &error.to_string());
         waiter.pause(&error.to_string()).await?;
     }
-    while let Some(now) = kind.refresh(live).await? {
-        let reason = match kind.readiness(&now) {
-            Readiness::Waiting(state) | Readiness::Leaving(state) => state,
-            _ => "deleting".into(),
-        };
-        engine.progress().waiting(&label, &reason);
-        waiter.pause(&reason).await?;
-    }
-    engine.journal("deleted", about.kind, &live.name, &live.id);
-    Ok(())
+    Ok(waiter)
 }

@@ -285,7 +285,7 @@ impl Engine {
     }
 
     /// The rows of the run's shared listing: what was there when it was needed first.
-    pub async fn listed(&self, kind: &str) -> Result<Vec<Map>> {
+    pub async fn seen(&self, kind: &str) -> Result<Vec<Map>> {
         let listing = self.listing(kind).await?;
         self.rows(kind, &listing)
     }

@@ -316,6 +316,16 @@ pub trait Kind: Send + Sync + 'static {
     /// Asks the service to delete it. What is gone already is no error.
     fn delete(&self, cx: &Context<'_>, live: &Live<Self::State>) -> impl Future<Output = Result<()>> + Send;
 
+    /// Whether it is gone as soon as the service has accepted that: there is nothing to wait for.
+    fn goes_at_once(&self) -> bool {
+        false
+    }
+
+    /// Whether the Resource Groups Tagging API lists it.
+    fn is_swept(&self) -> bool {
+        true
+    }
+
     /// What it cannot do without, as a kind and one of its [`Kind::keys`]: what a destroy keeps, keeps these too.
     fn uses(&self, _live: &Live<Self::State>) -> Vec<Used> {
         Vec::new()
@@ -369,6 +379,8 @@ pub trait AnyKind: Send + Sync {
     fn keys(&self, live: &AnyLive) -> Vec<String>;
     /// Why a destroy leaves it, where the kind has more to say.
     fn kept_because(&self, live: &AnyLive) -> Option<&'static str>;
+    /// Whether the Tagging API lists it too.
+    fn is_swept(&self) -> bool;
     /// Whether the service is deleting it already.
     fn is_leaving(&self, live: &AnyLive) -> bool;
     async fn reference(&self, options: &Map) -> Result<(String, Map)>;
@@ -376,7 +388,7 @@ pub trait AnyKind: Send + Sync {
     async fn converge(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
     /// What `converge` would do. Only reads.
     async fn foresee(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
-    /// Deletes it and waits until it is gone.
+    /// Deletes it, and waits until it is gone where that takes its time.
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()>;
 }
 
@@ -451,6 +463,10 @@ impl<K: Kind> AnyKind for K {
         typed(self, live).ok().and_then(|live| Kind::kept_because(self, &live))
     }
 
+    fn is_swept(&self) -> bool {
+        Kind::is_swept(self)
+    }
+
     fn is_leaving(&self, live: &AnyLive) -> bool {
         typed(self, live).is_ok_and(|live| matches!(self.readiness(&live), Readiness::Leaving(_)))
     }
@@ -469,7 +485,7 @@ impl<K: Kind> AnyKind for K {
     }
 
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()> {
-        converge::remove(self, engine, &typed(self, live)?).await
+        converge::discard(self, engine, &typed(self, live)?).await
     }
 }
 

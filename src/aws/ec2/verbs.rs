@@ -72,7 +72,7 @@ fn pick_zones(aws: &Aws) -> Verb {
             let wanted: Zones = args.into_iter().next().unwrap_or_default().read()?;
             cx.engine.pass_gate().await?;
             if let Zones::Count(count) = wanted {
-                let subnets = cx.engine.listed("subnet").await?;
+                let subnets = cx.engine.seen("subnet").await?;
                 let used: BTreeSet<_> = subnets.iter().map(|subnet| meant::text(subnet, "zone")).collect();
                 if used.len() >= count {
                     return Ok(used.into_iter().take(count).collect::<Vec<_>>().into());

@@ -312,6 +312,10 @@ impl Kind for Listeners {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let answer = self.0.elb.delete_listener().listener_arn(&live.id).send().await;
         match answer.call("elasticloadbalancing:DeleteListener") {

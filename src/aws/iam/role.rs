@@ -358,6 +358,14 @@ impl Kind for Role {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
+    fn is_swept(&self) -> bool {
+        false
+    }
+
     /// A role with policies cannot be deleted, so they go first.
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let physical = &live.state.name_at_aws;

@@ -190,22 +190,21 @@ impl Kind for LogGroup {
         if spec.retention_days.is_some() {
             self.keep_for(&physical, spec.retention_days).await?;
         }
-        // The answer is empty, so the ARN is asked for.
-        let groups = self.found(&physical).await?;
-        let created = groups.iter().find(|group| group.log_group_name() == Some(&physical));
-        Ok(match created {
-            Some(group) => live(name.to_owned(), cx.tags.clone(), group),
-            None => Live {
-                id: self.0.arn("logs", &format!("log-group:{physical}")),
-                name: name.to_owned(),
-                tags: cx.tags.clone(),
-                state: State {
-                    name_at_aws: physical,
-                    retention_days: spec.retention_days,
-                    stored_bytes: 0,
-                },
+        let created = Live {
+            id: self.0.arn("logs", &format!("log-group:{physical}")),
+            name: name.to_owned(),
+            tags: cx.tags.clone(),
+            state: State {
+                name_at_aws: physical,
+                retention_days: spec.retention_days,
+                stored_bytes: 0,
             },
-        })
+        };
+        // The answer is empty, and an environment that names no account does not know its own.
+        match self.0.account.is_empty() {
+            true => Ok(self.refresh(&created).await?.unwrap_or(created)),
+            false => Ok(created),
+        }
     }
 
     fn changes(&self, spec: &Spec, live: &Live<State>) -> Vec<Change> {
@@ -227,6 +226,10 @@ impl Kind for LogGroup {
 
     fn readiness(&self, _: &Live<State>) -> Readiness {
         Readiness::Ready
+    }
+
+    fn goes_at_once(&self) -> bool {
+        true
     }
 
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {

@@ -282,6 +282,10 @@ impl Kind for Parameter {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let call = self.0.ssm.delete_parameter().name(&live.state.path);
         match call.send().await.call("ssm:DeleteParameter") {
