@@ -166,6 +166,12 @@ async fn put<T>(
 pub struct KnownTags(Option<Arc<HashMap<String, Tags>>>);
 
 impl KnownTags {
+    /// The ARNs that hold this: `:cluster/`. What they name has to be looked at: it may be gone.
+    pub fn arns(&self, with: &str) -> Vec<String> {
+        let all = self.0.iter().flat_map(|known| known.keys());
+        all.filter(|arn| arn.contains(with)).cloned().collect()
+    }
+
     /// `None`: to be read singly.
     pub fn of(&self, arn: &str) -> Option<Tags> {
         self.0.as_ref()?.get(arn).cloned()
@@ -179,7 +185,7 @@ impl Aws {
         if self.writes.last(service).is_some_and(is_recent) {
             return Ok(KnownTags::default());
         }
-        let found = self.tags.get(scope, sweep::untold(self, scope)).await;
+        let found = self.tags.get(scope, sweep::known(self, scope)).await;
         match found {
             Ok(found) => Ok(KnownTags(Some(found))),
             // Everything in it can be read singly, which has a permission of its own.

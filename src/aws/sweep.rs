@@ -111,24 +111,31 @@ pub async fn tagged(aws: &Aws, scope: &Scope) -> Result<Vec<(String, Tags)>> {
     Ok(found.iter().filter_map(read).collect())
 }
 
-/// The types of what its service lists without tags. Not EC2's, of which there are many, and not task definitions, whose
-/// revisions stay.
-const UNTOLD: [&str; 5] = [
+/// The types that are asked for: of ECS not the task definitions, whose revisions stay.
+const TYPES: [&str; 12] = [
+    "acm",
+    "ec2",
     "ecr:repository",
+    "ecs:cluster",
+    "ecs:service",
     "elasticache",
     "elasticloadbalancing",
     "logs",
+    "rds",
+    "route53",
+    "secretsmanager",
     "ssm:parameter",
 ];
 
 /// GetResources: "You can specify a minimum of 1 and a maximum value of 100."
 const A_PAGE: i32 = 100;
 
-/// The tags of what its service lists without them, by ARN. It may lack some, and be from before the last seconds.
+/// What carries the environment's tags, but for task definitions, by ARN. It may lack some, be from before the last
+/// seconds, and hold other environments'.
 ///
 /// The whole project is asked for, because its repositories belong to no environment. Only where it is so large that
 /// other environments fill pages, the rest is this environment's alone.
-pub async fn untold(aws: &Aws, scope: &Scope) -> Result<HashMap<String, Tags>> {
+pub async fn known(aws: &Aws, scope: &Scope) -> Result<HashMap<String, Tags>> {
     let mut found = HashMap::new();
     let (mut keys, mut token) = (1, None);
     loop {
@@ -136,7 +143,7 @@ pub async fn untold(aws: &Aws, scope: &Scope) -> Result<HashMap<String, Tags>> {
             .tagging
             .get_resources()
             .set_tag_filters(Some(filters(scope, keys)))
-            .set_resource_type_filters(Some(UNTOLD.map(str::to_owned).to_vec()))
+            .set_resource_type_filters(Some(TYPES.map(str::to_owned).to_vec()))
             .resources_per_page(A_PAGE)
             .set_pagination_token(token.take())
             .send()

@@ -214,7 +214,7 @@ impl<K: Kind> Work<'_, K> {
         let kind = self.kind.about().kind;
         let listing = match again {
             true => self.engine.list_again(kind).await?,
-            false => self.engine.listing(kind).await?,
+            false => self.engine.listing_with(kind, self.name).await?,
         };
         let mut matches = listing.iter().filter(|live| live.name == self.name);
         let Some(first) = matches.next() else {

@@ -301,7 +301,9 @@ async fn prove(engine: &Engine, done: &DestroyPlan, well_deleted: bool) -> Resul
     };
     let there_were: HashSet<&str> = done.resources.iter().map(Planned::kind).collect();
     let is_swept = |kind: &dyn AnyKind| engine.sweep().is_some() && kind.is_swept();
-    let is_wanted = |kind: &dyn AnyKind| there_were.contains(kind.about().kind) || !is_swept(kind);
+    // A part of it is kept for the sake of what is not in that part.
+    let all = !done.only.is_empty();
+    let is_wanted = |kind: &dyn AnyKind| all || there_were.contains(kind.about().kind) || !is_swept(kind);
     let mut waiter = Waiter::new("what was deleted", SWEEP_LIMIT, engine.pace(), engine.cancel());
     let (after, mut left) = loop {
         let after = match plan_of(engine, &options, &is_wanted).await {

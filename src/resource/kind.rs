@@ -227,6 +227,12 @@ pub trait Kind: Send + Sync + 'static {
     /// list is an error, never an empty list.
     fn list(&self, scope: &Scope) -> impl Future<Output = Result<Vec<Live<Self::State>>>> + Send;
 
+    /// What of ours is found in fewer calls than [`Kind::list`] sends: each of these is there, but there may be others. Asked
+    /// first where a run looks for what it ensures, and believed only for what is in it. `None` where there is no such way.
+    fn list_known(&self, _scope: &Scope) -> impl Future<Output = Result<Option<Vec<Live<Self::State>>>>> + Send {
+        future::ready(Ok(None))
+    }
+
     /// Finds what no listing of ours can tell, because the service keeps no tags of it: by its parent and its content.
     /// Asked when the listing does not have the name.
     fn look_up(
@@ -372,6 +378,8 @@ pub trait AnyKind: Send + Sync {
     /// The schema of the options.
     fn schema(&self) -> Schema;
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>>;
+    /// A part of it, in fewer calls.
+    async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<AnyLive>>>;
     fn row(&self, live: &AnyLive) -> Map;
     /// What it cannot do without.
     fn uses(&self, live: &AnyLive) -> Vec<Used>;
@@ -438,6 +446,11 @@ impl<K: Kind> AnyKind for K {
 
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>> {
         Ok(Kind::list(self, scope).await?.into_iter().map(erase).collect())
+    }
+
+    async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<AnyLive>>> {
+        let known = Kind::list_known(self, scope).await?;
+        Ok(known.map(|known| known.into_iter().map(erase).collect()))
     }
 
     fn row(&self, live: &AnyLive) -> Map {

@@ -136,6 +136,24 @@ impl Clusters {
         // One that is missing comes back among the failures, with the reason MISSING.
         Ok(answer.clusters.unwrap_or_default())
     }
+
+    async fn ours(&self, scope: &Scope, arns: &[String]) -> Result<Vec<Live<State>>> {
+        let found = try_join_all(arns.chunks(AT_ONCE).map(|some| self.describe(some))).await?;
+        let ours = found.iter().flatten().filter_map(|cluster| {
+            // The name of an inactive one is free.
+            if cluster.status() == Some("INACTIVE") {
+                return None;
+            }
+            let tags = super::read_tags(cluster.tags());
+            Some(Live {
+                id: cluster.cluster_arn()?.to_owned(),
+                name: scope.name_of(KIND, &tags)?.to_owned(),
+                state: State::new(cluster),
+                tags,
+            })
+        });
+        Ok(ours.collect())
+    }
 }
 
 impl Kind for Clusters {
@@ -152,21 +170,14 @@ impl Kind for Clusters {
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
         let arns = self.0.clusters.ask(scope, by_name(&self.0, scope)).await?;
-        let found = try_join_all(arns.chunks(AT_ONCE).map(|some| self.describe(some))).await?;
-        let ours = found.iter().flatten().filter_map(|cluster| {
-            // The name of an inactive one is free.
-            if cluster.status() == Some("INACTIVE") {
-                return None;
-            }
-            let tags = super::read_tags(cluster.tags());
-            Some(Live {
-                id: cluster.cluster_arn()?.to_owned(),
-                name: scope.name_of(KIND, &tags)?.to_owned(),
-                state: State::new(cluster),
-                tags,
-            })
-        });
-        Ok(ours.collect())
+        self.ours(scope, &arns).await
+    }
+
+    /// Those that the Tagging API names.
+    async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<Live<State>>>> {
+        let mut arns = self.0.known_tags(scope, "ecs").await?.arns(":cluster/");
+        arns.retain(|arn| scope.logical(super::short(arn)).is_some());
+        Ok(Some(self.ours(scope, &arns).await?))
     }
 
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
