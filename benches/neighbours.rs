@@ -58,7 +58,7 @@ async fn main() -> Result<(), Failure> {
         if let Some(mirror) = &terraform {
             self::terraform(&python, mirror, more).await?;
         }
-        let moto = Moto::start(&python)?;
+        let moto = Moto::start(&python).await?;
         let mut command = Command::new(&python);
         command
             .arg(here().join("create.py"))
@@ -71,7 +71,7 @@ async fn main() -> Result<(), Failure> {
 
 /// iacsh in a project folder of its own.
 async fn iacsh(python: &Path, more: usize) -> Result<(), Failure> {
-    let moto = Moto::start(python)?;
+    let moto = Moto::start(python).await?;
     let project = tempfile::tempdir()?;
     for folder in ["environments", "scripts"] {
         std::fs::create_dir(project.path().join(folder))?;
@@ -112,7 +112,7 @@ async fn iacsh(python: &Path, more: usize) -> Result<(), Failure> {
 }
 
 async fn terraform(python: &Path, mirror: &Path, more: usize) -> Result<(), Failure> {
-    let moto = Moto::start(python)?;
+    let moto = Moto::start(python).await?;
     let folder = tempfile::tempdir()?;
     std::fs::copy(here().join("main.tf"), folder.path().join("main.tf"))?;
     let mirror = format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n");
@@ -189,7 +189,7 @@ struct Moto {
 }
 
 impl Moto {
-    fn start(python: &Path) -> Result<Self, Failure> {
+    async fn start(python: &Path) -> Result<Self, Failure> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut child = Command::new(python)
             .arg(here().join("server.py"))
@@ -214,11 +214,38 @@ impl Moto {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Ok(Self {
+        let moto = Self {
             child,
             endpoint: format!("http://127.0.0.1:{port}"),
             requests,
-        })
+        };
+        moto.warm().await?;
+        Ok(moto)
+    }
+
+    /// moto loads a service with the first request for it, which takes seconds: that is nobody's.
+    async fn warm(&self) -> Result<(), Failure> {
+        let config = self.config().await;
+        let ec2 = aws_sdk_ec2::Client::new(&config);
+        ec2.describe_vpcs().send().await?;
+        ec2.describe_subnets().send().await?;
+        aws_sdk_iam::Client::new(&config).list_roles().send().await?;
+        aws_sdk_sts::Client::new(&config).get_caller_identity().send().await?;
+        aws_sdk_ecs::Client::new(&config).list_clusters().send().await?;
+        aws_sdk_ssm::Client::new(&config).describe_parameters().send().await?;
+        aws_sdk_secretsmanager::Client::new(&config)
+            .list_secrets()
+            .send()
+            .await?;
+        let elb = aws_sdk_elasticloadbalancingv2::Client::new(&config);
+        elb.describe_load_balancers().send().await?;
+        let logs = aws_sdk_cloudwatchlogs::Client::new(&config);
+        logs.describe_log_groups().send().await?;
+        let cache = aws_sdk_elasticache::Client::new(&config);
+        cache.describe_replication_groups().send().await?;
+        let tags = aws_sdk_resourcegroupstagging::Client::new(&config);
+        tags.get_resources().send().await?;
+        Ok(())
     }
 
     async fn config(&self) -> SdkConfig {

@@ -179,6 +179,16 @@ impl KnownTags {
 }
 
 impl Aws {
+    /// The tags of everything that carries the environment's, as far as the Tagging API tells.
+    pub async fn census(&self, scope: &Scope) -> Result<Vec<Tags>> {
+        let found = self.tags.get(scope, sweep::known(self, scope)).await?;
+        let is_ours = |tags: &&Tags| {
+            let mut filter = scope.filter().into_iter();
+            filter.all(|(key, value)| tags.get(key).is_some_and(|tag| tag == value))
+        };
+        Ok(found.values().filter(is_ours).cloned().collect())
+    }
+
     /// The tags of the environment's resources of one service, as `logs`.
     pub async fn known_tags(&self, scope: &Scope, service: &str) -> Result<KnownTags> {
         let is_recent = |written: Instant| written.elapsed() < LAG;

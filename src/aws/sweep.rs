@@ -3,7 +3,7 @@
 //! Source: Resource Groups Tagging API, GetResources. It lags behind the services and knows neither IAM roles nor what
 //! was never tagged, so it finds leftovers and never proves absence.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aws_sdk_ec2::types::{Filter, NatGatewayState};
 use aws_sdk_ecs::types::TaskDefinitionStatus;
@@ -14,7 +14,7 @@ use super::Aws;
 use super::error::Call;
 use super::unsupported::is_unsupported;
 use crate::error::{Error, Result};
-use crate::resource::tags::ENVIRONMENT;
+use crate::resource::tags::{ENVIRONMENT, EXPIRES_AT, PROJECT, PROTECT};
 use crate::resource::{Scope, Tags};
 
 const NAT_GATEWAY: &str = ":natgateway/";
@@ -111,27 +111,11 @@ pub async fn tagged(aws: &Aws, scope: &Scope) -> Result<Vec<(String, Tags)>> {
     Ok(found.iter().filter_map(read).collect())
 }
 
-/// The types that are asked for: of ECS not the task definitions, whose revisions stay.
-const TYPES: [&str; 12] = [
-    "acm",
-    "ec2",
-    "ecr:repository",
-    "ecs:cluster",
-    "ecs:service",
-    "elasticache",
-    "elasticloadbalancing",
-    "logs",
-    "rds",
-    "route53",
-    "secretsmanager",
-    "ssm:parameter",
-];
-
 /// GetResources: "You can specify a minimum of 1 and a maximum value of 100."
 const A_PAGE: i32 = 100;
 
-/// What carries the environment's tags, but for task definitions, by ARN. It may lack some, be from before the last
-/// seconds, and hold other environments'.
+/// What carries the environment's tags, by ARN. It may lack some, be from before the last seconds, and hold other
+/// environments' too.
 ///
 /// The whole project is asked for, because its repositories belong to no environment. Only where it is so large that
 /// other environments fill pages, the rest is this environment's alone.
@@ -143,7 +127,6 @@ pub async fn known(aws: &Aws, scope: &Scope) -> Result<HashMap<String, Tags>> {
             .tagging
             .get_resources()
             .set_tag_filters(Some(filters(scope, keys)))
-            .set_resource_type_filters(Some(TYPES.map(str::to_owned).to_vec()))
             .resources_per_page(A_PAGE)
             .set_pagination_token(token.take())
             .send()
@@ -177,4 +160,49 @@ fn filters(scope: &Scope, keys: usize) -> Vec<TagFilter> {
 fn read(resource: &ResourceTagMapping) -> Option<(String, Tags)> {
     let tags = super::tags::read(resource.tags(), |tag| (Some(tag.key()), Some(tag.value())));
     Some((resource.resource_arn()?.to_owned(), tags))
+}
+
+/// An environment of any project, by the tags of its resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagged {
+    pub project: String,
+    pub environment: String,
+    /// How many resources carry its tags. The Tagging API lags behind, and knows no IAM roles.
+    pub resources: usize,
+    /// Every value of one tag of iacsh that some of them have: `iacsh:expires-at`, `owner`, `iacsh:protect`.
+    pub expires_at: BTreeSet<String>,
+    pub owners: BTreeSet<String>,
+    pub protect: BTreeSet<String>,
+}
+
+/// The environments that have anything in this account and region, sorted.
+pub async fn environments(aws: &Aws) -> Result<Vec<Tagged>> {
+    // A filter without values asks for the key alone.
+    let filters = [PROJECT, ENVIRONMENT].map(|key| TagFilter::builder().key(key).build());
+    let pages = aws.tagging.get_resources().resources_per_page(100);
+    let pages = pages.set_tag_filters(Some(filters.to_vec()));
+    let found = pages.into_paginator().items().send().try_collect().await;
+    let mut environments: BTreeMap<(String, String), Tagged> = BTreeMap::new();
+    for resource in found.call("tag:GetResources")? {
+        let mut tags = super::tags::read(resource.tags(), |tag| (Some(tag.key()), Some(tag.value())));
+        let mut take = |key: &str| tags.remove(key);
+        let (Some(project), Some(environment)) = (take(PROJECT), take(ENVIRONMENT)) else {
+            continue;
+        };
+        let known = environments
+            .entry((project.clone(), environment.clone()))
+            .or_insert(Tagged {
+                project,
+                environment,
+                resources: 0,
+                expires_at: BTreeSet::new(),
+                owners: BTreeSet::new(),
+                protect: BTreeSet::new(),
+            });
+        known.resources += 1;
+        known.expires_at.extend(take(EXPIRES_AT));
+        known.owners.extend(take("owner"));
+        known.protect.extend(take(PROTECT));
+    }
+    Ok(environments.into_values().collect())
 }

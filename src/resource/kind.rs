@@ -380,6 +380,8 @@ pub trait AnyKind: Send + Sync {
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>>;
     /// A part of it, in fewer calls.
     async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<AnyLive>>>;
+    /// Whether the service keeps tags of it.
+    fn has_tags(&self) -> bool;
     fn row(&self, live: &AnyLive) -> Map;
     /// What it cannot do without.
     fn uses(&self, live: &AnyLive) -> Vec<Used>;
@@ -451,6 +453,10 @@ impl<K: Kind> AnyKind for K {
     async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<AnyLive>>> {
         let known = Kind::list_known(self, scope).await?;
         Ok(known.map(|known| known.into_iter().map(erase).collect()))
+    }
+
+    fn has_tags(&self) -> bool {
+        Kind::has_tags(self)
     }
 
     fn row(&self, live: &AnyLive) -> Map {

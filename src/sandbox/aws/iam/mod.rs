@@ -3,7 +3,6 @@
 //! Source: the IAM API reference. IAM is global; its documents are in the region `aws-global`. The sandbox lets every call
 //! of its users pass; [`decision`] says what services may do in a role's name.
 
-mod authorization;
 pub mod decision;
 mod document;
 mod managed;
@@ -24,6 +23,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "CreateRole" => role::create(call),
         "GetRole" => role::get(call),
         "ListRoles" => role::list(call),
+        "GetAccountAuthorizationDetails" => role::details(call),
         "UpdateRole" => role::update(call),
         "UpdateAssumeRolePolicy" => role::update_trust(call),
         "DeleteRole" => role::delete(call),
@@ -47,7 +47,6 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
             role::existing(call)?;
             answer(json!({ "InstanceProfiles": [], "IsTruncated": false }))
         }
-        "GetAccountAuthorizationDetails" => authorization::details(call),
         "CreatePolicy" => policy::create(call),
         "GetPolicy" => policy::get(call),
         "GetPolicyVersion" => policy::get_version(call),

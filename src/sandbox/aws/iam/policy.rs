@@ -83,7 +83,13 @@ pub fn get(call: &Call<'_>) -> Answer {
 pub fn get_version(call: &Call<'_>) -> Answer {
     let (arn, id) = (call.text("PolicyArn"), call.text("VersionId"));
     if let Some(managed) = managed::find(arn).filter(|_| id == "v1") {
-        return answer(json!({ "PolicyVersion": managed_version(managed) }));
+        let version = json!({
+            "Document": encoded(&managed.document()),
+            "VersionId": "v1",
+            "IsDefaultVersion": true,
+            "CreateDate": seconds(0),
+        });
+        return answer(json!({ "PolicyVersion": version }));
     }
     let policy = existing(call)?;
     let version = policy.versions.iter().find(|version| version.id == id);
@@ -203,41 +209,6 @@ pub fn list(call: &Call<'_>) -> Answer {
         |view| view["Arn"].to_string(),
         |view| Ok(view.clone()),
     )
-}
-
-/// The customer's policies, or AWS's, with all their versions, by ARN.
-pub fn details(call: &Call<'_>, is_own: bool) -> Result<Vec<(String, Value)>, Fault> {
-    let mut details = Vec::new();
-    if is_own {
-        for policy in all(call)? {
-            let mut view = policy.view(call)?;
-            let versions = policy.versions.iter().map(|version| policy.version_view(version));
-            view["PolicyVersionList"] = versions.collect();
-            details.push((policy.arn.clone(), view));
-        }
-    } else {
-        for managed in managed::POLICIES {
-            let mut view = managed_view(call, managed)?;
-            view["PolicyVersionList"] = json!([managed_version(managed)]);
-            details.push((managed.arn(), view));
-        }
-    }
-    for (_, view) in &mut details {
-        // Not a member of ManagedPolicyDetail.
-        if let Some(members) = view.as_object_mut() {
-            members.remove("Tags");
-        }
-    }
-    Ok(details)
-}
-
-fn managed_version(managed: &Managed) -> Value {
-    json!({
-        "Document": encoded(&managed.document()),
-        "VersionId": "v1",
-        "IsDefaultVersion": true,
-        "CreateDate": seconds(0),
-    })
 }
 
 pub fn list_entities(call: &Call<'_>) -> Answer {

@@ -102,27 +102,33 @@ pub fn list(call: &Call<'_>) -> Answer {
     )
 }
 
-/// Every role with its tags and policies, by its name.
-pub fn details(call: &Call<'_>) -> Result<Vec<(String, Value)>, Fault> {
+/// The roles with all that they have, in pages. Of the other parts of the account there is nothing here.
+pub fn details(call: &Call<'_>) -> Answer {
+    only(call, &["Filter", "MaxItems", "Marker"])?;
+    if call.texts("Filter") != ["Role"] {
+        return Err(Fault::new(
+            "UnsupportedOperation",
+            "not in the sandbox: iam:GetAccountAuthorizationDetails without the filter Role alone",
+        ));
+    }
     let roles: Vec<Role> = call.store.in_region("aws-global").all(KIND)?;
-    let detail = |role: Role| {
+    let key = |role: &Role| role.name.to_lowercase();
+    paged(call, "RoleDetailList", roles, key, |role| {
+        let inline = role.inline.iter();
+        let inline = inline.map(|(name, document)| json!({ "PolicyName": name, "PolicyDocument": encoded(document) }));
+        let attached = role.attached.iter();
+        let attached = attached.map(|arn| json!({ "PolicyName": policy::name_of(arn), "PolicyArn": arn }));
         let mut view = role.view(call, true)?;
-        let inline = role.inline_policies();
-        view["RolePolicyList"] = inline
-            .map(|(name, document)| json!({ "PolicyName": name, "PolicyDocument": encoded(document) }))
-            .collect();
-        view["AttachedManagedPolicies"] = role.attached.iter().map(|arn| attachment(arn)).collect();
+        view["RolePolicyList"] = inline.collect();
+        view["AttachedManagedPolicies"] = attached.collect();
         view["InstanceProfileList"] = json!([]);
-        if let Some(members) = view.as_object_mut() {
-            members.retain(|name, _| name != "Description" && name != "MaxSessionDuration");
+        // RoleDetail has neither.
+        if let Some(view) = view.as_object_mut() {
+            view.remove("Description");
+            view.remove("MaxSessionDuration");
         }
-        Ok((role.name.to_lowercase(), view))
-    };
-    roles.into_iter().map(detail).collect()
-}
-
-fn attachment(arn: &str) -> Value {
-    json!({ "PolicyName": policy::name_of(arn), "PolicyArn": arn })
+        Ok(view)
+    })
 }
 
 pub fn update(call: &Call<'_>) -> Answer {
@@ -365,7 +371,7 @@ pub fn detach(call: &Call<'_>) -> Answer {
 pub fn list_attached(call: &Call<'_>) -> Answer {
     let role = existing(call)?;
     paged(call, "AttachedPolicies", role.attached, String::clone, |arn| {
-        Ok(attachment(arn))
+        Ok(json!({ "PolicyName": policy::name_of(arn), "PolicyArn": arn }))
     })
 }
 
