@@ -30,6 +30,11 @@ const DENIED: [&str; 4] = [
     "NotAuthorized",
 ];
 
+/// Whether the credentials may not do that.
+pub fn is_denied(error: &Error) -> bool {
+    DENIED.contains(&error.code())
+}
+
 /// Adds the call to an SDK result: `client.send().await.call("ec2:CreateVpc")?`.
 pub trait Call<T> {
     fn call(self, action: &str) -> Result<T, Error>;

@@ -18,7 +18,7 @@ pub fn verbs(aws: &Aws) -> Vec<Verb> {
         let aws = aws.clone();
         async move {
             cx.engine.pass_gate().await?;
-            let mut found = sweep::tagged(&aws, cx.engine.scope(), None).await?;
+            let mut found = sweep::tagged(&aws, cx.engine.scope()).await?;
             found.sort_by(|(first, _), (second, _)| first.cmp(second));
             let rows = found.into_iter().map(|(arn, of)| {
                 let tag = |key: &str| of.get(key).cloned().unwrap_or_default();

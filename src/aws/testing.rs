@@ -198,15 +198,19 @@ impl World {
 
     /// The engine of a run or of a plan.
     pub fn engine_in(&self, mode: Mode) -> Engine {
-        let aws = match mode {
-            Mode::Apply => self.aws.clone(),
-            Mode::Plan => self.planning(),
-        };
+        match mode {
+            Mode::Apply => self.engine_on(&self.aws, mode),
+            Mode::Plan => self.engine_on(&self.planning(), mode),
+        }
+    }
+
+    /// The engine of a run with clients of its own, as another process has them.
+    pub fn engine_on(&self, aws: &Aws, mode: Mode) -> Engine {
         Engine::new(EngineOptions {
             mode,
             expect: None,
-            kinds: super::kinds(&aws),
-            verbs: super::verbs(&aws),
+            kinds: super::kinds(aws),
+            verbs: super::verbs(aws),
             scope: self.scope.clone(),
             pace: Pace::SANDBOX,
             limits: Limits {

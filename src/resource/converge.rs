@@ -138,6 +138,21 @@ impl<K: Kind> Work<'_, K> {
         format!("{}/{}", self.kind.about().kind, self.name)
     }
 
+    /// With tags that are the service's own word, where those of the listing differ from what is wanted.
+    pub async fn with_proved_tags(&self, mut live: Live<K::State>) -> Result<Live<K::State>> {
+        let scope = self.engine.scope();
+        let wanted = scope.wanted(self.kind.about().kind, self.name, self.section);
+        let (set, remove) = tags::difference(&wanted, &live.tags);
+        let is_different = !set.is_empty() || !remove.is_empty();
+        if self.kind.has_tags()
+            && is_different
+            && let Some(tags) = self.kind.tags_now(scope, &live).await?
+        {
+            live.tags = tags;
+        }
+        Ok(live)
+    }
+
     /// Compares what is there with what is wanted, whole sets and tags included.
     pub fn difference(&self, live: &Live<K::State>) -> Difference {
         let kind = self.kind.about().kind;
@@ -198,7 +213,7 @@ impl<K: Kind> Work<'_, K> {
         let kind = self.kind.about().kind;
         let listing = match again {
             true => self.engine.list_again(kind).await?,
-            false => self.engine.listing(kind).await?,
+            false => self.engine.listing_with(kind, self.name).await?,
         };
         let mut matches = listing.iter().filter(|live| live.name == self.name);
         let Some(first) = matches.next() else {
@@ -306,6 +321,7 @@ impl<K: Kind> Work<'_, K> {
             },
         };
         let live = self.engine.reading(self.kind.inspect(self.spec, live)).await?;
+        let live = self.with_proved_tags(live).await?;
         let Difference {
             changes,
             kept,
@@ -453,8 +469,35 @@ fn is_duplicate(error: &Error) -> bool {
     code.contains("AlreadyExist") || code.contains("Duplicate") || code == "ResourceExistsException"
 }
 
-/// Deletes a resource and waits until it is gone. What still uses it is waited for, up to the bound.
-pub(super) async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
+/// Deletes a resource for good, and waits until it is gone where that takes its time.
+pub(super) async fn discard<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
+    if !kind.goes_at_once() {
+        return remove(kind, engine, live).await;
+    }
+    delete(kind, engine, live).await?;
+    engine.journal("deleted", kind.about().kind, &live.name, &live.id);
+    Ok(())
+}
+
+/// Deletes a resource and waits until it is gone and its name is free.
+async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
+    let mut waiter = delete(kind, engine, live).await?;
+    let about = kind.about();
+    while let Some(now) = engine.reading(kind.refresh(live)).await? {
+        let reason = match kind.readiness(&now) {
+            Readiness::Waiting(state) | Readiness::Leaving(state) => state,
+            _ => "deleting".into(),
+        };
+        let label = format!("{}/{}", about.kind, live.name);
+        engine.progress().waiting(&label, &reason);
+        waiter.pause(&reason).await?;
+    }
+    engine.journal("deleted", about.kind, &live.name, &live.id);
+    Ok(())
+}
+
+/// Has the service delete a resource. What still uses it is waited for, up to the bound; what is left of that is given.
+async fn delete<'a, K: Kind>(kind: &K, engine: &'a Engine, live: &Live<K::State>) -> Result<Waiter<'a>> {
     let about = kind.about();
     let label = format!("{}/{}", about.kind, live.name);
     let context = Context {
@@ -479,14 +522,5 @@ pub(super) async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::St
         engine.progress().waiting(&label, &error.to_string());
         waiter.pause(&error.to_string()).await?;
     }
-    while let Some(now) = engine.reading(kind.refresh(live)).await? {
-        let reason = match kind.readiness(&now) {
-            Readiness::Waiting(state) | Readiness::Leaving(state) => state,
-            _ => "deleting".into(),
-        };
-        engine.progress().waiting(&label, &reason);
-        waiter.pause(&reason).await?;
-    }
-    engine.journal("deleted", about.kind, &live.name, &live.id);
-    Ok(())
+    Ok(waiter)
 }

@@ -100,6 +100,8 @@ struct Inner {
     options: EngineOptions,
     schemas: HashMap<&'static str, Schema>,
     listings: Mutex<HashMap<&'static str, Listing>>,
+    /// Parts of listings: see [`Engine::listing_with`].
+    known: Mutex<HashMap<&'static str, Listing>>,
     entries: Mutex<IndexMap<String, Entry>>,
     records: Mutex<IndexMap<String, Option<Record>>>,
     errors: Mutex<Vec<Error>>,
@@ -131,6 +133,7 @@ impl Engine {
             options,
             schemas,
             listings: Mutex::default(),
+            known: Mutex::default(),
             entries: Mutex::default(),
             records: Mutex::default(),
             errors: Mutex::default(),
@@ -309,6 +312,29 @@ impl Engine {
         cell.get_or_try_init(|| self.list_now(kind)).await.cloned()
     }
 
+    /// The same, unless a cheaper way finds what has this name. That way is gone once for the whole run too.
+    pub(super) async fn listing_with(&self, kind: &str, name: &str) -> Result<Arc<Vec<AnyLive>>> {
+        let kind = self.kind(kind)?;
+        let about = kind.about();
+        let listed = lock(&self.0.listings)
+            .get(about.kind)
+            .is_some_and(|cell| cell.get().is_some());
+        if !listed {
+            let cell = lock(&self.0.known).entry(about.kind).or_default().clone();
+            let known = cell.get_or_try_init(async || {
+                self.pass_gate().await?;
+                let known = kind.list_known(self.scope()).await;
+                let known = known.map_err(|error| error.context(format!("listing {}", about.plural)))?;
+                Ok::<_, Error>(Arc::new(known.unwrap_or_default()))
+            });
+            let known = known.await?;
+            if known.iter().any(|live| live.name == name) {
+                return Ok(known.clone());
+            }
+        }
+        self.listing(about.kind).await
+    }
+
     /// The listing, read anew; the run's shared one becomes this one.
     pub(super) async fn list_again(&self, kind: &str) -> Result<Arc<Vec<AnyLive>>> {
         let kind = self.kind(kind)?;
@@ -328,6 +354,16 @@ impl Engine {
     /// The rows of a listing, as they are now, for people and scripts.
     pub async fn list(&self, kind: &str) -> Result<Vec<Map>> {
         let listing = self.list_again(kind).await?;
+        self.rows(kind, &listing)
+    }
+
+    /// The rows of the run's shared listing: what was there when it was needed first.
+    pub async fn seen(&self, kind: &str) -> Result<Vec<Map>> {
+        let listing = self.listing(kind).await?;
+        self.rows(kind, &listing)
+    }
+
+    fn rows(&self, kind: &str, listing: &[AnyLive]) -> Result<Vec<Map>> {
         let kind = self.kind(kind)?;
         let row = |live: &AnyLive| {
             let mut row = Map::new();
@@ -592,6 +628,7 @@ impl Engine {
     /// Begins a new run on the same clients: the prompt does so for each statement.
     pub fn forget(&self) {
         lock(&self.0.listings).clear();
+        lock(&self.0.known).clear();
         lock(&self.0.entries).clear();
         lock(&self.0.records).clear();
         lock(&self.0.errors).clear();

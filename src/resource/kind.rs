@@ -227,6 +227,12 @@ pub trait Kind: Send + Sync + 'static {
     /// list is an error, never an empty list.
     fn list(&self, scope: &Scope) -> impl Future<Output = Result<Vec<Live<Self::State>>>> + Send;
 
+    /// What of ours is found in fewer calls than [`Kind::list`] sends: each of these is there, but there may be others. Asked
+    /// first where a run looks for what it ensures, and believed only for what is in it. `None` where there is no such way.
+    fn list_known(&self, _scope: &Scope) -> impl Future<Output = Result<Option<Vec<Live<Self::State>>>>> + Send {
+        future::ready(Ok(None))
+    }
+
     /// Finds what no listing of ours can tell, because the service keeps no tags of it: by its parent and its content.
     /// Asked when the listing does not have the name.
     fn look_up(
@@ -266,6 +272,12 @@ pub trait Kind: Send + Sync + 'static {
         live: Live<Self::State>,
     ) -> impl Future<Output = Result<Live<Self::State>>> + Send {
         future::ready(Ok(live))
+    }
+
+    /// The tags as the service itself tells them now, where [`Kind::list`] may have them from the Resource Groups Tagging
+    /// API, which lags: asked before a difference of tags is believed. `None` where the listing's are the service's own.
+    fn tags_now(&self, _scope: &Scope, _live: &Live<Self::State>) -> impl Future<Output = Result<Option<Tags>>> + Send {
+        future::ready(Ok(None))
     }
 
     /// What is different. Whole sets are compared.
@@ -316,6 +328,16 @@ pub trait Kind: Send + Sync + 'static {
     /// Asks the service to delete it. What is gone already is no error.
     fn delete(&self, cx: &Context<'_>, live: &Live<Self::State>) -> impl Future<Output = Result<()>> + Send;
 
+    /// Whether it is gone as soon as the service has accepted that: there is nothing to wait for.
+    fn goes_at_once(&self) -> bool {
+        false
+    }
+
+    /// Whether the Resource Groups Tagging API lists it.
+    fn is_swept(&self) -> bool {
+        true
+    }
+
     /// What it cannot do without, as a kind and one of its [`Kind::keys`]: what a destroy keeps, keeps these too.
     fn uses(&self, _live: &Live<Self::State>) -> Vec<Used> {
         Vec::new()
@@ -364,6 +386,8 @@ pub trait AnyKind: Send + Sync {
     /// Whether the lease has to say beforehand that it may be created.
     fn needs_intent(&self) -> bool;
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>>;
+    /// A part of it, in fewer calls.
+    async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<AnyLive>>>;
     /// Whether the service keeps tags of it.
     fn has_tags(&self) -> bool;
     fn row(&self, live: &AnyLive) -> Map;
@@ -373,6 +397,8 @@ pub trait AnyKind: Send + Sync {
     fn keys(&self, live: &AnyLive) -> Vec<String>;
     /// Why a destroy leaves it, where the kind has more to say.
     fn kept_because(&self, live: &AnyLive) -> Option<&'static str>;
+    /// Whether the Tagging API lists it too.
+    fn is_swept(&self) -> bool;
     /// Whether the service is deleting it already.
     fn is_leaving(&self, live: &AnyLive) -> bool;
     async fn reference(&self, options: &Map) -> Result<(String, Map)>;
@@ -380,7 +406,7 @@ pub trait AnyKind: Send + Sync {
     async fn converge(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
     /// What `converge` would do. Only reads.
     async fn foresee(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
-    /// Deletes it and waits until it is gone.
+    /// Deletes it, and waits until it is gone where that takes its time.
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()>;
 }
 
@@ -436,6 +462,11 @@ impl<K: Kind> AnyKind for K {
         Ok(Kind::list(self, scope).await?.into_iter().map(erase).collect())
     }
 
+    async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<AnyLive>>> {
+        let known = Kind::list_known(self, scope).await?;
+        Ok(known.map(|known| known.into_iter().map(erase).collect()))
+    }
+
     fn has_tags(&self) -> bool {
         Kind::has_tags(self)
     }
@@ -463,6 +494,10 @@ impl<K: Kind> AnyKind for K {
         typed(self, live).ok().and_then(|live| Kind::kept_because(self, &live))
     }
 
+    fn is_swept(&self) -> bool {
+        Kind::is_swept(self)
+    }
+
     fn is_leaving(&self, live: &AnyLive) -> bool {
         typed(self, live).is_ok_and(|live| matches!(self.readiness(&live), Readiness::Leaving(_)))
     }
@@ -481,7 +516,7 @@ impl<K: Kind> AnyKind for K {
     }
 
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()> {
-        converge::remove(self, engine, &typed(self, live)?).await
+        converge::discard(self, engine, &typed(self, live)?).await
     }
 }
 

@@ -20,8 +20,8 @@ pub struct Pace {
 impl Pace {
     /// For AWS: at once for what is quick, and no more than a call every ten seconds for what takes minutes.
     pub const AWS: Pace = Pace {
-        first: Duration::from_millis(500),
-        factor: 1.4,
+        first: Duration::from_millis(100),
+        factor: 1.6,
         most: Duration::from_secs(10),
     };
     /// For the sandbox, whose minutes are moments.

@@ -83,10 +83,7 @@ pub async fn open(
         let aws = aws.clone();
         Arc::new(move |scope| {
             let aws = aws.clone();
-            Box::pin(async move {
-                let found = sweep::tagged(&aws, &scope, None).await?;
-                Ok(found.into_iter().map(|(_, tags)| tags).collect())
-            })
+            Box::pin(async move { aws.census(&scope).await })
         })
     };
     Ok(Cloud {

@@ -4,6 +4,7 @@
 mod address;
 mod bad_input;
 mod bak;
+mod calls;
 mod contract;
 mod contracts;
 mod crash;

@@ -184,6 +184,10 @@ impl Kind for InternetGateway {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         for vpc in &live.state.vpcs {
             self.detach(&live.id, vpc).await?;

@@ -203,6 +203,10 @@ impl Kind for Subnet {
         }
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let call = self.0.ec2.delete_subnet().subnet_id(&live.id);
         super::absent_is_fine(call.send().await.call("ec2:DeleteSubnet"))

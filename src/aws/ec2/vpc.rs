@@ -249,6 +249,10 @@ impl Kind for Vpc {
         }
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         super::absent_is_fine(
             self.0

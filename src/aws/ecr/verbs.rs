@@ -82,12 +82,7 @@ fn require_image(aws: &Aws) -> Verb {
             let mut args = args.into_iter();
             let physical = meant_repository(cx.engine.scope(), &args.next().unwrap_or_default()).await?;
             let tag: String = args.next().unwrap_or_default().read()?;
-            let call = aws.ecr.describe_repositories().repository_names(&physical);
-            let answer = call.send().await.call("ecr:DescribeRepositories")?;
-            let uri = answer
-                .repositories()
-                .first()
-                .and_then(|repository| repository.repository_uri());
+            let uri = repository::uri(&aws, cx.engine.scope(), &physical).await?;
             let uri = uri.ok_or_else(|| Error::failed(format!("there is no repository {physical}")))?;
             match (is_there(&aws, &physical, &tag).await?, aws.is_sandbox) {
                 (true, _) => {}
@@ -96,7 +91,7 @@ fn require_image(aws: &Aws) -> Verb {
                     .progress()
                     .note(&format!("the image {physical}:{tag} would be simulated")),
                 (false, true) => simulate(&cx.engine, &aws, &physical, &tag).await?,
-                (false, false) => return Err(missing(&aws, uri, &tag)),
+                (false, false) => return Err(missing(&aws, &uri, &tag)),
             }
             Ok(Value::text(format!("{uri}:{tag}")))
         }

@@ -166,6 +166,7 @@ static ABOUT: About = About {
         "elasticloadbalancing:DescribeTargetGroups",
         "elasticloadbalancing:DescribeTargetGroupAttributes",
         "elasticloadbalancing:DescribeTags",
+        "tag:GetResources",
         "elasticloadbalancing:CreateTargetGroup",
         "elasticloadbalancing:ModifyTargetGroup",
         "elasticloadbalancing:ModifyTargetGroupAttributes",
@@ -256,7 +257,7 @@ impl Kind for TargetGroups {
             }
         }
         let arns: Vec<_> = found.iter().map(|(arn, _)| arn.clone()).collect();
-        let tags = super::read_tags(&self.0, &arns).await?;
+        let tags = super::read_tags(&self.0, scope, &arns).await?;
         let ours = found.into_iter().filter_map(|(id, state)| {
             let tags = tags.get(&id)?.clone();
             let name = scope.name_of(KIND, &tags)?.to_owned();
@@ -413,6 +414,10 @@ impl Kind for TargetGroups {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let answer = self
             .0
@@ -472,6 +477,10 @@ impl Kind for TargetGroups {
             }),
             None => Err(named::missing("target group", &id, &self.0.region)),
         }
+    }
+
+    async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {
+        super::tags_now(&self.0, &live.id).await
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

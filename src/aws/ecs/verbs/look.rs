@@ -95,7 +95,7 @@ async fn list_tasks(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<Value
         }
         None => {
             cx.engine.pass_gate().await?;
-            let clusters = cluster::by_name(&aws, cx.engine.scope()).await?;
+            let clusters = cluster::known(&aws, cx.engine.scope()).await?;
             let all = try_join_all(clusters.iter().map(|cluster| both(&aws, cluster, None))).await?;
             all.into_iter().flatten().collect()
         }

@@ -62,10 +62,10 @@ async fn stop_task(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<Value>
 
     // Only in this environment's clusters: whatever the ARN says, nothing outside is touched.
     let mut found = None;
-    for cluster in cluster::by_name(&aws, cx.engine.scope()).await? {
-        let known = tasks::describe(&aws, &cluster, std::slice::from_ref(&id)).await?;
+    for cluster in cluster::known(&aws, cx.engine.scope()).await?.iter() {
+        let known = tasks::describe(&aws, cluster, std::slice::from_ref(&id)).await?;
         if let Some(task) = known.into_iter().next() {
-            found = Some((cluster, task));
+            found = Some((cluster.clone(), task));
             break;
         }
     }

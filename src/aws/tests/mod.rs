@@ -1,5 +1,7 @@
 //! What exists is used like what is ensured, and never tagged, changed or destroyed.
 
+mod told_tags;
+
 use super::testing::World;
 use crate::map;
 use crate::value::{Map, Value};
