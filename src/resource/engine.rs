@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::resource::cancel::Cancel;
 use futures::future::join_all;
@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use schemars::Schema;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::converge::Wanted;
 use super::handle::Handle;
@@ -23,6 +24,7 @@ use super::kind::{About, AnyKind, AnyLive, KEEP, name_in};
 use super::lease::Lease;
 use super::plan::{self, Expectation};
 use super::progress::Progress;
+use super::prune::Census;
 use super::report::{Outcome, Record, Report};
 use super::tags::Scope;
 use super::verb::Verb;
@@ -68,6 +70,7 @@ pub struct EngineOptions {
     pub journal: Journal,
     pub gate: Option<Gate>,
     pub sweep: Option<Sweep>,
+    pub census: Option<Census>,
     pub runtime: tokio::runtime::Handle,
     pub cancel: Cancel,
     /// Names given with `--allow-replace` and `--with-data`.
@@ -85,6 +88,7 @@ struct Entry {
     handle: Handle,
     /// As they were asked for, with outputs by their names.
     options: Value,
+    section: String,
     at: Option<Location>,
 }
 
@@ -179,11 +183,37 @@ impl Engine {
         self.0.options.sweep.as_ref()
     }
 
+    pub(super) fn census(&self) -> Option<&Census> {
+        self.0.options.census.as_ref()
+    }
+
+    /// Whether this run ensures what has a label.
+    pub(super) fn is_claimed(&self, label: &str) -> bool {
+        lock(&self.0.entries).contains_key(label)
+    }
+
+    /// The sections of what this run ensures.
+    pub fn sections(&self) -> BTreeSet<String> {
+        let entries = lock(&self.0.entries);
+        let sections = entries.values().map(|entry| entry.section.clone());
+        sections.filter(|section| !section.is_empty()).collect()
+    }
+
+    /// What this run has listed, by kind.
+    pub(super) fn listed(&self) -> Vec<(&'static str, Arc<Vec<AnyLive>>)> {
+        let listings = lock(&self.0.listings);
+        let known = listings
+            .iter()
+            .filter_map(|(kind, listing)| Some((*kind, listing.get()?.clone())));
+        known.collect()
+    }
+
     pub(super) fn may_replace(&self, name: &str) -> bool {
         self.0.options.allow_replace.contains(name)
     }
 
-    pub(super) fn may_lose(&self, name: &str) -> bool {
+    /// Whether the loss of this one's data is meant: `--with-data NAME`.
+    pub fn may_lose(&self, name: &str) -> bool {
         self.0.options.with_data.contains(name)
     }
 
@@ -331,6 +361,7 @@ impl Engine {
                 Entry {
                     handle: handle.clone(),
                     options: options.clone(),
+                    section: origin.section.clone(),
                     at: origin.at.clone(),
                 },
             );

@@ -364,6 +364,8 @@ pub trait AnyKind: Send + Sync {
     /// Whether the lease has to say beforehand that it may be created.
     fn needs_intent(&self) -> bool;
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>>;
+    /// Whether the service keeps tags of it.
+    fn has_tags(&self) -> bool;
     fn row(&self, live: &AnyLive) -> Map;
     /// What it cannot do without.
     fn uses(&self, live: &AnyLive) -> Vec<Used>;
@@ -432,6 +434,10 @@ impl<K: Kind> AnyKind for K {
 
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>> {
         Ok(Kind::list(self, scope).await?.into_iter().map(erase).collect())
+    }
+
+    fn has_tags(&self) -> bool {
+        Kind::has_tags(self)
     }
 
     fn row(&self, live: &AnyLive) -> Map {

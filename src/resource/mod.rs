@@ -4,8 +4,9 @@
 //! does the rest for all kinds: it runs `ensure` in the background, waits for inputs, finds what is already there,
 //! reports, and destroys. Nothing here knows AWS, SQL Server or Rhai.
 
+pub mod audit;
 pub mod cancel;
-mod contracts;
+pub mod contracts;
 pub mod converge;
 pub mod destroy;
 pub mod engine;
@@ -15,7 +16,9 @@ pub mod kind;
 pub mod lease;
 pub mod permit;
 pub mod plan;
+pub mod portrait;
 pub mod progress;
+pub mod prune;
 pub mod report;
 pub mod tags;
 pub mod verb;

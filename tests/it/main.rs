@@ -3,9 +3,13 @@
 
 mod address;
 mod bad_input;
+mod bak;
 mod contract;
+mod contracts;
 mod crash;
 mod dump;
+mod env_diff;
+mod expire;
 mod faults;
 mod interrupt;
 mod lock;
@@ -16,6 +20,8 @@ mod peer;
 mod project;
 mod rds;
 mod rules;
+mod script_tests;
 mod secrets;
 mod strangers;
+mod tags;
 mod together;
