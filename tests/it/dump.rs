@@ -21,7 +21,9 @@ const HISTORY: [&str; 9] = [
 ];
 
 /// Members that count what was done on the way, say when, or are drawn by lot.
-const WAY: [&str; 19] = [
+const WAY: [&str; 20] = [
+    // Of a target group: the tasks of the moment, each in some zone.
+    "targets",
     "accessed",
     "mac",
     "mark",
