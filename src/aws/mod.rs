@@ -38,6 +38,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 pub mod unsupported;
+mod untagged;
 
 use std::fmt;
 use std::ops::Deref;
@@ -166,17 +167,8 @@ impl Aws {
 
     /// `arn:aws:SERVICE:REGION:ACCOUNT:REST`, in the partition of the region.
     pub fn arn(&self, service: &str, rest: &str) -> String {
-        let partition = partition(&self.region);
+        let partition = crate::s3::partition(&self.region);
         format!("arn:{partition}:{service}:{}:{}:{rest}", self.region, self.account)
-    }
-}
-
-/// The partition of a region, as ARNs name it.
-pub fn partition(region: &str) -> &'static str {
-    match region {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
     }
 }
 

@@ -156,7 +156,8 @@ fn ensure(engine: &Engine, wanted: &Wanted) {
         };
         subnets.push(field(&ensure("subnet", options), "id"));
     }
-    if wanted.gateway {
+    // Without a gateway no load balancer can be reached from outside, and none is made.
+    if wanted.gateway || wanted.front.as_ref().is_some_and(|(_, listener, _)| *listener) {
         let gateway = ensure("internet-gateway", map! { "name" => "main", "vpc" => vpc.clone() });
         let mut routes = Vec::new();
         if wanted.route {

@@ -10,6 +10,7 @@ mod split;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -43,8 +44,12 @@ pub enum Action {
     RunsShow(String),
     /// `iacsh env check [NAME]`
     EnvCheck(Option<String>),
+    /// `iacsh env diff A B`
+    EnvDiff(EnvDiff),
     /// `iacsh env list`
     EnvList,
+    /// `iacsh test [FILE...]`
+    Test(Test),
     /// `iacsh sandbox conformance`; whether also what is slow
     SandboxConformance(bool),
     /// `iacsh sandbox reset`
@@ -61,6 +66,29 @@ pub enum Action {
     SandboxServe(Serve),
     /// Print this text: the help, the version. It holds colour codes, which the printer takes out where they do not belong.
     Show(String),
+}
+
+/// Which environments are compared, and whether only their files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvDiff {
+    pub first: String,
+    pub second: String,
+    pub files: bool,
+}
+
+/// Which tests of scripts are run, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Test {
+    /// Files and folders; empty for the folder `tests/` of the project.
+    pub files: Vec<PathBuf>,
+    /// Where the results go as JUnit's XML.
+    pub junit: Option<PathBuf>,
+    /// How many run at once; `None` for as many as there are cores.
+    pub jobs: Option<NonZeroUsize>,
+    /// Nothing is run: only what would be.
+    pub list: bool,
+    /// Also what tests print that pass.
+    pub show_output: bool,
 }
 
 /// How the sandbox is served.
@@ -128,7 +156,7 @@ pub struct Invocation {
 }
 
 /// Subcommands that the design names and that do not work yet.
-const LATER_COMMANDS: [&str; 5] = ["unlock", "test", "check", "learn", "doc"];
+const LATER_COMMANDS: [&str; 4] = ["unlock", "check", "learn", "doc"];
 
 /// Whether a parameter of a script may not have this name because an option of iacsh has it.
 pub fn is_option(name: &str) -> bool {
@@ -278,8 +306,14 @@ fn action(matches: &ArgMatches) -> Result<Action> {
         },
         Some(("env", matches)) => match matches.subcommand() {
             Some(("check", matches)) => Action::EnvCheck(matches.get_one::<String>("NAME").cloned()),
+            Some(("diff", matches)) => Action::EnvDiff(EnvDiff {
+                first: required(matches, "A"),
+                second: required(matches, "B"),
+                files: matches.get_flag("files"),
+            }),
             _ => Action::EnvList,
         },
+        Some(("test", matches)) => Action::Test(test(matches)),
         Some(("sandbox", matches)) => match matches.subcommand() {
             Some(("conformance", matches)) => Action::SandboxConformance(matches.get_flag("slow")),
             Some(("serve", matches)) => Action::SandboxServe(serve(matches)?),
@@ -300,6 +334,17 @@ fn action(matches: &ArgMatches) -> Result<Action> {
 /// An argument without which clap refuses the line.
 fn required(matches: &ArgMatches, name: &str) -> String {
     matches.get_one::<String>(name).cloned().unwrap_or_default()
+}
+
+fn test(matches: &ArgMatches) -> Test {
+    let files = matches.get_many::<String>("FILE").into_iter().flatten();
+    Test {
+        files: files.map(PathBuf::from).collect(),
+        junit: matches.get_one::<String>("junit").map(PathBuf::from),
+        jobs: matches.get_one::<NonZeroUsize>("jobs").copied(),
+        list: matches.get_flag("list"),
+        show_output: matches.get_flag("show-output"),
+    }
 }
 
 fn serve(matches: &ArgMatches) -> Result<Serve> {

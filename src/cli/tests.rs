@@ -37,7 +37,26 @@ fn each_line_means_one_action() {
         ("-c --json", Action::Expression("--json".into())),
         ("destroy --yes", Action::Destroy),
         ("--yes destroy", Action::Destroy),
+        ("test", Action::Test(Test::default())),
+        (
+            "test tests/a.rhai tests --junit out.xml --jobs 3 --list --show-output --only b --json",
+            Action::Test(Test {
+                files: vec!["tests/a.rhai".into(), "tests".into()],
+                junit: Some("out.xml".into()),
+                jobs: NonZeroUsize::new(3),
+                list: true,
+                show_output: true,
+            }),
+        ),
         ("env list", Action::EnvList),
+        (
+            "env diff a b --files",
+            Action::EnvDiff(EnvDiff {
+                first: "a".into(),
+                second: "b".into(),
+                files: true,
+            }),
+        ),
         ("env check", Action::EnvCheck(None)),
         ("env check staging --json", Action::EnvCheck(Some("staging".into()))),
         ("sandbox reset", Action::SandboxReset),
@@ -129,8 +148,8 @@ fn a_wrong_line_says_what_would_be_right() {
         ("--jsn", "there is no option `--jsn` (did you mean `--json`?)"),
         ("destroy --jsn", "there is no option `--jsn` (did you mean `--json`?)"),
         (
-            "--count 3 a.rhai",
-            "there is no option `--count` (parameters of a script come behind its name; `iacsh --help` shows the \
+            "--number 3 a.rhai",
+            "there is no option `--number` (parameters of a script come behind its name; `iacsh --help` shows the \
              options)",
         ),
         (
@@ -157,16 +176,18 @@ fn a_wrong_line_says_what_would_be_right() {
             "`--step` needs a script (iacsh scripts/recreate.rhai --step)",
         ),
         (
-            "a.rhai --plan",
-            "`--plan` is not there yet (`iacsh --help` shows what is)",
+            "test --plan",
+            "`--plan` needs a script or destroy (iacsh scripts/recreate.rhai --plan --out FILE, and then iacsh scripts/recreate.rhai \
+             --expect FILE)",
         ),
         (
             "a.rhai --out x",
-            "`--out` is not there yet (`iacsh --help` shows what is)",
+            "`--out` belongs to `--plan` (iacsh scripts/recreate.rhai --plan --out FILE, and then iacsh scripts/recreate.rhai \
+             --expect FILE)",
         ),
         (
-            "iam policy",
-            "`iacsh iam` is not there yet (`iacsh --help` shows what is)",
+            "unlock",
+            "`iacsh unlock` is not there yet (`iacsh --help` shows what is)",
         ),
         (
             "sandbox serve --prot 1",
@@ -181,8 +202,8 @@ fn a_wrong_line_says_what_would_be_right() {
             "`--host` needs an address of this machine, such as 127.0.0.1 or ::1",
         ),
         (
-            "sandbox reset --port 1",
-            "there is no option `--port` (parameters of a script come behind its name; `iacsh --help` shows the options)",
+            "sandbox reset --sql-port 1",
+            "there is no option `--sql-port` (parameters of a script come behind its name; `iacsh --help` shows the options)",
         ),
         (
             "a.rhai --4 x",
@@ -207,7 +228,7 @@ fn the_help_teaches() {
         }
     }
     assert!(matches!(line("env --help").action, Action::Show(_)));
-    assert_eq!(refused("env"), "a command is missing (known here: list, check)");
+    assert_eq!(refused("env"), "a command is missing (known here: list, check, diff)");
     assert!(matches!(line("--version").action, Action::Show(text) if text.contains(env!("CARGO_PKG_VERSION"))));
 }
 

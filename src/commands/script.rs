@@ -100,7 +100,7 @@ impl Run<'_> {
                 generate: self.session.environment.aws.is_sandbox(),
                 yes: self.options.yes,
             }),
-            runtime: self.runtime.handle().clone(),
+            runtime: self.runtime.handle().clone().into(),
             stepper,
         };
         Ok(Shell::new(self.session.engine.clone(), context))

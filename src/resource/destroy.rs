@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::engine::Engine;
 use super::kind::{AnyKind, AnyLive, Retention};

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::resource::cancel::Cancel;
 use futures::future::join_all;
@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use schemars::Schema;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::chain::{Chain, Trace};
 use super::converge::Wanted;
@@ -219,7 +220,8 @@ impl Engine {
         self.0.options.allow_replace.contains(name)
     }
 
-    pub(super) fn may_lose(&self, name: &str) -> bool {
+    /// Whether the loss of this one's data is meant: `--with-data NAME`.
+    pub fn may_lose(&self, name: &str) -> bool {
         self.0.options.with_data.contains(name)
     }
 

@@ -4,9 +4,10 @@
 //! does the rest for all kinds: it runs `ensure` in the background, waits for inputs, finds what is already there,
 //! reports, and destroys. Nothing here knows AWS, SQL Server or Rhai.
 
+pub mod audit;
 pub mod cancel;
 pub mod chain;
-mod contracts;
+pub mod contracts;
 pub mod converge;
 pub mod destroy;
 pub mod engine;
@@ -14,6 +15,7 @@ pub mod handle;
 pub mod journal;
 pub mod kind;
 pub mod plan;
+pub mod portrait;
 pub mod preflight;
 pub mod progress;
 pub mod prune;

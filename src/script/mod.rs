@@ -5,8 +5,12 @@
 //! [`crate::error`] in [`diagnostics`]. The engine runs on a thread of its own with a large stack, never on a worker of
 //! the runtime, so that natives can wait.
 
+mod assert;
 mod complete;
+pub mod contracts;
 mod diagnostics;
+mod difference;
+mod driver;
 mod engine;
 mod flow;
 mod help;
@@ -26,11 +30,13 @@ mod sections;
 mod sources;
 mod stdlib;
 mod step;
+mod trial;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
+pub use driver::Driver;
 pub use engine::{Interface, ScriptContext, Shell};
 pub use params::{Parameter, ScriptHelp};
 pub use preflight::{Checked, Directory};
@@ -38,3 +44,4 @@ pub use prompt::Prompt;
 
 pub use run::{Finished, Input};
 pub use step::{Answer, Step, Stepper};
+pub use trial::TestFunction;

@@ -47,7 +47,7 @@ pub(super) fn facts(environment: &Environment) -> Facts {
         true => crate::sandbox::aws::ACCOUNT.to_owned(),
         false => "*".to_owned(),
     });
-    let partition = aws::partition(&region).to_owned();
+    let partition = crate::s3::partition(&region).to_owned();
     let given = match environment.network.plan() {
         NetworkPlan::Make { .. } => Vec::new(),
         NetworkPlan::Use {

@@ -3,7 +3,11 @@
 
 mod address;
 mod bad_input;
+mod bak;
 mod contract;
+mod contracts;
+mod env_diff;
+mod expire;
 mod main_job;
 mod moto;
 mod parts;
@@ -13,6 +17,8 @@ mod project;
 mod rds;
 mod rules;
 mod runs;
+mod script_tests;
 mod secrets;
 mod strangers;
+mod tags;
 mod together;

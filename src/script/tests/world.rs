@@ -400,7 +400,7 @@ pub fn parts(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> (Engi
         root: root.path().to_owned(),
         env,
         interface: log.clone(),
-        runtime: RUNTIME.handle().clone(),
+        runtime: RUNTIME.handle().clone().into(),
         stepper,
     };
     (engine, context, (log, cancel, gate, root))

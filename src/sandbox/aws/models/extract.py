@@ -64,9 +64,9 @@ SERVICES = {
         SetRepositoryPolicy StartImageScan TagResource UntagResource"""),
     "iam": ("iam", """
         AttachRolePolicy CreatePolicy CreatePolicyVersion CreateRole CreateServiceLinkedRole DeletePolicy
-        DeletePolicyVersion DeleteRole DeleteRolePolicy DeleteServiceLinkedRole DetachRolePolicy GetPolicy
-        GetPolicyVersion GetRole GetRolePolicy GetServiceLinkedRoleDeletionStatus ListAttachedRolePolicies
-        ListEntitiesForPolicy ListInstanceProfilesForRole ListPolicies ListPolicyTags ListPolicyVersions
+        DeletePolicyVersion DeleteRole DeleteRolePolicy DeleteServiceLinkedRole DetachRolePolicy
+        GetAccountAuthorizationDetails GetPolicy GetPolicyVersion GetRole GetRolePolicy GetServiceLinkedRoleDeletionStatus
+        ListAttachedRolePolicies ListEntitiesForPolicy ListInstanceProfilesForRole ListPolicies ListPolicyTags ListPolicyVersions
         ListRolePolicies ListRoleTags ListRoles PutRolePolicy SimulatePrincipalPolicy TagPolicy TagRole UntagPolicy
         UntagRole UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription"""),
     "logs": ("logs", """
