@@ -186,8 +186,8 @@ fn a_wrong_line_says_what_would_be_right() {
              --expect FILE)",
         ),
         (
-            "iam policy",
-            "`iacsh iam` is not there yet (`iacsh --help` shows what is)",
+            "unlock",
+            "`iacsh unlock` is not there yet (`iacsh --help` shows what is)",
         ),
         (
             "sandbox serve --prot 1",

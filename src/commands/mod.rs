@@ -158,7 +158,7 @@ impl<'a> Run<'a> {
         runtime.spawn(interruptions(cancel.clone(), printer.clone()));
         let folder = root.join(RUN_FOLDER);
         let usual = move || Runs::read(&folder).unwrap_or_default().usual();
-        let progress = Arc::new(Told::new(printer.clone(), usual));
+        let progress = Arc::new(Told::with_estimates(printer.clone(), usual));
         let ask: Ask = {
             let (printer, yes) = (printer.clone(), invocation.options.yes);
             Box::new(move |question| printer.confirm(question, yes))

@@ -32,8 +32,13 @@ struct Running {
 }
 
 impl Told {
+    /// Progress without estimates.
+    pub fn new(printer: Printer) -> Self {
+        Self::with_estimates(printer, Usual::new)
+    }
+
     /// `usual` tells how long things took in earlier runs; it is asked once something has to be waited for.
-    pub fn new(printer: Printer, usual: impl FnOnce() -> Usual + Send + 'static) -> Self {
+    pub fn with_estimates(printer: Printer, usual: impl FnOnce() -> Usual + Send + 'static) -> Self {
         Self {
             printer,
             running: Mutex::new(HashMap::new()),
@@ -201,7 +206,7 @@ mod tests {
                 Duration::from_secs(14 * 60 + 20),
             )])
         };
-        (Told::new(printer, usual), err)
+        (Told::with_estimates(printer, usual), err)
     }
 
     #[test]

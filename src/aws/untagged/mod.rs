@@ -94,6 +94,12 @@ pub fn verb(aws: &Aws) -> Verb {
          is one of this environment's, and which tags it has. What AWS makes by itself (default VPC, default groups, \
          service-linked roles) is left out. The listings are read page by page: in a large account this takes a while.",
     )
+    // The other listings are the kinds' own.
+    .actions(&[
+        "iam:GetAccountAuthorizationDetails",
+        "ssm:DescribeParameters",
+        "tag:GetResources",
+    ])
     .run(move |cx, _| {
         let aws = aws.clone();
         async move {
