@@ -4,6 +4,7 @@ mod destroy;
 mod env;
 mod interface;
 mod plan;
+mod planner;
 mod prompt;
 mod sandbox;
 mod script;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Run;
 use super::interface::{Guide, Person, check_directories};
+use super::planner::Planner;
 use crate::error::Result;
 use crate::output;
 use crate::output::progress::human;
@@ -69,6 +70,14 @@ impl Run<'_> {
                 variables: self.session.variables.clone(),
                 generate: self.session.environment.aws.is_sandbox(),
                 yes: self.options.yes,
+                planner: Planner {
+                    root: self.root.clone(),
+                    environment: self.session.environment.clone(),
+                    options: self.options.clone(),
+                    printer: self.printer.clone(),
+                    cancel: self.session.engine.cancel().clone(),
+                    runtime: self.runtime.handle().clone(),
+                },
             }),
             runtime: self.runtime.handle().clone(),
             stepper,

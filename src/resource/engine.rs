@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use super::converge::Wanted;
 use super::handle::Handle;
 use super::journal::Journal;
+use super::keep;
 use super::kind::{About, AnyKind, AnyLive, KEEP, name_in};
 use super::plan::{self, Expectation};
 use super::progress::Progress;
@@ -96,6 +97,8 @@ struct Inner {
     entries: Mutex<IndexMap<String, Entry>>,
     records: Mutex<IndexMap<String, Option<Record>>>,
     errors: Mutex<Vec<Error>>,
+    /// What this run has adopted or renamed, or would, by label: no listing has it under its name yet.
+    adopted: Mutex<HashMap<String, AnyLive>>,
     /// Why a plan sees no further.
     end: Mutex<Option<Error>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -125,6 +128,7 @@ impl Engine {
             entries: Mutex::default(),
             records: Mutex::default(),
             errors: Mutex::default(),
+            adopted: Mutex::default(),
             end: Mutex::default(),
             tasks: Mutex::default(),
             passed: OnceCell::new(),
@@ -299,7 +303,7 @@ impl Engine {
         }
         let kind = self.kind(kind)?.clone();
         let about = kind.about();
-        self.check_options(about, &options)?;
+        self.check_options(kind.as_ref(), &options)?;
         let name = name_in(&options)?;
         let label = format!("{}/{name}", about.kind);
         if let Some(end) = lock(&self.0.end).clone() {
@@ -427,12 +431,15 @@ impl Engine {
     }
 
     /// One error for everything that is wrong with an option map.
-    fn check_options(&self, about: &About, options: &Value) -> Result<()> {
+    pub(super) fn check_options(&self, kind: &dyn AnyKind, options: &Value) -> Result<()> {
+        let about = kind.about();
         let Some(schema) = self.schema(about.kind) else {
             return Ok(());
         };
         let mut problems = schema::check(schema, options).into_iter();
-        let Some(first) = problems.next() else { return Ok(()) };
+        let Some(first) = problems.next() else {
+            return keep::check(kind, schema, options);
+        };
         let place = |path: &[String]| match path.is_empty() {
             true => String::new(),
             false => format!("`{}`: ", path.join(".")),
@@ -477,6 +484,15 @@ impl Engine {
     /// The options with which this run ensures what has a label, as the script gave them.
     pub(super) fn asked(&self, label: &str) -> Option<Value> {
         lock(&self.0.entries).get(label).map(|entry| entry.options.clone())
+    }
+
+    pub(super) fn note_adopted(&self, label: &str, live: AnyLive) {
+        lock(&self.0.adopted).insert(label.to_owned(), live);
+    }
+
+    /// What this run has adopted or renamed under a label.
+    pub(super) fn adopted(&self, label: &str) -> Option<AnyLive> {
+        lock(&self.0.adopted).get(label).cloned()
     }
 
     /// Ends a plan here: what is ensured after it depends on what it would do. `ensure` refuses from now on.
@@ -525,12 +541,13 @@ impl Engine {
         lock(&self.0.entries).clear();
         lock(&self.0.records).clear();
         lock(&self.0.errors).clear();
+        lock(&self.0.adopted).clear();
         *lock(&self.0.end) = None;
     }
 }
 
 /// The option that every kind has, apart from the kind's own.
-fn split_keep(options: Value) -> (Value, Vec<String>) {
+pub(super) fn split_keep(options: Value) -> (Value, Vec<String>) {
     let Value::Map(mut map) = options else {
         return (options, Vec::new());
     };

@@ -20,8 +20,8 @@ pub struct Thrown {
 #[derive(Clone, Debug)]
 pub enum Stop {
     Interrupted,
-    /// `exit(n)`.
-    Exit(u8),
+    /// `exit(n)`, and the value of `exit(n, value)`.
+    Exit(u8, Value),
     /// Told by the person at the prompt, or by a guard.
     Refused(Error),
 }
@@ -33,7 +33,7 @@ const CALLS_TOLD: usize = 4;
 #[derive(Debug)]
 pub enum Ended {
     Failed(Error),
-    Exit(u8),
+    Exit(u8, Value),
 }
 
 impl Shared {
@@ -126,7 +126,7 @@ impl Shared {
         let (error, here) = match leaf {
             EvalAltResult::ErrorRuntime(value, _) => self.thrown(&value),
             EvalAltResult::ErrorTerminated(value, _) => match value.try_cast::<Stop>() {
-                Some(Stop::Exit(code)) => return Ended::Exit(code),
+                Some(Stop::Exit(code, value)) => return Ended::Exit(code, value),
                 Some(Stop::Refused(error)) => (error, false),
                 Some(Stop::Interrupted) | None => return Ended::Failed(Error::interrupted()),
             },

@@ -101,9 +101,11 @@ fn control(rhai: &mut Rhai, shared: &Arc<Shared>) {
         s.at(&cx, s.context.interface.confirm(&question))
     });
     // Rhai's own looks like an ordinary end, and its number is lost.
-    let exit = |s: &Arc<Shared>, cx: &NativeCallContext, code: i64| -> Outcome<()> {
+    let exit = |s: &Arc<Shared>, cx: &NativeCallContext, code: i64, value: Value| -> Outcome<()> {
         match u8::try_from(code) {
-            Ok(code) => Err(EvalAltResult::ErrorTerminated(Dynamic::from(Stop::Exit(code)), cx.call_position()).into()),
+            Ok(code) => {
+                Err(EvalAltResult::ErrorTerminated(Dynamic::from(Stop::Exit(code, value)), cx.call_position()).into())
+            }
             Err(_) => s.at(
                 cx,
                 Err(Error::failed(format!(
@@ -113,9 +115,16 @@ fn control(rhai: &mut Rhai, shared: &Arc<Shared>) {
         }
     };
     let s = shared.clone();
-    rhai.register_fn("exit", move |cx: NativeCallContext| exit(&s, &cx, 0));
+    rhai.register_fn("exit", move |cx: NativeCallContext| exit(&s, &cx, 0, Value::Null));
     let s = shared.clone();
-    rhai.register_fn("exit", move |cx: NativeCallContext, code: i64| exit(&s, &cx, code));
+    rhai.register_fn("exit", move |cx: NativeCallContext, code: i64| {
+        exit(&s, &cx, code, Value::Null)
+    });
+    let s = shared.clone();
+    rhai.register_fn("exit", move |cx: NativeCallContext, code: i64, value: Dynamic| {
+        let value = s.at(&cx, s.foreseen(&value))?;
+        exit(&s, &cx, code, value)
+    });
 }
 
 fn data(rhai: &mut Rhai, shared: &Arc<Shared>) {

@@ -47,7 +47,24 @@ pub const COMMON: &[(&str, &str)] = &[
         "confirm(question)",
         "Asks yes or no. Without a terminal and without --yes the run ends with code 77.",
     ),
-    ("exit(code)", "Ends the script with this exit code, from 0 to 255."),
+    (
+        "exit(code, value)",
+        "Ends the script with this exit code, from 0 to 255, and with a result, which may be left out.",
+    ),
+    (
+        "plan(file, #{parameters})",
+        "What a run of that script would change, as --plan --json tells it. Writes nothing.",
+    ),
+    (
+        "adopt(kind, id, #{options})",
+        "Takes over what was made by other means: shows how it differs from the options, asks, and writes tags and nothing \
+         else. Gives what ensure gives. A name at the service that is not PROJECT-ENV-NAME stands in [adopt] of the \
+         environment file.",
+    ),
+    (
+        "moved(old, new)",
+        "Renames a resource of this environment: moved(\"vpc/main\", \"vpc/primary\"). True when there was one to rename.",
+    ),
     ("help(name)", "What a function, a module or a library is for."),
 ];
 

@@ -91,7 +91,7 @@ fn run(shared: &Arc<Shared>, cx: &NativeCallContext, jobs: Vec<(FnPtr, Option<Dy
     }
     let errors = failures.into_iter().filter_map(|error| match shared.explain(*error) {
         Ended::Failed(error) => Some(error),
-        Ended::Exit(_) => None,
+        Ended::Exit(..) => None,
     });
     match Error::all(errors.collect()) {
         Some(error) => {

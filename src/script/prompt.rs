@@ -114,7 +114,7 @@ impl Prompt {
         let kept = result.as_ref().ok().cloned();
         let exit = match &result {
             Err(error) => match self.shell.shared.explain(super::step::copy(error)) {
-                Ended::Exit(code) => Some(code),
+                Ended::Exit(code, _) => Some(code),
                 Ended::Failed(_) => None,
             },
             Ok(_) => None,

@@ -140,10 +140,7 @@ impl Shell {
                 Err(error) => Err(error),
             },
             Err(error) => match self.shared.explain(*error) {
-                Ended::Exit(code) => Ok(Finished {
-                    value: Value::Null,
-                    code,
-                }),
+                Ended::Exit(code, value) => Ok(Finished { value, code }),
                 Ended::Failed(error) => Err(error),
             },
         };

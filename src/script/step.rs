@@ -117,7 +117,7 @@ fn run(
             Ok(value) => shared.values.value_of(value),
             Err(error) => Err(match shared.explain(copy(error)) {
                 Ended::Failed(error) => error,
-                Ended::Exit(code) => Error::failed(format!("exit({code})")),
+                Ended::Exit(code, _) => Error::failed(format!("exit({code})")),
             }),
         };
         stepper.finished(&step, &shown, took);
@@ -169,7 +169,7 @@ fn inspect(shared: &Arc<Shared>, rhai: &Rhai, expression: &str) -> Result<Value>
         Ok(value) => shared.known(&value),
         Err(error) => Err(match shared.explain(*error) {
             Ended::Failed(error) => error,
-            Ended::Exit(_) => Error::failed("`exit` does nothing here"),
+            Ended::Exit(..) => Error::failed("`exit` does nothing here"),
         }),
     }
 }

@@ -123,6 +123,11 @@ impl Session {
             refusal: refusal(&environment, options),
             seed: uuid::Uuid::new_v4().to_string(),
         });
+        for label in environment.adopt.keys() {
+            engine
+                .kind(label.split('/').next().unwrap_or_default())
+                .map_err(|error| error.context(format!("environments/{}.toml, [adopt]", environment.name)))?;
+        }
         Ok(Self {
             environment,
             engine,
@@ -182,6 +187,7 @@ pub fn sandbox_folder(root: &Path) -> PathBuf {
 fn scope(environment: &Environment, now: Timestamp) -> Result<Scope> {
     let mut scope = Scope::new(&environment.project, &environment.name)?;
     scope.descriptive.extend(environment.tags.for_aws());
+    scope.adopted.extend(environment.adopt.clone());
     let user = std::env::var("USER")
         .or_else(|_| std::env::var("USERNAME"))
         .unwrap_or_else(|_| "unknown".into());

@@ -4,6 +4,7 @@
 mod address;
 mod bad_input;
 mod contract;
+mod drift;
 mod main_job;
 mod moto;
 mod parts;

@@ -51,6 +51,9 @@ pub struct Spec {
     /// All inline policies: a map from name to policy document. One that is not here is deleted.
     #[serde(default)]
     pub inline_policies: BTreeMap<String, Json>,
+    /// The ARN of the managed policy that bounds its permissions. Without it there is no bound.
+    #[serde(default)]
+    pub permissions_boundary: Option<String>,
 }
 
 impl Spec {
@@ -70,6 +73,8 @@ impl Spec {
 pub struct State {
     name_at_aws: String,
     trust: Json,
+    /// An ARN.
+    boundary: Option<String>,
     created_at: Value,
     policies: Option<Policies>,
 }
@@ -99,6 +104,7 @@ static ABOUT: About = About {
         "iam:AttachRolePolicy",
         "iam:CreateRole",
         "iam:DeleteRole",
+        "iam:DeleteRolePermissionsBoundary",
         "iam:DeleteRolePolicy",
         "iam:DetachRolePolicy",
         "iam:GetRole",
@@ -106,6 +112,7 @@ static ABOUT: About = About {
         "iam:ListAttachedRolePolicies",
         "iam:ListRolePolicies",
         "iam:ListRoles",
+        "iam:PutRolePermissionsBoundary",
         "iam:PutRolePolicy",
         "iam:TagRole",
         "iam:UntagRole",
@@ -146,6 +153,10 @@ fn live(name: String, role: &Described) -> Live<State> {
                 .assume_role_policy_document()
                 .map(document::read)
                 .unwrap_or_default(),
+            boundary: role
+                .permissions_boundary()
+                .and_then(|boundary| boundary.permissions_boundary_arn())
+                .map(str::to_owned),
             created_at: meant::moment(Some(role.create_date())),
             policies: None,
         },
@@ -181,6 +192,14 @@ impl Role {
             .collect()
     }
 
+    /// All policies that the options want.
+    fn wanted(&self, spec: &Spec) -> Policies {
+        Policies {
+            managed: self.managed(spec),
+            inline: spec.inline_policies.clone(),
+        }
+    }
+
     async fn policies(&self, physical: &str) -> Result<Policies> {
         let attached = async {
             let pages = self.0.iam.list_attached_role_policies().role_name(physical);
@@ -208,27 +227,22 @@ impl Role {
 
     /// Makes the permissions what is wanted. Each call says what is, or is refused as done already, so that the whole
     /// can be repeated. What is new comes first: a running task never has less than either side allows.
-    async fn converge(&self, physical: &str, now: &Policies, spec: &Spec) -> Result<()> {
-        let wanted = self.managed(spec);
-        for arn in wanted.iter().filter(|arn| !now.managed.contains(arn)) {
+    async fn converge(&self, physical: &str, now: &Policies, wanted: &Policies) -> Result<()> {
+        for arn in wanted.managed.iter().filter(|arn| !now.managed.contains(arn)) {
             let call = self.0.iam.attach_role_policy().role_name(physical).policy_arn(arn);
             call.send().await.call("iam:AttachRolePolicy")?;
         }
-        for (name, wanted) in &spec.inline_policies {
+        for (name, wanted) in &wanted.inline {
             if now.inline.get(name).map(document::normal) != Some(document::normal(wanted)) {
                 let call = self.0.iam.put_role_policy().role_name(physical);
                 let call = call.policy_name(name).policy_document(wanted.to_string());
                 call.send().await.call("iam:PutRolePolicy")?;
             }
         }
-        for arn in now.managed.iter().filter(|arn| !wanted.contains(arn)) {
+        for arn in now.managed.iter().filter(|arn| !wanted.managed.contains(arn)) {
             self.detach(physical, arn).await?;
         }
-        for name in now
-            .inline
-            .keys()
-            .filter(|name| !spec.inline_policies.contains_key(*name))
-        {
+        for name in now.inline.keys().filter(|name| !wanted.inline.contains_key(*name)) {
             self.drop_inline(physical, name).await?;
         }
         Ok(())
@@ -275,7 +289,13 @@ impl Kind for Role {
         let pages = self.0.iam.list_roles().path_prefix(path(scope));
         let found = pages.into_paginator().items().send().try_collect().await;
         let roles = found.call("iam:ListRoles")?;
-        let roles = try_join_all(roles.iter().map(async |role| self.get(role.role_name()).await)).await?;
+        // Adopted ones have a path of their own.
+        let mut names: Vec<_> = roles.iter().map(|role| role.role_name()).collect();
+        names.extend(scope.adopted_of(ABOUT.kind));
+        // One that was made again has ours.
+        names.sort_unstable();
+        names.dedup();
+        let roles = try_join_all(names.into_iter().map(async |name| self.get(name).await)).await?;
         let ours = roles.iter().flatten().filter_map(|role| {
             let tags = read_tags(role.tags());
             Some(live(scope.name_of(ABOUT.kind, &tags)?.to_owned(), role))
@@ -286,7 +306,7 @@ impl Kind for Role {
     /// Why this is safe: the name is unique and the tags are in the create call; a policy that is missing is found by
     /// the next comparison.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let physical = cx.scope.physical(name);
+        let physical = cx.scope.physical_of(ABOUT.kind, name);
         let tags = tags::write(&cx.tags, |key, value| Tag::builder().key(key).value(value).build());
         let tags = tags.into_iter().collect::<Result<Vec<_>, _>>();
         let call = self
@@ -295,13 +315,15 @@ impl Kind for Role {
             .create_role()
             .role_name(&physical)
             .path(path(cx.scope))
+            .set_permissions_boundary(spec.permissions_boundary.clone())
             .assume_role_policy_document(spec.trust().to_string())
             .set_tags(Some(tags.map_err(|error| Error::failed(error.to_string()))?));
         let answer = call.send().await.call("iam:CreateRole")?;
         let role = answer
             .role
             .ok_or_else(|| Error::failed("iam:CreateRole: the answer holds no role"))?;
-        self.converge(&physical, &Policies::default(), spec).await?;
+        self.converge(&physical, &Policies::default(), &self.wanted(spec))
+            .await?;
         let mut created = live(name.to_owned(), &role);
         created.tags = cx.tags.clone();
         Ok(created)
@@ -318,6 +340,13 @@ impl Kind for Role {
         let mut changes = Vec::new();
         let (was, is) = (document::normal(&live.state.trust), document::normal(&spec.trust()));
         changes.extend(Change::between("trust", &was, &is, Class::InPlace));
+        let none_or = |arn: &Option<String>| arn.clone().unwrap_or_else(|| "none".into());
+        changes.extend(Change::between(
+            "permissions_boundary",
+            &none_or(&live.state.boundary),
+            &none_or(&spec.permissions_boundary),
+            Class::InPlace,
+        ));
         let managed = self.managed(spec);
         changes.extend(Change::of_sets(
             "managed_policies",
@@ -343,18 +372,47 @@ impl Kind for Role {
         changes
     }
 
+    fn more_fields(&self, _: &Map) -> Vec<String> {
+        vec!["trust".into()]
+    }
+
     async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
         let physical = &live.state.name_at_aws;
-        if changes.iter().any(|change| change.field == "trust") {
+        let is = |field: &str| changes.iter().any(|change| change.field == field);
+        if is("trust") {
             let call = self.0.iam.update_assume_role_policy().role_name(physical);
             let call = call.policy_document(spec.trust().to_string());
             call.send().await.call("iam:UpdateAssumeRolePolicy")?;
+        }
+        if is("permissions_boundary") {
+            match &spec.permissions_boundary {
+                Some(arn) => {
+                    let call = self.0.iam.put_role_permissions_boundary().role_name(physical);
+                    let answer = call.permissions_boundary(arn).send().await;
+                    answer.call("iam:PutRolePermissionsBoundary")?;
+                }
+                None => {
+                    let call = self.0.iam.delete_role_permissions_boundary().role_name(physical);
+                    absent_is_fine(call.send().await.call("iam:DeleteRolePermissionsBoundary"))?;
+                }
+            }
         }
         let now = match &live.state.policies {
             Some(policies) => policies.clone(),
             None => self.policies(physical).await?,
         };
-        self.converge(physical, &now, spec).await
+        // What does not differ, or is kept, is wanted as it is.
+        let mut wanted = self.wanted(spec);
+        if !is("managed_policies") {
+            wanted.managed.clone_from(&now.managed);
+        }
+        let kept = |name: &String| !is(&format!("inline_policies.{name}"));
+        wanted.inline.retain(|name, _| !kept(name));
+        let left = now.inline.iter().filter(|(name, _)| kept(name));
+        wanted
+            .inline
+            .extend(left.map(|(name, policy)| (name.clone(), policy.clone())));
+        self.converge(physical, &now, &wanted).await
     }
 
     async fn refresh(&self, before: &Live<State>) -> Result<Option<Live<State>>> {
@@ -395,6 +453,10 @@ impl Kind for Role {
             "name_at_aws" => state.name_at_aws.as_str(), "trusts" => trusted.to_string(),
             "created_at" => state.created_at.clone(), "arn" => live.id.as_str(),
         }
+    }
+
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.state.name_at_aws.clone())
     }
 
     /// By its name or its ARN.
