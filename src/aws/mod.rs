@@ -18,6 +18,8 @@ pub mod logs;
 pub mod meant;
 pub mod named;
 pub mod plain;
+#[cfg(test)]
+mod plan_tests;
 pub mod rds;
 mod read_only;
 pub mod reads;
@@ -32,6 +34,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 pub mod unsupported;
+mod untagged;
 
 use std::fmt;
 use std::ops::Deref;
@@ -142,11 +145,7 @@ impl Aws {
 
     /// `arn:aws:SERVICE:REGION:ACCOUNT:REST`, in the partition of the region.
     pub fn arn(&self, service: &str, rest: &str) -> String {
-        let partition = match &self.region {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
+        let partition = crate::s3::partition(&self.region);
         format!("arn:{partition}:{service}:{}:{}:{rest}", self.region, self.account)
     }
 }

@@ -3,7 +3,7 @@
 //! Source: Resource Groups Tagging API, GetResources. It lags behind the services and knows neither IAM roles nor what
 //! was never tagged, so it finds leftovers and never proves absence.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use aws_sdk_ec2::types::{Filter, NatGatewayState};
 use aws_sdk_ecs::types::TaskDefinitionStatus;
@@ -12,6 +12,7 @@ use futures::future::try_join_all;
 use super::Aws;
 use super::error::Call;
 use crate::error::{Error, Result};
+use crate::resource::tags::{ENVIRONMENT, EXPIRES_AT, PROJECT, PROTECT};
 use crate::resource::{Scope, Tags};
 
 const NAT_GATEWAY: &str = ":natgateway/";
@@ -120,4 +121,50 @@ pub async fn tagged(aws: &Aws, scope: &Scope, of_type: Option<&str>) -> Result<V
             Some((resource.resource_arn()?.to_owned(), tags))
         })
         .collect())
+}
+
+/// An environment of any project, by the tags of its resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagged {
+    pub project: String,
+    pub environment: String,
+    /// How many resources carry its tags. The Tagging API lags behind, and knows no IAM roles.
+    pub resources: usize,
+    /// Every value of one tag of iacsh that some of them have: `iacsh:expires-at`, `owner`, `iacsh:protect`.
+    pub expires_at: BTreeSet<String>,
+    pub owners: BTreeSet<String>,
+    pub protect: BTreeSet<String>,
+}
+
+/// The environments that have anything in this account and region, sorted.
+pub async fn environments(aws: &Aws) -> Result<Vec<Tagged>> {
+    use aws_sdk_resourcegroupstagging::types::TagFilter;
+    // A filter without values asks for the key alone.
+    let filters = [PROJECT, ENVIRONMENT].map(|key| TagFilter::builder().key(key).build());
+    let pages = aws.tagging.get_resources().resources_per_page(100);
+    let pages = pages.set_tag_filters(Some(filters.to_vec()));
+    let found = pages.into_paginator().items().send().try_collect().await;
+    let mut environments: BTreeMap<(String, String), Tagged> = BTreeMap::new();
+    for resource in found.call("tag:GetResources")? {
+        let mut tags = super::tags::read(resource.tags(), |tag| (Some(tag.key()), Some(tag.value())));
+        let mut take = |key: &str| tags.remove(key);
+        let (Some(project), Some(environment)) = (take(PROJECT), take(ENVIRONMENT)) else {
+            continue;
+        };
+        let known = environments
+            .entry((project.clone(), environment.clone()))
+            .or_insert(Tagged {
+                project,
+                environment,
+                resources: 0,
+                expires_at: BTreeSet::new(),
+                owners: BTreeSet::new(),
+                protect: BTreeSet::new(),
+            });
+        known.resources += 1;
+        known.expires_at.extend(take(EXPIRES_AT));
+        known.owners.extend(take("owner"));
+        known.protect.extend(take(PROTECT));
+    }
+    Ok(environments.into_values().collect())
 }

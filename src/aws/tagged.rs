@@ -6,7 +6,7 @@ use crate::resource::{Verb, tags};
 use crate::value::Value;
 
 pub fn verbs(aws: &Aws) -> Vec<Verb> {
-    let aws = aws.clone();
+    let (aws, of_untagged) = (aws.clone(), aws);
     let resources = Verb::reads(
         "tags",
         "resources",
@@ -35,5 +35,5 @@ pub fn verbs(aws: &Aws) -> Vec<Verb> {
             Ok(Value::List(rows.collect()))
         }
     });
-    vec![resources]
+    vec![resources, super::untagged::verb(of_untagged)]
 }

@@ -1,4 +1,10 @@
 //! Tags between iacsh and the services, each of which has a tag type of its own.
+//!
+//! Every create call carries them. What a service makes out of what it is given gets them where the service passes them
+//! on: ECS from a service to its tasks (`propagateTags`), RDS from an instance to its snapshots (`CopyTagsToSnapshot`).
+//! The network interfaces of load balancers, tasks, endpoints and NAT gateways belong to those services and pass nothing
+//! on; they cost nothing and go with what they serve. iacsh does not tag them afterwards: they stay for minutes after
+//! their owner is gone, and a destroy would then find what it cannot delete.
 
 use crate::resource::Tags;
 

@@ -74,8 +74,29 @@ pub struct World {
 impl World {
     /// An embedded AWS of its own.
     pub fn sandbox() -> Self {
+        Self::sandbox_with(sandbox::Options::default())
+    }
+
+    /// One in which nothing takes time.
+    pub fn sandbox_at_once() -> Self {
+        Self::sandbox_with(sandbox::Options {
+            time_scale: 0,
+            ..sandbox::Options::default()
+        })
+    }
+
+    /// How many calls so far were no reads.
+    pub fn writes(&self) -> u64 {
+        let counts = self.calls.counts();
+        let writes = counts
+            .iter()
+            .filter(|(action, _)| !super::reads::is_read_action(action));
+        writes.map(|(_, count)| count).sum()
+    }
+
+    fn sandbox_with(options: sandbox::Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sandbox = Sandbox::open(folder.path(), sandbox::Options::default()).unwrap();
+        let sandbox = Sandbox::open(folder.path(), options).unwrap();
         let config = aws_config::SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
@@ -173,6 +194,7 @@ impl World {
                     Box::pin(async move { super::sweep::sweep(&aws, &scope).await })
                 })
             }),
+            census: None,
             runtime: tokio::runtime::Handle::current(),
             cancel: Cancel::new(),
             allow_replace: self.replaceable.iter().cloned().collect(),

@@ -15,13 +15,15 @@ Examples:
   echo 'ecs::services()' | iacsh -       standard input
   iacsh scripts/drift.rhai               what was changed behind the scripts' back: exit code 2 when something was
   iacsh env check staging                what an environment needs, and what is missing
+  iacsh env diff staging production      what differs between two environments
   iacsh destroy                          delete everything disposable of an environment
+  iacsh test                             run the tests of the scripts, each in a sandbox of its own
 ";
 
 const AFTER: &str = "\
 Exit codes:
     0  done
-    1  the script failed while running
+    1  the script failed while running; a test failed
     2  --plan found changes, or cannot see to the end of the script
    64  the command line is wrong
    65  a file is missing or invalid: nothing was done
@@ -106,6 +108,7 @@ pub(super) fn command() -> Command {
             "NAME",
             "Allow that this resource's data is lost (repeatable)",
         ))
+        .arg(flag("prune", "Delete what the script no longer names"))
         .arg(flag(
             "purge-secrets",
             "Delete secrets at once, without a recovery window",
@@ -124,11 +127,11 @@ pub(super) fn command() -> Command {
                 .action(ArgAction::Count)
                 .global(true),
         )
-        .arg(flag("prune", "").hide(true))
         .subcommand(Command::new("destroy").about("Delete everything disposable of an environment"))
+        .subcommand(test())
         .subcommand(
             Command::new("env")
-                .about("Environments: list, check")
+                .about("Environments: list, check, diff")
                 .subcommand_required(true)
                 .disable_help_subcommand(true)
                 .subcommand(Command::new("list").about("The environments there are"))
@@ -136,7 +139,8 @@ pub(super) fn command() -> Command {
                     Command::new("check")
                         .about("What an environment needs, and what is missing")
                         .arg(name),
-                ),
+                )
+                .subcommand(diff()),
         )
         .subcommand(
             Command::new("sandbox")
@@ -162,6 +166,107 @@ pub(super) fn command() -> Command {
                 .subcommand(
                     Command::new("reset").about("Delete everything that the embedded cloud keeps; saved copies stay"),
                 ),
+        )
+}
+
+const DIFF: &str = "\
+Compares two environments: their files, with the defaults filled in, and what exists of each, read with its own profile \
+and account. Nothing is changed.
+
+Of what exists, resources are compared by kind and name, and then field by field. Ids, ARNs, host names, addresses and \
+times are left out, and so are states of the moment; an id that leads to another resource of the environment counts as \
+that resource. Secrets are compared by name only.
+
+Exit code 0: nothing differs; 2: something does. An environment that cannot be read is an error.";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  iacsh env diff staging production
+  iacsh env diff staging production --files    the files alone; no call is made
+  iacsh env diff staging production --json";
+
+fn diff() -> Command {
+    let name = |name: &'static str, help: &'static str| Arg::new(name).help(help).required(true);
+    Command::new("diff")
+        .about("What differs between two environments, in their files and in what exists")
+        .long_about(DIFF)
+        .after_help(DIFF_EXAMPLES)
+        .arg(name("A", "The one environment"))
+        .arg(name("B", "The other"))
+        .arg(
+            Arg::new("files")
+                .long("files")
+                .help("Compare the files only")
+                .action(ArgAction::SetTrue),
+        )
+}
+
+const TEST: &str = "\
+Runs every function `test_*` of the files, each in an empty sandbox of its own, as many at once
+as there are cores. A folder means all *.rhai in it and below; without FILE it is tests/ of the
+project.
+
+Time is simulated: what is waited for takes as long as on AWS by the test's clock, and no time
+by yours. A test has everything that a script has, and:
+
+  assert(x), assert_eq(a, b), assert_ne(a, b)   a text as last argument says what is meant
+  assert_contains(whole, part)                  text in text, an item in a list, a key in a map
+  assert_throws(|| ..., \"part of the error\")    gives the error
+  run(FILE, #{ parameters }, #{ options })      a whole script as a run of its own: its value,
+                                                printed, created, changed, deleted, unchanged,
+                                                summary, resources, seconds
+  sandbox::fail(...), sandbox::throttle(...)    what goes wrong on purpose
+  sandbox::advance(\"10m\"), sandbox::elapsed()   the test's clock
+
+Options of run(): env, only, with_data, allow_replace, purge_secrets, confirm, yes, plan, and
+environment: #{ network: #{ nat: true } }, which changes the environment's file for this run.
+With plan: true it gives changes (true or false), actions, summary and horizon.
+
+What a test prints is shown when it fails.";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  iacsh test
+  iacsh test tests/redis.rhai --only failover   tests whose FILE::NAME contains `failover`
+  iacsh test --junit report.xml                 for a build server
+  iacsh test --list
+
+Exit code 0: all passed; 1: some failed; 64: there are no such tests; 65: a file is invalid, and nothing was run.";
+
+fn test() -> Command {
+    Command::new("test")
+        .about("Run the tests of scripts, each in a sandbox of its own")
+        .long_about(TEST)
+        .after_help(TEST_EXAMPLES)
+        .arg(
+            Arg::new("FILE")
+                .help("Scripts with functions `test_*`, or folders of them")
+                .num_args(0..),
+        )
+        .arg(
+            Arg::new("junit")
+                .long("junit")
+                .value_name("FILE")
+                .help("Write the results as JUnit's XML too"),
+        )
+        .arg(
+            Arg::new("jobs")
+                .long("jobs")
+                .value_name("N")
+                .help("How many run at once [default: one for each core]")
+                .value_parser(clap::value_parser!(std::num::NonZeroUsize)),
+        )
+        .arg(
+            Arg::new("list")
+                .long("list")
+                .help("Show which tests there are, and run none")
+                .action(ArgAction::SetTrue),
+        )
+        .arg(
+            Arg::new("show-output")
+                .long("show-output")
+                .help("Show also what tests print that pass")
+                .action(ArgAction::SetTrue),
         )
 }
 

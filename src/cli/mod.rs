@@ -9,6 +9,7 @@ mod split;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -36,8 +37,12 @@ pub enum Action {
     Destroy,
     /// `iacsh env check [NAME]`
     EnvCheck(Option<String>),
+    /// `iacsh env diff A B`
+    EnvDiff(EnvDiff),
     /// `iacsh env list`
     EnvList,
+    /// `iacsh test [FILE...]`
+    Test(Test),
     /// `iacsh sandbox conformance`; whether also what is slow
     SandboxConformance(bool),
     /// `iacsh sandbox reset`
@@ -54,6 +59,29 @@ pub enum Action {
     SandboxServe(Serve),
     /// Print this text: the help, the version. It holds colour codes, which the printer takes out where they do not belong.
     Show(String),
+}
+
+/// Which environments are compared, and whether only their files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvDiff {
+    pub first: String,
+    pub second: String,
+    pub files: bool,
+}
+
+/// Which tests of scripts are run, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Test {
+    /// Files and folders; empty for the folder `tests/` of the project.
+    pub files: Vec<PathBuf>,
+    /// Where the results go as JUnit's XML.
+    pub junit: Option<PathBuf>,
+    /// How many run at once; `None` for as many as there are cores.
+    pub jobs: Option<NonZeroUsize>,
+    /// Nothing is run: only what would be.
+    pub list: bool,
+    /// Also what tests print that pass.
+    pub show_output: bool,
 }
 
 /// How the sandbox is served.
@@ -97,6 +125,8 @@ pub struct Options {
     /// The resources whose data may be lost.
     pub with_data: Vec<String>,
     pub purge_secrets: bool,
+    /// Delete what the script no longer names.
+    pub prune: bool,
     /// Tell what a run would do, and write nothing.
     pub plan: bool,
     /// Where the plan is kept.
@@ -117,10 +147,7 @@ pub struct Invocation {
 }
 
 /// Subcommands that the design names and that do not work yet.
-const LATER_COMMANDS: [&str; 7] = ["iam", "runs", "unlock", "test", "check", "learn", "doc"];
-
-/// Options of which the same is true.
-const LATER_OPTIONS: [&str; 1] = ["prune"];
+const LATER_COMMANDS: [&str; 6] = ["iam", "runs", "unlock", "check", "learn", "doc"];
 
 /// Whether a parameter of a script may not have this name because an option of iacsh has it.
 pub fn is_option(name: &str) -> bool {
@@ -167,12 +194,6 @@ pub fn parse(
             _ => return Err(usage(&command, &error)),
         },
     };
-    if let Some(later) = LATER_OPTIONS
-        .iter()
-        .find(|name| matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine))
-    {
-        return Err(not_yet(&format!("--{later}")));
-    }
     let options = options(&matches, variable);
     let action = action(&matches)?;
     if options.step && !matches!(action, Action::Script(_)) {
@@ -244,6 +265,7 @@ fn options(matches: &ArgMatches, variable: &dyn Fn(&str) -> Option<String>) -> O
         allow_replace: many("allow-replace"),
         with_data: many("with-data"),
         purge_secrets: matches.get_flag("purge-secrets"),
+        prune: matches.get_flag("prune"),
         plan: matches.get_flag("plan"),
         out: text("out").map(PathBuf::from),
         expect: text("expect").map(PathBuf::from),
@@ -262,8 +284,14 @@ fn action(matches: &ArgMatches) -> Result<Action> {
         Some(("destroy", _)) => Action::Destroy,
         Some(("env", matches)) => match matches.subcommand() {
             Some(("check", matches)) => Action::EnvCheck(matches.get_one::<String>("NAME").cloned()),
+            Some(("diff", matches)) => Action::EnvDiff(EnvDiff {
+                first: required(matches, "A"),
+                second: required(matches, "B"),
+                files: matches.get_flag("files"),
+            }),
             _ => Action::EnvList,
         },
+        Some(("test", matches)) => Action::Test(test(matches)),
         Some(("sandbox", matches)) => match matches.subcommand() {
             Some(("conformance", matches)) => Action::SandboxConformance(matches.get_flag("slow")),
             Some(("serve", matches)) => Action::SandboxServe(serve(matches)?),
@@ -284,6 +312,17 @@ fn action(matches: &ArgMatches) -> Result<Action> {
 /// An argument without which clap refuses the line.
 fn required(matches: &ArgMatches, name: &str) -> String {
     matches.get_one::<String>(name).cloned().unwrap_or_default()
+}
+
+fn test(matches: &ArgMatches) -> Test {
+    let files = matches.get_many::<String>("FILE").into_iter().flatten();
+    Test {
+        files: files.map(PathBuf::from).collect(),
+        junit: matches.get_one::<String>("junit").map(PathBuf::from),
+        jobs: matches.get_one::<NonZeroUsize>("jobs").copied(),
+        list: matches.get_flag("list"),
+        show_output: matches.get_flag("show-output"),
+    }
 }
 
 fn serve(matches: &ArgMatches) -> Result<Serve> {

@@ -22,7 +22,8 @@ pub struct Person {
     pub generate: bool,
     /// `--yes`.
     pub yes: bool,
-    pub planner: Planner,
+    /// For `plan(...)`; a test of scripts has none.
+    pub planner: Option<Planner>,
 }
 
 impl Interface for Person {
@@ -44,7 +45,11 @@ impl Interface for Person {
     }
 
     fn plan(&self, file: &str, parameters: &Map) -> Result<Value> {
-        Value::from_serialize(&self.planner.plan(file, parameters)?)
+        match &self.planner {
+            Some(planner) => Value::from_serialize(&planner.plan(file, parameters)?),
+            None => Err(Error::failed("a test has no plan of its own")
+                .hint("run(file, #{}, #{ plan: true }) gives what a run would do")),
+        }
     }
 
     fn step_started(&self, title: &str, depth: usize) {

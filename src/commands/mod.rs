@@ -2,12 +2,14 @@
 
 mod destroy;
 mod env;
+mod env_diff;
 mod interface;
 mod plan;
 mod planner;
 mod prompt;
 mod sandbox;
 mod script;
+mod test;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -49,6 +51,18 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
         Action::EnvCheck(name) => {
             let name = name.as_deref().unwrap_or(&invocation.options.env);
             env::check(&root(None)?, name, printer)
+        }
+        Action::EnvDiff(diff) => {
+            let names = (diff.first.as_str(), diff.second.as_str());
+            env_diff::diff(&root(None)?, &invocation.options, names, diff.files, printer)
+        }
+        Action::Test(test) => {
+            // A folder is its own place to look for the project from.
+            let inside = test.files.first().map(|file| match file.is_dir() {
+                true => file.join("any"),
+                false => file.clone(),
+            });
+            test::test(&root(inside.as_deref())?, &invocation.options, test, printer)
         }
         Action::SandboxReset => sandbox::reset::reset(&root(None)?, &invocation.options, printer),
         Action::SandboxSave(name) => sandbox::save::save(&root(None)?, &invocation.options, name, printer),
@@ -126,11 +140,7 @@ impl<'a> Run<'a> {
             name => name,
         };
         let environment = Environment::load(&root, name)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(4)
-            .enable_all()
-            .build()
-            .map_err(|error| Error::failed(format!("no threads: {error}")))?;
+        let runtime = runtime()?;
         let cancel = Cancel::new();
         runtime.spawn(interruptions(cancel.clone(), printer.clone()));
         let progress = Arc::new(Told::new(printer.clone()));
@@ -138,13 +148,16 @@ impl<'a> Run<'a> {
             let (printer, yes) = (printer.clone(), invocation.options.yes);
             Box::new(move |question| printer.confirm(question, yes))
         };
-        let verb = destroy::verb(&environment, printer, &invocation.options);
+        let verbs = vec![
+            destroy::verb(&environment, printer, &invocation.options),
+            crate::script::contracts::verb(&root),
+        ];
         let session = runtime.block_on(Session::open(
             environment,
             &invocation.options,
             progress,
             cancel,
-            vec![verb],
+            verbs,
             ask,
         ))?;
         Ok(Self {
@@ -156,6 +169,15 @@ impl<'a> Run<'a> {
             began,
         })
     }
+}
+
+/// What keeps a session's work going.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed(format!("no threads: {error}")))
 }
 
 /// The first Ctrl-C or SIGTERM starts nothing new, leaves every wait, and lets calls in flight be answered. The second

@@ -4,15 +4,32 @@ use super::Run;
 use crate::error::{Error, Exit, Result};
 use crate::output;
 use crate::output::progress::human;
+use crate::resource::Engine;
 use crate::resource::plan::PlanDocument;
 use crate::value::Value;
+
+/// The plan of a run, by how its script ended: with an exit code or an error. What failed otherwise than at the horizon comes
+/// beside it.
+pub(super) fn planned(engine: &Engine, ended: Result<u8>) -> (PlanDocument, Option<Error>) {
+    let (horizon, failed) = match ended {
+        Ok(0) => (None, None),
+        Ok(code) => (None, Some(Error::failed(format!("the script ended with exit({code})")))),
+        Err(error) => {
+            let (ends, errors): (Vec<_>, Vec<_>) = error
+                .split()
+                .into_iter()
+                .partition(|error| error.exit() == Exit::Changes);
+            (ends.into_iter().next(), Error::all(errors))
+        }
+    };
+    (PlanDocument::of(engine, horizon.as_ref()), failed)
+}
 
 impl Run<'_> {
     /// Prints the plan and keeps it. Exit code 0 when there is nothing to change, 2 when there is, or when the script goes
     /// on where a plan cannot see; what failed otherwise is an error.
     pub(super) fn finish_plan(self, outcome: Result<(Value, u8)>) -> Result<u8> {
-        let (horizon, failed) = split(outcome.map(|(_, code)| code));
-        let plan = PlanDocument::of(&self.session.engine, horizon.as_ref());
+        let (plan, failed) = planned(&self.session.engine, outcome.map(|(_, code)| code));
         self.print_plan(&plan, failed.as_ref())?;
         if let Some(file) = &self.options.out {
             match &failed {
@@ -57,21 +74,6 @@ impl Run<'_> {
             plan.summary
         ));
         Ok(())
-    }
-}
-
-/// The horizon of a plan, and what failed otherwise, by how its script ended.
-pub(super) fn split(outcome: Result<u8>) -> (Option<Error>, Option<Error>) {
-    match outcome {
-        Ok(0) => (None, None),
-        Ok(code) => (None, Some(Error::failed(format!("the script ended with exit({code})")))),
-        Err(error) => {
-            let (ends, errors): (Vec<_>, Vec<_>) = error
-                .split()
-                .into_iter()
-                .partition(|error| error.exit() == Exit::Changes);
-            (ends.into_iter().next(), Error::all(errors))
-        }
     }
 }
 

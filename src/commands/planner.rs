@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::interface::check_directories;
-use super::plan::split;
+use super::plan::planned;
 use crate::cli::Options;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -43,7 +43,10 @@ impl Planner {
             &options,
             Arc::new(Silent),
             self.cancel.clone(),
-            vec![super::destroy::verb(&self.environment, &self.printer, &options)],
+            vec![
+                super::destroy::verb(&self.environment, &self.printer, &options),
+                crate::script::contracts::verb(&self.root),
+            ],
             Box::new(|_| Ok(false)),
         ))?;
         let context = ScriptContext {
@@ -53,7 +56,7 @@ impl Planner {
                 variables: session.variables.clone(),
                 generate: session.environment.aws.is_sandbox(),
             }),
-            runtime: self.runtime.clone(),
+            runtime: self.runtime.clone().into(),
             stepper: None,
         };
         let shell = Shell::new(session.engine.clone(), context);
@@ -64,11 +67,8 @@ impl Planner {
             .map(|(name, value)| (name.clone(), value.to_string()))
             .collect();
         let outcome = shell.run(&checked, &given);
-        let (horizon, failed) = split(outcome.map(|finished| finished.code));
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(PlanDocument::of(&session.engine, horizon.as_ref())),
-        }
+        let (plan, failed) = planned(&session.engine, outcome.map(|finished| finished.code));
+        failed.map_or(Ok(plan), Err)
     }
 }
 

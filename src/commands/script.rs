@@ -1,14 +1,16 @@
 //! `iacsh FILE`, `iacsh -c TEXT` and `iacsh -`: a script from its check to its report.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Run;
 use super::interface::{Guide, Person, check_directories};
 use super::planner::Planner;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output;
 use crate::output::progress::human;
+use crate::resource::prune;
 use crate::script::{Input, ScriptContext, Shell, Stepper};
 use crate::session::facts;
 use crate::value::Value;
@@ -51,7 +53,31 @@ impl Run<'_> {
         let checked = shell.check(input)?;
         check_directories(&self.root, &checked.directories)?;
         let finished = shell.run(&checked, &given)?;
+        if finished.code == 0 {
+            self.tell_left(&shell.whole_sections(&checked))?;
+        }
         Ok((finished.value, finished.code))
+    }
+
+    /// What the script no longer names is told, and deleted when that is asked for.
+    fn tell_left(&self, sections: &BTreeSet<String>) -> Result<()> {
+        let engine = &self.session.engine;
+        let prune = self.options.prune;
+        let left = self.runtime.block_on(prune::unclaimed(engine, sections))?;
+        let count = left.deleted().count();
+        prune::tell(engine, &left, prune);
+        if !prune || count == 0 || engine.is_plan() {
+            return Ok(());
+        }
+        let names: Vec<_> = left
+            .deleted()
+            .map(|planned| format!("{}/{}", planned.kind(), planned.live.name))
+            .collect();
+        let question = format!("Delete what is no longer in the script: {}?", names.join(", "));
+        if !self.printer.confirm(&question, self.options.yes)? {
+            return Err(Error::declined("what is no longer in the script was left"));
+        }
+        self.runtime.block_on(prune::delete(engine, &left))
     }
 
     /// The engine with everything that a script can call.
@@ -70,16 +96,16 @@ impl Run<'_> {
                 variables: self.session.variables.clone(),
                 generate: self.session.environment.aws.is_sandbox(),
                 yes: self.options.yes,
-                planner: Planner {
+                planner: Some(Planner {
                     root: self.root.clone(),
                     environment: self.session.environment.clone(),
                     options: self.options.clone(),
                     printer: self.printer.clone(),
                     cancel: self.session.engine.cancel().clone(),
                     runtime: self.runtime.handle().clone(),
-                },
+                }),
             }),
-            runtime: self.runtime.handle().clone(),
+            runtime: self.runtime.handle().clone().into(),
             stepper,
         };
         Ok(Shell::new(self.session.engine.clone(), context))

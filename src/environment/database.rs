@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::s3::S3File;
 
 /// Where the database is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DatabaseTarget {
     /// The embedded subset of SQL Server.
@@ -30,7 +32,7 @@ impl DatabaseTarget {
 }
 
 /// How the connection to the server is encrypted, as the PRELOGIN message of MS-TDS 2.2.6.5 negotiates it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encryption {
     /// All of it, or no connection.
@@ -41,7 +43,7 @@ pub enum Encryption {
 }
 
 /// The editions of SQL Server that RDS has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Edition {
     /// Express: free of licence cost, databases of 10 GB at most.
     #[default]
@@ -73,7 +75,7 @@ impl Edition {
 }
 
 /// When changes of the server that interrupt are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Apply {
     /// At once.
@@ -93,7 +95,7 @@ impl Apply {
 }
 
 /// The database.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
     /// `sandbox` for the embedded one, `server` for a SQL Server that exists, `rds` for one on RDS: ours, or with `id` one
@@ -127,9 +129,15 @@ pub struct Database {
     /// On RDS: the id of an instance that exists. It is used and never changed; its login is in `user` and `password`.
     pub id: Option<String>,
     /// On RDS: where the content comes from when the server is not there. `latest` (the default) is our newest snapshot,
-    /// and empty only if there never was one; `snapshot:ID` is that one; `empty` is refused where we have a snapshot;
+    /// and empty only if there never was one; `snapshot:ID` is that one; `bak:s3://BUCKET/KEY` is a backup of the database
+    /// alone, restored also into a server that is there without it; `empty` and `bak:` are refused where we have a snapshot;
     /// `existing` means that the server must be there.
     pub source: Option<String>,
+    /// On RDS: the S3 bucket to which the server may write backups of its databases (`mssql::backup`), and from which it may
+    /// restore them. It is in the server's region.
+    pub backup_bucket: Option<String>,
+    /// On RDS: the ARN of the KMS key with which these backups are encrypted.
+    pub backup_key: Option<String>,
     /// On RDS: the edition, `sqlserver-ex` (the default), `sqlserver-web`, `sqlserver-se` or `sqlserver-ee`.
     pub engine: Option<Edition>,
     /// On RDS: the version, `15.00` (SQL Server 2019) when not given: any that begins with it.
@@ -218,6 +226,8 @@ impl Default for Database {
             ef_version: "3.1.0".into(),
             id: None,
             source: None,
+            backup_bucket: None,
+            backup_key: None,
             engine: None,
             engine_version: None,
             class: None,
@@ -250,6 +260,12 @@ impl Database {
     /// Whether the login comes from variables. Of a server of ours it comes from Secrets Manager.
     pub fn has_login(&self) -> bool {
         !matches!(self.plan(), DatabasePlan::Make(_))
+    }
+
+    /// The backup that the content comes from, where the source is one.
+    pub fn backup(&self) -> Option<S3File> {
+        let uri = self.source.as_deref()?.strip_prefix("bak:")?;
+        S3File::parse(uri).ok()
     }
 
     /// What the section means, with the defaults filled in.

@@ -4,17 +4,21 @@
 
 mod database;
 mod document;
+mod expiry;
 mod model;
 mod needs;
 mod rules;
 mod sandbox;
+mod settled;
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, nearest};
+use crate::value::{Map, Value};
 
 pub use database::*;
 pub use document::Document;
+pub use expiry::Expiry;
 pub use model::*;
 pub use needs::{MASTER_PASSWORD, Need};
 pub use sandbox::{Clock, Rule, RuleKind, Sandbox};
@@ -34,6 +38,28 @@ pub fn find_root(start: &Path) -> Result<PathBuf> {
         ))
         .hint("start iacsh inside a project, or make environments/sandbox.toml")
     })
+}
+
+fn merge(table: &mut toml::Table, changes: &Map) -> Result<()> {
+    for (key, change) in changes {
+        match (change, table.get_mut(key)) {
+            (Value::Null, _) => {
+                table.remove(key);
+            }
+            (Value::Map(changes), Some(toml::Value::Table(section))) => merge(section, changes)?,
+            (Value::Map(changes), _) => {
+                let mut section = toml::Table::new();
+                merge(&mut section, changes)?;
+                table.insert(key.clone(), section.into());
+            }
+            (other, _) => {
+                let value = toml::Value::try_from(other.to_json())
+                    .map_err(|error| Error::failed(format!("`{key}` of the environment: {error}")))?;
+                table.insert(key.clone(), value);
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Environment {
@@ -67,6 +93,24 @@ impl Environment {
         }
         let shown = format!("{DIRECTORY}/{name}.toml");
         let document = Document::read(&root.join(&shown), shown)?;
+        Self::from_document(&document, root, name)
+    }
+
+    /// Reads one and changes it before it is checked: what `changes` has takes the place of what the file has, a section's
+    /// keys one by one, and nothing (`()`) takes a key away. For tests.
+    pub fn load_changed(root: &Path, name: &str, changes: &Map) -> Result<Self> {
+        let plain = Self::load(root, name)?;
+        if changes.is_empty() {
+            return Ok(plain);
+        }
+        let shown = format!("{DIRECTORY}/{name}.toml");
+        let text = std::fs::read_to_string(root.join(&shown))
+            .map_err(|error| Error::invalid(format!("{shown} cannot be read: {error}")))?;
+        let mut table: toml::Table =
+            toml::from_str(&text).map_err(|error| Error::invalid(format!("{shown}: {}", error.message())))?;
+        merge(&mut table, changes)?;
+        let text = toml::to_string(&table).map_err(|error| Error::failed(format!("{shown}: {error}")))?;
+        let document = Document::parse(format!("{shown}, changed by the test"), text)?;
         Self::from_document(&document, root, name)
     }
 

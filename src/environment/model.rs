@@ -7,13 +7,13 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use ipnet::Ipv4Net;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::database::Database;
 use super::sandbox::Sandbox;
 
 /// `environments/NAME.toml`: one environment of a project.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
     /// The file's name without `.toml`.
@@ -28,6 +28,9 @@ pub struct Environment {
     /// Whether changes need `--confirm NAME`, which `--yes` does not answer.
     #[serde(default)]
     pub protect: bool,
+    /// Whether faults may be injected on purpose, for a rehearsal. Not together with `protect`.
+    #[serde(default)]
+    pub chaos: bool,
     /// Which cloud.
     pub aws: Aws,
     /// Tags of every resource.
@@ -60,7 +63,7 @@ pub struct Environment {
 }
 
 /// Where the resources are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AwsTarget {
     /// The embedded cloud: no account, no cost.
@@ -71,7 +74,7 @@ pub enum AwsTarget {
 }
 
 /// Which cloud.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Aws {
     /// `sandbox` for the embedded cloud, `aws` for AWS or what answers at `endpoint`.
@@ -97,7 +100,7 @@ impl Aws {
 }
 
 /// Tags of every resource: the owner's list, and any others as `name = "text"`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 pub struct Tags {
     /// Who answers for the environment: a team, an address. Tag `owner`.
     #[serde(default)]
@@ -105,7 +108,8 @@ pub struct Tags {
     /// Who pays for it. Tag `cost-center`.
     #[serde(default)]
     pub cost_center: Option<String>,
-    /// The day after which nobody needs it, as `2027-01-31`, or `never`. Tag `iacsh:expires-at`.
+    /// The last day on which somebody needs it, as `2027-01-31`, a moment, as `2027-01-31T18:00:00Z`, or `never`. Tag
+    /// `iacsh:expires-at`. `scripts/expire.rhai` destroys what is past it.
     #[serde(default)]
     pub expires_at: Option<String>,
     /// Any other tags.
@@ -130,7 +134,7 @@ impl Tags {
 }
 
 /// How many zones, or which.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Zones {
     Count(usize),
@@ -148,7 +152,7 @@ impl Zones {
 
 /// The network: `cidr`, `zones`, `nat` and `endpoints` for one to make, or `vpc`, `public_subnets` and `private_subnets` for one that
 /// exists, which is then used and never changed.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
     /// The addresses of the VPC to make, as `10.0.0.0/16` (the default).
@@ -225,7 +229,7 @@ impl Network {
 }
 
 /// The public address, for HTTPS.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     /// The host name, as `login.example.org`. It is the issuer of the tokens and must outlive the environment.
@@ -241,7 +245,7 @@ pub struct Address {
 }
 
 /// The engine of the cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RedisEngine {
     #[default]
@@ -259,7 +263,7 @@ impl RedisEngine {
 }
 
 /// The cache: an ElastiCache replication group.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Redis {
     /// `redis` or `valkey`.
@@ -297,7 +301,7 @@ impl Default for Redis {
 }
 
 /// The service: a Fargate service behind the load balancer.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ecs {
     /// `NAME:TAG` in the ECR repository of the project, or the full address of an image.
@@ -356,7 +360,7 @@ impl Ecs {
 }
 
 /// A time that may pass, written as `30s`, `10m` or `1h 30m`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Wait(String);
 
@@ -383,7 +387,7 @@ impl Wait {
 
 /// The longest time that each kind of waiting may take: `30s`, `10m`, `1h 30m`. What is not given has the bound of its
 /// kind of resource.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waits {
     /// Until a resource is ready.
@@ -394,6 +398,8 @@ pub struct Waits {
     pub delete: Option<Wait>,
     /// Until the database answers.
     pub database: Wait,
+    /// Until a backup of a database on RDS is written or restored.
+    pub backup: Wait,
     /// Single kinds of resources, as `replication_group = "20m"`; they come before `resource` and `delete`.
     #[schemars(with = "BTreeMap<String, Wait>")]
     pub kinds: IndexMap<String, Wait>,
@@ -406,6 +412,7 @@ impl Default for Waits {
             service: None,
             delete: None,
             database: Wait::new("2m"),
+            backup: Wait::new("4h"),
             kinds: IndexMap::new(),
         }
     }
@@ -415,5 +422,10 @@ impl Waits {
     pub fn database(&self) -> Duration {
         // A loaded environment has a right one: the rules refuse others.
         self.database.parse().unwrap_or(Duration::from_secs(120))
+    }
+
+    /// Large databases take hours.
+    pub fn backup(&self) -> Duration {
+        self.backup.parse().unwrap_or(Duration::from_secs(4 * 3600))
     }
 }

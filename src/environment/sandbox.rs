@@ -1,12 +1,14 @@
 //! The section `[sandbox]`: how the embedded cloud behaves.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::model::Wait;
 
 /// The embedded cloud.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sandbox {
     /// By how much the usual times of AWS are divided. 1 shows them as they are, 0 makes everything at once.
@@ -14,6 +16,8 @@ pub struct Sandbox {
     /// `system` for the machine's time; `virtual` for one that `sandbox::advance("10m")` moves on (then with
     /// `time_scale = 1`, so that there is something to wait for).
     pub clock: Clock,
+    /// What takes another time than usually in AWS, as `cache_create = "8m"`; `sandbox::durations()` lists the names.
+    pub durations: BTreeMap<String, Wait>,
     /// What goes wrong on purpose, as the functions of `sandbox::` add it.
     pub rules: Vec<Rule>,
 }
@@ -23,13 +27,14 @@ impl Default for Sandbox {
         Self {
             time_scale: 1000,
             clock: Clock::default(),
+            durations: BTreeMap::new(),
             rules: Vec::new(),
         }
     }
 }
 
 /// Whose time the embedded cloud has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Clock {
     /// The machine's.
@@ -40,7 +45,7 @@ pub enum Clock {
 }
 
 /// What a rule does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleKind {
     /// Calls are refused with an error.
@@ -118,7 +123,7 @@ impl RuleKind {
 }
 
 /// Something that goes wrong on purpose.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// What happens.

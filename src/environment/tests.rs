@@ -157,11 +157,16 @@ fn tags_have_the_form_that_aws_takes() {
         ["owner=a", "cost-center=7", "iacsh:expires-at=2027-01-31", "floor=3"]
     );
     assert_eq!(
-        with("[tags]\nownr = \"a\"\n\"aws:x\" = \"b\"\nquery = \"a?b\"\nexpires_at = \"soon\"\n"),
+        with(
+            "[tags]\nownr = \"a\"\n\"aws:x\" = \"b\"\nquery = \"a?b\"\nName = \"x\"\nempty = \"\"\nback = \"aws:x\"\nexpires_at = \"soon\"\n"
+        ),
         [
             "the tag `ownr` is too near to `owner` (did you mean `owner`?)",
             "tags that begin with `aws:` are not free",
             "a tag's value has at most 256 letters, digits, spaces and + - = . _ : / @",
+            "the tag `Name` is what iacsh calls each resource (choose another name)",
+            "a tag's value is neither empty nor has spaces around it (leave the tag out)",
+            "a tag's value must not begin with `aws:` or `rds:`: services refuse it",
             "\"soon\" is not a day (as \"2027-01-31\", or \"never\")",
         ]
     );
@@ -239,8 +244,7 @@ fn a_server_on_rds_is_made_or_named() {
             "\"2019\" is not a version of SQL Server on RDS (as \"15.00\" for 2019, or all of it as \
              \"15.00.4236.7.v1\")",
             "\"sunday\" is not a window in UTC (as \"sun:03:00-sun:04:00\")",
-            "restoring a .bak file is not supported yet (restore it yourself (rds_restore_database), then take a snapshot \
-             and name it here)",
+            "\"s3://b/f.bak\" is no file in S3: \"b\" is no name of a bucket (as \"bak:s3://my-bucket/shop.bak\")",
         ]
     );
     assert_eq!(

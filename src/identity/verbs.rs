@@ -1,7 +1,8 @@
 //! What scripts call: `identity::`.
 
 use std::sync::Arc;
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use super::apply::{self, Report};
 use super::list;

@@ -1,5 +1,6 @@
 //! SQL Server: the language, the connection, the values and the migrations.
 
+pub mod backup;
 pub mod batches;
 pub mod connect;
 pub mod connection;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::connect::{Connector, Encryption};
 use super::connection::{Connection, Options};
@@ -47,6 +48,10 @@ pub struct Setup {
     pub login: String,
     /// How long connecting may take, and waiting for another run.
     pub limit: Duration,
+    /// How long a backup may take, and its restore.
+    pub backup_limit: Duration,
+    /// The region of AWS, which says how ARNs begin.
+    pub region: String,
 }
 
 /// A database in a script. It is a way to connect, not a connection: each verb opens its own.
@@ -83,6 +88,14 @@ impl Database {
             let given = value.map_or_else(|| "nothing".to_owned(), Value::type_name);
             Error::failed(format!("a database is expected, not {given}")).hint("`mssql::connect()` gives one")
         })
+    }
+
+    /// Another database on the same server.
+    pub fn on(&self, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..self.clone()
+        }
     }
 
     pub async fn open(&self) -> Result<Connection> {
@@ -263,7 +276,7 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
             }
         })
     };
-    vec![
+    let mut verbs = vec![
         connect,
         Verb::reads(
             "mssql",
@@ -331,7 +344,9 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
             }),
         up,
         status,
-    ]
+    ];
+    verbs.extend(super::backup::verbs(setup));
+    verbs
 }
 
 async fn up(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
@@ -406,10 +421,7 @@ async fn foresee_up(root: PathBuf, args: Vec<Value>) -> Result<Foreseen> {
 
 /// A list of rows from a catalogue view. A database that is not there yet has none.
 async fn listing(database: &Database, on: &str, sql: &str) -> Result<Value> {
-    let database = Database {
-        name: on.to_owned(),
-        ..database.clone()
-    };
+    let database = database.on(on);
     let mut connection = match database.open().await {
         Err(error) if error.code() == "4060" => return Ok(Value::List(Vec::new())),
         other => other?,
@@ -445,6 +457,6 @@ fn parameters(list: Option<&Value>) -> Result<Vec<Param>> {
 }
 
 /// An argument that the schema has checked to be text.
-fn text(args: &[Value], position: usize) -> &str {
+pub(super) fn text(args: &[Value], position: usize) -> &str {
     args.get(position).and_then(Value::as_str).unwrap_or_default()
 }

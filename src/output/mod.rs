@@ -8,6 +8,7 @@ pub mod plan;
 pub mod printer;
 pub mod progress;
 pub mod table;
+pub mod verdict;
 
 pub use printer::Printer;
 

@@ -84,7 +84,7 @@ impl<K: Kind> Adopts for K {
         let mut differences = work.difference(&live).changes;
         differences.retain(|change| !change.field.starts_with("tag "));
         let should = scope.wanted(kind, &wanted.name, &wanted.section);
-        let (missing, _) = tags::difference(&should, &live.tags, &[]);
+        let (missing, _) = tags::difference(&should, &live.tags);
         Ok(Candidate {
             outputs: self.outputs(&live),
             live: erase(live),
@@ -281,7 +281,7 @@ impl Engine {
                     .map_err(|error| error.context(format!("moving {from} to {to}")))?;
                 let section = live.tags.get(tags::SECTION).map_or("", String::as_str);
                 let should = self.scope().wanted(about.kind, new, section);
-                let (mut set, _) = tags::difference(&should, &live.tags, &[]);
+                let (mut set, _) = tags::difference(&should, &live.tags);
                 // Only what has the name in it.
                 set.retain(|key, _| key == tags::ID || key == "Name");
                 let outcome = Outcome::Acted(format!("{} is called {new}", live.id));
@@ -299,6 +299,7 @@ impl Engine {
                 renamed.name = new.to_owned();
                 renamed.tags.extend(set);
                 self.note_adopted(to, renamed);
+                self.note_renamed(from);
                 outcome
             }
         };

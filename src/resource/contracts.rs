@@ -2,13 +2,38 @@
 
 use super::engine::{Engine, Origin};
 use super::handle::Handle;
+use super::tags::Tags;
 use crate::error::{Error, Result, nearest};
 use crate::value::{Map, Value};
 
 /// The kind whose resources are published contracts.
 const CONTRACT: &str = "parameter";
 
+/// A contract that is published.
+pub struct Published {
+    pub name: String,
+    /// What its listing shows: `value`, `changed_at` and more.
+    pub row: Map,
+    pub tags: Tags,
+}
+
 impl Engine {
+    /// Everything that is published, as it is now, sorted by name.
+    pub async fn contracts(&self) -> Result<Vec<Published>> {
+        let listing = self.list_again(CONTRACT).await?;
+        let kind = self.kind(CONTRACT)?;
+        let mut published: Vec<_> = listing
+            .iter()
+            .map(|live| Published {
+                name: live.name.clone(),
+                row: kind.row(live),
+                tags: live.tags.clone(),
+            })
+            .collect();
+        published.sort_by(|first, second| first.name.cmp(&second.name));
+        Ok(published)
+    }
+
     /// Publishes a contract: other scripts read it with [`Engine::lookup`].
     pub fn publish(&self, name: &str, value: Value, origin: Origin) -> Result<Handle> {
         let mut options = Map::new();

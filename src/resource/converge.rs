@@ -4,7 +4,9 @@
 //! and each write is either found by that listing the next time (tags are in the create call, names are deterministic)
 //! or refused by the service as a duplicate, upon which the listing is read again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::adopt;
 use super::engine::Engine;
@@ -141,17 +143,10 @@ impl<K: Kind> Work<'_, K> {
         let mut changes = self.kind.changes(self.spec, live);
         let wanted = self.engine.scope().wanted(kind, self.name, self.section);
         let (mut set, mut remove) = match self.kind.has_tags() {
-            true => tags::difference(&wanted, &live.tags, &[]),
+            true => tags::difference(&wanted, &live.tags),
             false => (tags::Tags::new(), Vec::new()),
         };
-        for (key, value) in &set {
-            let from = live.tags.get(key).cloned().unwrap_or_default();
-            changes.push(Change::new(&format!("tag {key}"), from, value, Class::InPlace));
-        }
-        for key in &remove {
-            let from = live.tags.get(key).cloned().unwrap_or_default();
-            changes.push(Change::new(&format!("tag {key}"), from, "", Class::InPlace));
-        }
+        changes.extend(tags::changes(&live.tags, &set, &remove));
         let (kept, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| self.is_kept(&change.field));
         set.retain(|key, _| !self.is_kept(&format!("tag {key}")));
         remove.retain(|key| !self.is_kept(&format!("tag {key}")));

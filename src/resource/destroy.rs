@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::engine::Engine;
 use super::kind::{AnyKind, AnyLive, Retention};
@@ -34,18 +35,32 @@ pub struct Planned {
 }
 
 impl Planned {
+    pub(super) fn new(kind: Arc<dyn AnyKind>, live: AnyLive, kept: Option<String>) -> Self {
+        Self { kind, live, kept }
+    }
+
     pub fn kind(&self) -> &'static str {
         self.kind.about().kind
     }
 }
 
 /// What a destroy would do.
+#[derive(Default)]
 pub struct DestroyPlan {
     pub resources: Vec<Planned>,
     only: Vec<String>,
 }
 
 impl DestroyPlan {
+    /// One of these resources. What stays keeps what it cannot do without.
+    pub(super) fn of(mut resources: Vec<Planned>) -> Self {
+        keep_what_is_used(&mut resources);
+        Self {
+            resources,
+            only: Vec::new(),
+        }
+    }
+
     pub fn deleted(&self) -> impl Iterator<Item = &Planned> {
         self.resources.iter().filter(|planned| planned.kept.is_none())
     }
@@ -148,6 +163,21 @@ fn matches(planned: &Planned, only: &str) -> bool {
 
 /// Deletes what the plan says and proves that it is gone. What happened is in the engine's report, also after an error.
 pub async fn destroy(engine: &Engine, plan: DestroyPlan) -> Result<()> {
+    let mut errors = match delete(engine, &plan).await {
+        Ok(()) => Vec::new(),
+        Err(error) => error.split(),
+    };
+    if errors.iter().any(|error| error.exit() == Exit::Interrupted) {
+        return Err(Error::interrupted());
+    }
+    if let Err(error) = prove(engine, &plan).await {
+        errors.push(error);
+    }
+    Error::all(errors).map_or(Ok(()), Err)
+}
+
+/// Deletes what the plan says, each resource as soon as what must be gone before it is gone.
+pub(super) async fn delete(engine: &Engine, plan: &DestroyPlan) -> Result<()> {
     for planned in plan.kept() {
         record(
             engine,
@@ -178,13 +208,6 @@ pub async fn destroy(engine: &Engine, plan: DestroyPlan) -> Result<()> {
     .into_iter()
     .flatten()
     .collect();
-    if errors.iter().any(|error| error.exit() == Exit::Interrupted) {
-        return Err(Error::interrupted());
-    }
-    let mut errors = errors;
-    if let Err(error) = prove(engine, &plan).await {
-        errors.push(error);
-    }
     Error::all(errors).map_or(Ok(()), Err)
 }
 

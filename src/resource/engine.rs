@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::resource::cancel::Cancel;
 use futures::future::join_all;
@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use schemars::Schema;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::converge::Wanted;
 use super::handle::Handle;
@@ -23,6 +24,7 @@ use super::keep;
 use super::kind::{About, AnyKind, AnyLive, KEEP, name_in};
 use super::plan::{self, Expectation};
 use super::progress::Progress;
+use super::prune::Census;
 use super::report::{Outcome, Record, Report};
 use super::tags::Scope;
 use super::verb::Verb;
@@ -68,6 +70,7 @@ pub struct EngineOptions {
     pub journal: Journal,
     pub gate: Option<Gate>,
     pub sweep: Option<Sweep>,
+    pub census: Option<Census>,
     pub runtime: tokio::runtime::Handle,
     pub cancel: Cancel,
     /// Names given with `--allow-replace` and `--with-data`.
@@ -85,6 +88,7 @@ struct Entry {
     handle: Handle,
     /// As they were asked for, with outputs by their names.
     options: Value,
+    section: String,
     at: Option<Location>,
 }
 
@@ -99,6 +103,8 @@ struct Inner {
     errors: Mutex<Vec<Error>>,
     /// What this run has adopted or renamed, or would, by label: no listing has it under its name yet.
     adopted: Mutex<HashMap<String, AnyLive>>,
+    /// The labels that this run gave up for others.
+    renamed: Mutex<BTreeSet<String>>,
     /// Why a plan sees no further.
     end: Mutex<Option<Error>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -129,6 +135,7 @@ impl Engine {
             records: Mutex::default(),
             errors: Mutex::default(),
             adopted: Mutex::default(),
+            renamed: Mutex::default(),
             end: Mutex::default(),
             tasks: Mutex::default(),
             passed: OnceCell::new(),
@@ -181,11 +188,39 @@ impl Engine {
         self.0.options.sweep.as_ref()
     }
 
+    pub(super) fn census(&self) -> Option<&Census> {
+        self.0.options.census.as_ref()
+    }
+
+    /// Whether this run ensures what has a label.
+    pub(super) fn is_claimed(&self, label: &str) -> bool {
+        lock(&self.0.entries).contains_key(label)
+            // The listing of before a renaming has the old name still.
+            || lock(&self.0.renamed).contains(label)
+    }
+
+    /// The sections of what this run ensures.
+    pub fn sections(&self) -> BTreeSet<String> {
+        let entries = lock(&self.0.entries);
+        let sections = entries.values().map(|entry| entry.section.clone());
+        sections.filter(|section| !section.is_empty()).collect()
+    }
+
+    /// What this run has listed, by kind.
+    pub(super) fn listed(&self) -> Vec<(&'static str, Arc<Vec<AnyLive>>)> {
+        let listings = lock(&self.0.listings);
+        let known = listings
+            .iter()
+            .filter_map(|(kind, listing)| Some((*kind, listing.get()?.clone())));
+        known.collect()
+    }
+
     pub(super) fn may_replace(&self, name: &str) -> bool {
         self.0.options.allow_replace.contains(name)
     }
 
-    pub(super) fn may_lose(&self, name: &str) -> bool {
+    /// Whether the loss of this one's data is meant: `--with-data NAME`.
+    pub fn may_lose(&self, name: &str) -> bool {
         self.0.options.with_data.contains(name)
     }
 
@@ -333,6 +368,7 @@ impl Engine {
                 Entry {
                     handle: handle.clone(),
                     options: options.clone(),
+                    section: origin.section.clone(),
                     at: origin.at.clone(),
                 },
             );
@@ -490,6 +526,10 @@ impl Engine {
         lock(&self.0.adopted).insert(label.to_owned(), live);
     }
 
+    pub(super) fn note_renamed(&self, from: &str) {
+        lock(&self.0.renamed).insert(from.to_owned());
+    }
+
     /// What this run has adopted or renamed under a label.
     pub(super) fn adopted(&self, label: &str) -> Option<AnyLive> {
         lock(&self.0.adopted).get(label).cloned()
@@ -542,6 +582,7 @@ impl Engine {
         lock(&self.0.records).clear();
         lock(&self.0.errors).clear();
         lock(&self.0.adopted).clear();
+        lock(&self.0.renamed).clear();
         *lock(&self.0.end) = None;
     }
 }

@@ -383,6 +383,8 @@ pub trait AnyKind: Adopts + Send + Sync {
     /// The schema of the options.
     fn schema(&self) -> Schema;
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>>;
+    /// Whether the service keeps tags of it.
+    fn has_tags(&self) -> bool;
     fn row(&self, live: &AnyLive) -> Map;
     /// What `keep` may name beside the options.
     fn more_fields(&self, options: &Map) -> Vec<String>;
@@ -449,6 +451,10 @@ impl<K: Kind> AnyKind for K {
 
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>> {
         Ok(Kind::list(self, scope).await?.into_iter().map(erase).collect())
+    }
+
+    fn has_tags(&self) -> bool {
+        Kind::has_tags(self)
     }
 
     fn row(&self, live: &AnyLive) -> Map {

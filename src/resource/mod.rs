@@ -5,8 +5,9 @@
 //! reports, and destroys. Nothing here knows AWS, SQL Server or Rhai.
 
 pub mod adopt;
+pub mod audit;
 pub mod cancel;
-mod contracts;
+pub mod contracts;
 pub mod converge;
 pub mod destroy;
 pub mod engine;
@@ -15,7 +16,9 @@ pub mod journal;
 mod keep;
 pub mod kind;
 pub mod plan;
+pub mod portrait;
 pub mod progress;
+pub mod prune;
 pub mod report;
 pub mod tags;
 pub mod verb;

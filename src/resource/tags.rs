@@ -3,8 +3,12 @@
 //! Identity is `(project, environment, kind, name)`. It decides what is found, changed and destroyed; a changed owner
 //! or cost centre must never make a second VPC.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
+use regex::Regex;
+
+use super::kind::{Change, Class};
 use crate::error::{Error, Result};
 
 pub type Tags = BTreeMap<String, String>;
@@ -23,9 +27,53 @@ pub const EXPIRES_AT: &str = "iacsh:expires-at";
 /// Where the scripts are, without what would say more than a name: no query, no credentials.
 pub const SOURCE: &str = "iacsh:source";
 pub const COMMIT: &str = "iacsh:commit";
+/// `true` in a protected environment.
+pub const PROTECT: &str = "iacsh:protect";
+/// `true` where faults may be injected on purpose.
+pub const CHAOS: &str = "iacsh:chaos";
+/// The names of the tags that the environment file gave, apart from those that begin with `iacsh:`. There is no state
+/// file: so a later run knows which of them are iacsh's to take away, and which somebody else put there.
+pub const GIVEN: &str = "iacsh:given";
+pub const NAME: &str = "Name";
 
-/// Tags that differ from run to run. They are written with a creation or a real change and are no drift.
-const VOLATILE: [&str; 6] = [CREATED_BY, CREATED_AT, CHANGED_BY, CHANGED_AT, SOURCE, COMMIT];
+/// Between the names in [`GIVEN`]: a tag's value takes no comma.
+const BETWEEN: &str = " + ";
+
+/// Tags of iacsh's own that an environment may cease to have. A section is not one of them: at the prompt there is none,
+/// and what a script claims stays its.
+const REMOVABLE: [&str; 4] = [EXPIRES_AT, PROTECT, CHAOS, GIVEN];
+
+/// The longest value. Source: Tagging AWS Resources, "Tag naming limits and requirements".
+pub const LONGEST_VALUE: usize = 256;
+
+/// Beginnings of a value that a service keeps to itself: ECS and Secrets Manager refuse `aws:`, RDS also `rds:`.
+/// Source: `Tag` in their API references.
+const RESERVED: [&str; 2] = ["aws:", "rds:"];
+
+/// A text that every service takes as a tag's value: at most 256 letters, digits, spaces and `+ - = . _ : / @`. Anything
+/// else becomes `_`. Source: the pattern of `TagValue` of ECS, ELBv2, IAM, Logs and SSM.
+pub fn clean(text: &str) -> String {
+    let allowed = |c: char| if is_allowed(c) { c } else { '_' };
+    let text: String = text.trim().chars().map(allowed).take(LONGEST_VALUE).collect();
+    let text = text.trim_end();
+    let lower = text.to_ascii_lowercase();
+    match RESERVED.iter().find(|reserved| lower.starts_with(*reserved)) {
+        Some(_) => text.replacen(':', "_", 1),
+        None => text.to_owned(),
+    }
+}
+
+/// Letters, digits and a few signs. Combining marks are letters to Rust and not to the services.
+fn is_allowed(c: char) -> bool {
+    static LETTERS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{L}\p{N}]$").ok());
+    let is_letter = |c: char| {
+        let mut bytes = [0; 4];
+        LETTERS
+            .as_ref()
+            .is_some_and(|letters| letters.is_match(c.encode_utf8(&mut bytes)))
+    };
+    c.is_ascii_alphanumeric() || " +-=._:/@".contains(c) || !c.is_ascii() && is_letter(c)
+}
 
 /// The environment that a run works on. Nothing outside of it is ever changed.
 #[derive(Clone, Debug)]
@@ -111,18 +159,22 @@ impl Scope {
     /// What a resource's tags should be, apart from those that differ from run to run.
     pub fn wanted(&self, kind: &str, name: &str, section: &str) -> Tags {
         let mut tags = self.identity(kind, name);
-        tags.extend(self.descriptive.clone());
-        if !section.is_empty() {
-            tags.insert(SECTION.into(), section.to_owned());
+        tags.extend(cleaned(&self.descriptive));
+        let given = given(self.descriptive.keys());
+        if !given.is_empty() {
+            tags.insert(GIVEN.into(), given);
         }
-        tags.insert("Name".into(), self.physical(name));
+        if !section.is_empty() {
+            tags.insert(SECTION.into(), clean(section));
+        }
+        tags.insert(NAME.into(), clean(&self.physical(name)));
         tags
     }
 
     /// All tags of a resource that is created now.
     pub fn for_create(&self, kind: &str, name: &str, section: &str) -> Tags {
         let mut tags = self.wanted(kind, name, section);
-        tags.extend(self.volatile.clone());
+        tags.extend(cleaned(&self.volatile));
         tags
     }
 
@@ -135,29 +187,78 @@ impl Scope {
         tags.get(ID)?.strip_prefix(kind)?.strip_prefix('/')
     }
 
-    /// Who changed it, and when: written beside a real change.
+    /// Who changed it, when, and from which commit of which repository: written beside a real change.
     pub fn changed_by(&self) -> Tags {
-        let by = self
-            .volatile
-            .get(CREATED_BY)
-            .map(|by| (CHANGED_BY.to_owned(), by.clone()));
-        let at = self
-            .volatile
-            .get(CREATED_AT)
-            .map(|at| (CHANGED_AT.to_owned(), at.clone()));
-        by.into_iter().chain(at).collect()
+        let keys = [
+            (CREATED_BY, CHANGED_BY),
+            (CREATED_AT, CHANGED_AT),
+            (SOURCE, SOURCE),
+            (COMMIT, COMMIT),
+        ];
+        let known = keys
+            .into_iter()
+            .filter_map(|(key, as_key)| Some((as_key.to_owned(), clean(self.volatile.get(key)?))));
+        known.collect()
     }
 }
 
-/// The tags to set and the keys to remove so that `live` becomes `wanted`. Only keys of iacsh's own are removed: what
-/// others put there stays.
-pub fn difference(wanted: &Tags, live: &Tags, descriptive_before: &[&str]) -> (Tags, Vec<String>) {
+fn cleaned(tags: &Tags) -> impl Iterator<Item = (String, String)> {
+    tags.iter().map(|(key, value)| (key.clone(), clean(value)))
+}
+
+/// The value of [`GIVEN`]: the names, in their order, as many as it holds.
+fn given<'a>(keys: impl Iterator<Item = &'a String>) -> String {
+    let mut told = String::new();
+    for key in keys.filter(|key| !is_own(key)) {
+        let between = if told.is_empty() { "" } else { BETWEEN };
+        if told.chars().count() + between.len() + key.chars().count() <= LONGEST_VALUE {
+            told.push_str(between);
+            told.push_str(key);
+        }
+    }
+    told
+}
+
+/// Whether the name is one that only iacsh gives.
+pub fn is_own(key: &str) -> bool {
+    key.starts_with("iacsh:")
+}
+
+/// Whether a service gave it.
+pub fn is_of_aws(key: &str) -> bool {
+    key.starts_with("aws:")
+}
+
+/// The names that an environment file gave, by the tags of a resource.
+pub fn names_given(live: &Tags) -> BTreeSet<&str> {
+    let given = live.get(GIVEN).map(String::as_str).unwrap_or_default();
+    // Whatever somebody wrote there: identity is never taken away.
+    given
+        .split(BETWEEN)
+        .filter(|key| !key.is_empty() && !is_own(key))
+        .collect()
+}
+
+/// The tags to set and the keys to remove so that `live` becomes `wanted`. Removed is what iacsh itself wrote and the
+/// environment no longer says; what others put there stays.
+pub fn difference(wanted: &Tags, live: &Tags) -> (Tags, Vec<String>) {
     let set = wanted.iter().filter(|(key, value)| live.get(*key) != Some(*value));
     let set = set.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let given = names_given(live);
     let stale = |key: &&String| {
-        !wanted.contains_key(*key) && !VOLATILE.contains(&key.as_str()) && descriptive_before.contains(&key.as_str())
+        !wanted.contains_key(*key) && (REMOVABLE.contains(&key.as_str()) || given.contains(key.as_str()))
     };
     (set, live.keys().filter(stale).cloned().collect())
+}
+
+/// The same for people: each tag that is set or removed as a change.
+pub fn changes(live: &Tags, set: &Tags, remove: &[String]) -> Vec<Change> {
+    let was = |key: &str| live.get(key).cloned().unwrap_or_default();
+    let set = set.iter().map(|(key, value)| (key, value.as_str()));
+    let removed = remove.iter().map(|key| (key, ""));
+    let told = set.chain(removed);
+    told.map(|(key, to)| Change::new(&format!("tag {key}"), was(key), to, Class::InPlace))
+        .collect()
 }
 
 #[cfg(test)]
@@ -187,11 +288,55 @@ mod tests {
         let mut live = scope.for_create("vpc", "main", "network");
         live.insert("backup".into(), "daily".into());
         assert_eq!(
-            difference(&scope.wanted("vpc", "main", "network"), &live, &[]),
+            difference(&scope.wanted("vpc", "main", "network"), &live),
             (Tags::new(), vec![])
         );
         scope.descriptive.insert("owner".into(), "anna".into());
-        let (set, remove) = difference(&scope.wanted("vpc", "main", "network"), &live, &[]);
-        assert_eq!((set.len(), remove.len()), (1, 0));
+        let (set, remove) = difference(&scope.wanted("vpc", "main", "network"), &live);
+        assert_eq!(set.keys().collect::<Vec<_>>(), [GIVEN, "owner"]);
+        assert!(remove.is_empty());
+    }
+
+    #[test]
+    fn what_the_environment_no_longer_says_is_taken_away_and_what_others_wrote_stays() {
+        let mut scope = Scope::new("shop", "staging").unwrap();
+        let before = [("owner", "anna"), ("Cost Center", "7"), (EXPIRES_AT, "never")];
+        scope.descriptive = before.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let mut live = scope.for_create("vpc", "main", "network");
+        assert_eq!(live[GIVEN], "Cost Center + owner");
+        live.insert("backup".into(), "daily".into());
+        scope.descriptive = [("owner".to_owned(), "bert".to_owned())].into();
+        let wanted = scope.wanted("vpc", "main", "network");
+        let (set, remove) = difference(&wanted, &live);
+        assert_eq!(set.keys().collect::<Vec<_>>(), [GIVEN, "owner"]);
+        assert_eq!(remove, ["Cost Center", EXPIRES_AT]);
+        let told = changes(&live, &set, &remove);
+        assert_eq!((&*told[1].from, &*told[1].to), ("anna", "bert"));
+        assert_eq!((&*told[3].field, &*told[3].to), ("tag iacsh:expires-at", ""));
+        // Nobody can make iacsh take its own identity away.
+        live.insert(GIVEN.into(), format!("{ID} + backup"));
+        assert_eq!(difference(&wanted, &live).1, ["backup", EXPIRES_AT]);
+        // At the prompt there is no section; what a script claims stays its.
+        live.insert(GIVEN.into(), "owner".into());
+        assert_eq!(difference(&scope.wanted("vpc", "main", ""), &live).1, [EXPIRES_AT]);
+    }
+
+    #[test]
+    fn every_service_takes_a_cleaned_value() {
+        assert_eq!(clean(" Zoë & co. (draft)? "), "Zoë _ co. _draft__");
+        assert_eq!(clean("aws:x"), "aws_x");
+        assert_eq!(clean("RDS:x:y"), "RDS_x:y");
+        assert_eq!(clean("a\nb\u{301}"), "a_b_");
+        assert_eq!(clean(&"é".repeat(300)).chars().count(), 256);
+    }
+
+    #[test]
+    fn the_list_of_names_is_never_longer_than_a_value() {
+        let keys: Vec<String> = (0..30).map(|number| format!("a-rather-long-name-{number}")).collect();
+        let told = given(keys.iter());
+        assert!(
+            told.chars().count() <= LONGEST_VALUE && told.ends_with("name-10"),
+            "{told}"
+        );
     }
 }

@@ -24,6 +24,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 pub use self::aws::ACCOUNT;
 use self::aws::Aws;
+use self::aws::durations::Changed;
 pub use self::aws::rds::DatabaseAt;
 pub use self::saved::Saved;
 pub use self::summary::{Count, Summary};
@@ -43,6 +44,8 @@ pub struct Options {
     /// What real durations are divided by; 0 means that nothing takes time.
     pub time_scale: u32,
     pub clock: Clock,
+    /// What takes another time than AWS's usual one.
+    pub durations: Changed,
 }
 
 impl Default for Options {
@@ -51,6 +54,7 @@ impl Default for Options {
             account: ACCOUNT.to_owned(),
             time_scale: 1000,
             clock: Clock::System,
+            durations: Changed::new(),
         }
     }
 }
@@ -65,6 +69,13 @@ pub enum Clock {
     Virtual,
     /// For tests: milliseconds since 1970, moved on by hand.
     Manual(Arc<AtomicI64>),
+    /// That of the Tokio runtime which it was made in. Where the runtime's time is paused it stands still while anything
+    /// is done, and goes on when everything waits.
+    Runtime {
+        /// Milliseconds since 1970.
+        start: i64,
+        since: tokio::time::Instant,
+    },
 }
 
 impl Clock {
@@ -76,6 +87,17 @@ impl Clock {
                 i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
             }
             Self::Manual(now) => now.load(Ordering::SeqCst),
+            Self::Runtime { start, since } => {
+                start.saturating_add(i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX))
+            }
+        }
+    }
+
+    /// The present runtime's, beginning with the machine's time.
+    pub fn of_runtime() -> Self {
+        Self::Runtime {
+            start: Self::System.now(),
+            since: tokio::time::Instant::now(),
         }
     }
 }

@@ -20,7 +20,7 @@ pub struct Thrown {
 #[derive(Clone, Debug)]
 pub enum Stop {
     Interrupted,
-    /// `exit(n)`, and the value of `exit(n, value)`.
+    /// `exit(n)`, with the value that it gives.
     Exit(u8, Value),
     /// Told by the person at the prompt, or by a guard.
     Refused(Error),

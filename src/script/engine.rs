@@ -7,11 +7,12 @@ use std::time::Duration;
 use rhai::{AST, Dynamic, Engine as Rhai, OptimizationLevel, Scope};
 
 use super::diagnostics::{Stop, Thrown};
+use super::driver::Driver;
 use super::resolver::{Imports, Resolver};
 use super::sources::{Source, Sources};
 use super::step::Stepper;
 use super::values::{Lazy, Thing, Values};
-use super::{flow, help, lazy, natives, parallel};
+use super::{assert, flow, help, lazy, natives, parallel, trial};
 use crate::error::{Error, Result};
 use crate::resource::{Engine, Origin};
 use crate::secret::Secret;
@@ -54,6 +55,16 @@ pub trait Interface: Send + Sync {
 
     /// A step is over.
     fn step_finished(&self, title: &str, depth: usize, took: Duration, ok: bool);
+
+    /// `run("scripts/recreate.rhai", #{parameters}, #{options})`: runs a whole script, as a run of its own, and gives its
+    /// value and its report.
+    ///
+    /// # Errors
+    /// The script's; and that there is no such thing outside of tests.
+    fn run(&self, file: &str, _parameters: Value, _options: Value) -> Result<Value> {
+        Err(Error::failed(format!("run(\"{file}\") works in tests only"))
+            .hint("`iacsh test` runs the functions `test_*` of a script; what scripts share belongs into stdlib/"))
+    }
 }
 
 /// What a script runs in.
@@ -64,7 +75,7 @@ pub struct ScriptContext {
     /// What `env()` gives.
     pub env: Map,
     pub interface: Arc<dyn Interface>,
-    pub runtime: tokio::runtime::Handle,
+    pub runtime: Driver,
     /// Asked before each step, with `--step`.
     pub stepper: Option<Arc<dyn Stepper>>,
 }
@@ -192,6 +203,8 @@ impl Shell {
         super::plan::register(&mut rhai, &shared);
         super::adoption::register(&mut rhai, &shared);
         parallel::register(&mut rhai, &shared);
+        assert::register(&mut rhai, &shared);
+        trial::register(&mut rhai, &shared);
         help::register(&mut rhai, &shared);
         let modules = natives::register(&mut rhai, &shared);
 

@@ -104,7 +104,8 @@ fn control(rhai: &mut Rhai, shared: &Arc<Shared>) {
     let exit = |s: &Arc<Shared>, cx: &NativeCallContext, code: i64, value: Value| -> Outcome<()> {
         match u8::try_from(code) {
             Ok(code) => {
-                Err(EvalAltResult::ErrorTerminated(Dynamic::from(Stop::Exit(code, value)), cx.call_position()).into())
+                let stop = Dynamic::from(Stop::Exit(code, value));
+                Err(EvalAltResult::ErrorTerminated(stop, cx.call_position()).into())
             }
             Err(_) => s.at(
                 cx,
@@ -122,7 +123,7 @@ fn control(rhai: &mut Rhai, shared: &Arc<Shared>) {
     });
     let s = shared.clone();
     rhai.register_fn("exit", move |cx: NativeCallContext, code: i64, value: Dynamic| {
-        let value = s.at(&cx, s.foreseen(&value))?;
+        let value = s.at(&cx, s.known(&value))?;
         exit(&s, &cx, code, value)
     });
 }

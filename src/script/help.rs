@@ -49,7 +49,29 @@ pub const COMMON: &[(&str, &str)] = &[
     ),
     (
         "exit(code, value)",
-        "Ends the script with this exit code, from 0 to 255, and with a result, which may be left out.",
+        "Ends the script with this exit code, from 0 to 255, and with this value, which may be left out.",
+    ),
+    (
+        "assert(x)",
+        "Fails at this line unless x is true. Like all assertions it takes a text as last argument that says what was meant.",
+    ),
+    (
+        "assert_eq(a, b)",
+        "Fails and shows both sides unless a and b are the same: text, numbers, lists, maps, outputs, secrets.",
+    ),
+    ("assert_ne(a, b)", "Fails when a and b are the same."),
+    (
+        "assert_contains(whole, part)",
+        "Looks for text in text, an item in a list, a key or some entries in a map, a map with some entries in a list.",
+    ),
+    (
+        "assert_throws(closure, part)",
+        "Fails unless the closure fails with an error that says `part`. Gives the error: message, code, hint.",
+    ),
+    (
+        "run(file, #{parameters}, #{options})",
+        "In a test: runs a whole script. Gives value, printed, created, changed, deleted, unchanged, summary, resources, \
+         seconds. Options: env, environment, only, with_data, allow_replace, purge_secrets, confirm, yes, plan.",
     ),
     (
         "plan(file, #{parameters})",

@@ -6,8 +6,12 @@
 //! the runtime, so that natives can wait.
 
 mod adoption;
+mod assert;
 mod complete;
+pub mod contracts;
 mod diagnostics;
+mod difference;
+mod driver;
 mod engine;
 mod flow;
 mod help;
@@ -24,14 +28,17 @@ mod prompt;
 mod publishers;
 mod resolver;
 mod run;
+mod sections;
 mod sources;
 mod stdlib;
 mod step;
+mod trial;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
+pub use driver::Driver;
 pub use engine::{Interface, ScriptContext, Shell};
 pub use params::{Parameter, ScriptHelp};
 pub use preflight::{Checked, Directory};
@@ -39,3 +46,4 @@ pub use prompt::Prompt;
 
 pub use run::{Finished, Input};
 pub use step::{Answer, Step, Stepper};
+pub use trial::TestFunction;

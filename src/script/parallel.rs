@@ -62,10 +62,12 @@ fn run(shared: &Arc<Shared>, cx: &NativeCallContext, jobs: Vec<(FnPtr, Option<Dy
             *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         }
     };
+    let driver = &shared.context.runtime;
+    let beside = || driver.beside_others(work);
     std::thread::scope(|threads| {
         for _ in 0..jobs.len().min(WORKERS) {
             let thread = std::thread::Builder::new().name("parallel".into()).stack_size(STACK);
-            if thread.spawn_scoped(threads, work).is_err() {
+            if thread.spawn_scoped(threads, beside).is_err() {
                 // Fewer threads do the same work more slowly; without any, this one does it.
                 break;
             }

@@ -56,6 +56,8 @@ pub struct Steps {
     depth: AtomicUsize,
     /// The person said: continue.
     unasked: AtomicBool,
+    /// A step was left out.
+    pub skipped: AtomicBool,
     /// The script's variables before the present top-level statement, for inspecting.
     pub scope: Mutex<Option<Scope<'static>>>,
 }
@@ -90,7 +92,10 @@ fn run(
         match answer.map_err(|error| shared.raise(position, error))? {
             Answer::Run => {}
             Answer::Continue => shared.steps.unasked.store(true, Ordering::Relaxed),
-            Answer::Skip => return Ok(Dynamic::from(Thing(Arc::new(Skipped { title })))),
+            Answer::Skip => {
+                shared.steps.skipped.store(true, Ordering::Relaxed);
+                return Ok(Dynamic::from(Thing(Arc::new(Skipped { title }))));
+            }
             Answer::Quit => {
                 let stop = Stop::Refused(Error::declined(format!("quit before step \"{title}\"")));
                 return Err(EvalAltResult::ErrorTerminated(Dynamic::from(stop), position).into());

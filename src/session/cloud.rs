@@ -15,12 +15,14 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::resource::Mode;
 use crate::resource::engine::{Gate, Sweep};
+use crate::resource::prune::Census;
 use crate::sandbox::Sandbox;
 
 pub struct Cloud {
     pub aws: Aws,
     pub gate: Gate,
     pub sweep: Sweep,
+    pub census: Census,
 }
 
 /// Makes the clients. No call is sent.
@@ -64,7 +66,22 @@ pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: C
             Box::pin(async move { sweep::sweep(&aws, &scope).await })
         })
     };
-    Ok(Cloud { aws, gate, sweep })
+    let census: Census = {
+        let aws = aws.clone();
+        Arc::new(move |scope| {
+            let aws = aws.clone();
+            Box::pin(async move {
+                let found = sweep::tagged(&aws, &scope, None).await?;
+                Ok(found.into_iter().map(|(_, tags)| tags).collect())
+            })
+        })
+    };
+    Ok(Cloud {
+        aws,
+        gate,
+        sweep,
+        census,
+    })
 }
 
 /// The configuration for the sandbox, made by hand: the default chain would look for profiles and metadata services.

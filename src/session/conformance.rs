@@ -1,12 +1,12 @@
 //! Whom the contract suite calls: the AWS of an environment, or a sandbox of its own.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::cloud;
+use super::folder::Folder;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::sandbox::contract::Client;
@@ -29,24 +29,14 @@ pub struct Peer {
     _folder: Option<Folder>,
 }
 
-/// The folder of a sandbox that is for one run only: the environment's own sandbox stays as it is.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be deleted is a few hundred kilobytes among the temporary files.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Makes the clients. Nothing is called yet.
 ///
 /// # Errors
 /// The environment is protected or does not say its account, so that nobody can have meant it for this.
 pub async fn open(environment: &Environment) -> Result<Peer> {
     if environment.aws.is_sandbox() {
-        let folder = Folder(std::env::temp_dir().join(format!("iacsh-conformance-{}", uuid::Uuid::new_v4().simple())));
-        let client: Arc<dyn Client> = Arc::new(Embedded::open(Path::new(&folder.0))?);
+        let folder = Folder::new("conformance");
+        let client: Arc<dyn Client> = Arc::new(Embedded::open(folder.path())?);
         return Ok(Peer {
             clients: vec![client],
             is_remote: false,

@@ -75,6 +75,8 @@ pub fn setup(
             false => format!("the secret {MASTER_PASSWORD} (recreate gives its password to the server)"),
         },
         limit: environment.waits.database(),
+        backup_limit: environment.waits.backup(),
+        region: environment.aws.region.clone(),
     }
 }
 
@@ -198,7 +200,7 @@ impl Way {
             user: at.user,
             password: at.password,
         };
-        let embedded = SqlServer::open(&at.folder, login)?;
+        let embedded = SqlServer::open_with(&at.folder, login, at.beside)?;
         Ok(Arc::new(Embedded { server, embedded }))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::environment::{Database, DatabasePlan, Environment, Instance, MASTER_PASSWORD, NetworkPlan, Zones};
 use crate::map;
+use crate::s3;
 use crate::value::{Map, Value};
 
 /// The environment as a map. What the file leaves out is not in it, so that `"address" in env()` asks for it; the
@@ -65,11 +66,13 @@ pub fn facts(environment: &Environment) -> Map {
         "name" => environment.name.as_str(),
         "project" => environment.project.as_str(),
         "region" => environment.aws.region.as_str(),
+        "protect" => environment.protect,
+        "chaos" => environment.chaos,
         "is_sandbox" => environment.aws.is_sandbox(),
         "network" => network,
         "redis" => cache,
         "ecs" => service,
-        "database" => self::database(&environment.database),
+        "database" => self::database(&environment.database, &environment.aws.region),
     };
     if let Some(address) = &environment.address {
         let mut fact = map! { "host" => address.host.as_str() };
@@ -84,7 +87,7 @@ pub fn facts(environment: &Environment) -> Map {
 }
 
 /// The database: where it is, and for a server of ours on RDS how it should be.
-fn database(database: &Database) -> Map {
+fn database(database: &Database, region: &str) -> Map {
     let mut facts = map! {
         "target" => database.target.as_str(),
         "name" => database.name.as_str(),
@@ -107,9 +110,41 @@ fn database(database: &Database) -> Map {
                 "parameters" => parameters,
                 "instance" => instance(wanted),
             });
+            if let Some(backups) = backups(database, region) {
+                facts.insert("backups".into(), Value::Map(backups));
+            }
         }
     }
     facts
+}
+
+/// Backups of single databases in S3: `from`, the one that the content comes from; `reads` and `writes`, the ARNs of
+/// the buckets that the server must be able to read and write; `key`, the KMS key that they are encrypted with.
+fn backups(database: &Database, region: &str) -> Option<Map> {
+    let from = database.backup();
+    let mut buckets = vec![];
+    buckets.extend(from.as_ref().map(|file| s3::bucket_arn(&file.bucket, region)));
+    let written = database.backup_bucket.as_deref();
+    let written: Vec<_> = written.map(|name| s3::bucket_arn(name, region)).into_iter().collect();
+    buckets.extend(
+        written
+            .iter()
+            .filter(|arn| !buckets.contains(arn))
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
+    if buckets.is_empty() {
+        return None;
+    }
+    let mut facts = map! { "reads" => buckets, "writes" => written };
+    let from = from.map(|file| ("from", file.to_string()));
+    let key = database.backup_key.clone().map(|key| ("key", key));
+    facts.extend(
+        from.into_iter()
+            .chain(key)
+            .map(|(name, text)| (name.to_owned(), Value::text(&text))),
+    );
+    Some(facts)
 }
 
 /// What is not given is not in it, so that the service chooses.

@@ -6,9 +6,15 @@
 mod cloud;
 pub mod conformance;
 mod database;
+mod expiry;
 mod facts;
+mod folder;
+pub mod isolated;
+mod repository;
 mod sandbox;
+mod scope;
 pub mod serve;
+mod tags;
 mod variables;
 mod verbs;
 
@@ -29,9 +35,8 @@ use crate::mssql;
 use crate::resource::journal::Journal;
 use crate::resource::plan::{Ask, Expectation, PlanDocument};
 use crate::resource::progress::Progress;
-use crate::resource::tags;
 use crate::resource::wait::{Limits, Pace};
-use crate::resource::{Engine, EngineOptions, Mode, Scope, Verb};
+use crate::resource::{Engine, EngineOptions, Mode, Verb};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
@@ -60,8 +65,21 @@ impl Session {
         more: Vec<Verb>,
         ask: Ask,
     ) -> Result<Self> {
+        let place = Place::of(&environment.root);
+        Self::open_at(&place, environment, options, progress, cancel, more, ask).await
+    }
+
+    async fn open_at(
+        place: &Place,
+        environment: Environment,
+        options: &cli::Options,
+        progress: Arc<dyn Progress>,
+        cancel: Cancel,
+        more: Vec<Verb>,
+        ask: Ask,
+    ) -> Result<Self> {
         let environment = Arc::new(environment);
-        let sandbox = open_sandbox(&environment)?;
+        let sandbox = open_sandbox(&environment, place)?;
         // Whose AWS the environment has; its SQL Server can be the sandbox's without that.
         let cloud_of = sandbox.as_ref().filter(|_| environment.aws.is_sandbox());
         let variables = Variables::new(&environment, sandbox.as_ref());
@@ -75,6 +93,8 @@ impl Session {
 
         let mut verbs = more;
         verbs.extend(self::verbs::all());
+        verbs.extend(self::tags::all());
+        verbs.extend(self::expiry::all(&environment, &cloud.aws));
         verbs.extend(self::sandbox::all(cloud_of));
         verbs.extend(aws::verbs(&cloud.aws));
         verbs.extend(mssql::verbs::verbs(&database));
@@ -88,11 +108,11 @@ impl Session {
 
         let started = Timestamp::now();
         let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%S"), std::process::id());
-        let journal = Journal::open(&environment.root.join(RUN_FOLDER), &run).unwrap_or_else(|error| {
+        let journal = Journal::open(&place.runs, &run).unwrap_or_else(|error| {
             progress.warn(&format!("the journal cannot be written: {error}"));
             Journal::none()
         });
-        let scope = scope(&environment, started)?;
+        let scope = scope::of(&environment, started)?;
         let expect = options
             .expect
             .as_ref()
@@ -105,7 +125,7 @@ impl Session {
             kinds: aws::kinds(&cloud.aws),
             verbs,
             scope,
-            pace: if environment.aws.is_sandbox() {
+            pace: if environment.aws.is_sandbox() && place.clock.is_none() {
                 Pace::SANDBOX
             } else {
                 Pace::AWS
@@ -115,6 +135,7 @@ impl Session {
             journal,
             gate: Some(cloud.gate),
             sweep: Some(cloud.sweep),
+            census: Some(cloud.census),
             runtime: tokio::runtime::Handle::current(),
             cancel,
             allow_replace: names(&options.allow_replace),
@@ -137,20 +158,44 @@ impl Session {
     }
 }
 
+/// Where a run keeps what it keeps on this machine, and whose time the sandbox has.
+struct Place {
+    sandbox: PathBuf,
+    runs: PathBuf,
+    /// In the place of the environment's clock, with AWS's own durations.
+    clock: Option<Clock>,
+}
+
+impl Place {
+    /// The project's.
+    fn of(root: &Path) -> Self {
+        Self {
+            sandbox: sandbox_folder(root),
+            runs: root.join(RUN_FOLDER),
+            clock: None,
+        }
+    }
+}
+
 /// The sandbox, where the environment uses one.
-fn open_sandbox(environment: &Environment) -> Result<Option<Sandbox>> {
+fn open_sandbox(environment: &Environment, place: &Place) -> Result<Option<Sandbox>> {
     if !environment.aws.is_sandbox() && !environment.database.is_sandbox() {
         return Ok(None);
     }
     let options = Options {
         account: serve::account(environment),
-        time_scale: environment.sandbox.time_scale,
-        clock: match environment.sandbox.clock {
-            environment::Clock::System => Clock::System,
-            environment::Clock::Virtual => Clock::Virtual,
+        time_scale: match place.clock {
+            Some(_) => 1,
+            None => environment.sandbox.time_scale,
         },
+        clock: match (&place.clock, environment.sandbox.clock) {
+            (Some(clock), _) => clock.clone(),
+            (None, environment::Clock::System) => Clock::System,
+            (None, environment::Clock::Virtual) => Clock::Virtual,
+        },
+        durations: sandbox::durations(environment)?,
     };
-    let opened = Sandbox::open(&sandbox_folder(&environment.root), options)?;
+    let opened = Sandbox::open(&place.sandbox, options)?;
     if environment.aws.is_sandbox() {
         let source = format!("environments/{}.toml", environment.name);
         let rules = environment.sandbox.rules.iter().enumerate().map(|(place, rule)| {
@@ -181,54 +226,6 @@ pub fn sandbox_folder(root: &Path) -> PathBuf {
         Some(folder) => folder.into(),
         None => root.join(".sandbox"),
     }
-}
-
-/// Whose the resources are, and what their tags say.
-fn scope(environment: &Environment, now: Timestamp) -> Result<Scope> {
-    let mut scope = Scope::new(&environment.project, &environment.name)?;
-    scope.descriptive.extend(environment.tags.for_aws());
-    scope.adopted.extend(environment.adopt.clone());
-    let user = std::env::var("USER")
-        .or_else(|_| std::env::var("USERNAME"))
-        .unwrap_or_else(|_| "unknown".into());
-    let user: String = user
-        .chars()
-        .map(|c| if is_tag_character(c) { c } else { '_' })
-        .collect();
-    scope.volatile.insert(tags::CREATED_BY.into(), user);
-    scope
-        .volatile
-        .insert(tags::CREATED_AT.into(), now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    if let Some(commit) = commit(&environment.root) {
-        scope.volatile.insert(tags::COMMIT.into(), commit);
-    }
-    Ok(scope)
-}
-
-/// What every service takes in a tag's value. Source: "Tag naming limits and requirements", Tagging AWS Resources.
-fn is_tag_character(c: char) -> bool {
-    c.is_alphanumeric() || " +-=._:/@".contains(c)
-}
-
-/// The commit that is checked out, read from the repository's files: starting git would cost more than the whole start.
-fn commit(root: &Path) -> Option<String> {
-    let git = root.join(".git");
-    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
-    let commit = match head.trim().strip_prefix("ref: ") {
-        None => head.trim().to_owned(),
-        Some(branch) => match std::fs::read_to_string(git.join(branch)) {
-            Ok(commit) => commit.trim().to_owned(),
-            Err(_) => {
-                let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
-                packed
-                    .lines()
-                    .find_map(|line| line.strip_suffix(branch))
-                    .map(|commit| commit.trim().to_owned())?
-            }
-        },
-    };
-    let is_commit = commit.len() >= 12 && commit.chars().all(|c| c.is_ascii_hexdigit());
-    is_commit.then(|| commit.chars().take(12).collect())
 }
 
 fn limits(environment: &Environment) -> Limits {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Variables, database, open_sandbox};
+use super::{Place, Variables, database, open_sandbox};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::sandbox::mssql::{Login, SqlServer};
@@ -25,7 +25,7 @@ pub struct Served {
 /// Opens the sandbox of an environment. One that uses none has nothing to serve.
 pub fn open(environment: Environment) -> Result<Served> {
     let environment = Arc::new(environment);
-    let Some(sandbox) = open_sandbox(&environment)? else {
+    let Some(sandbox) = open_sandbox(&environment, &Place::of(&environment.root))? else {
         return Err(Error::usage(format!(
             "the environment {} is not on the sandbox: there is nothing to serve",
             environment.name

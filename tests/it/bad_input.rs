@@ -282,7 +282,7 @@ fn the_command_line() {
     let project = Project::new();
     project.iacsh(&["--jsno", "-c", "1"]).code(64);
     project
-        .iacsh(&["scripts/recreate.rhai", "--plan"])
+        .iacsh(&["scripts/recreate.rhai", "--plan", "--step"])
         .code(64)
         .says("--plan");
     project.iacsh(&["scripts/destroy.rhai"]).code(0);

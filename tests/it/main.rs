@@ -3,8 +3,12 @@
 
 mod address;
 mod bad_input;
+mod bak;
 mod contract;
+mod contracts;
 mod drift;
+mod env_diff;
+mod expire;
 mod main_job;
 mod moto;
 mod parts;
@@ -12,6 +16,8 @@ mod peer;
 mod project;
 mod rds;
 mod rules;
+mod script_tests;
 mod secrets;
 mod strangers;
+mod tags;
 mod together;

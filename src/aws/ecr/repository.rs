@@ -17,7 +17,7 @@ use crate::aws::error::Call;
 use crate::aws::{Aws, meant, named, tags};
 use crate::error::{Error, Result};
 use crate::map;
-use crate::resource::tags::{ENVIRONMENT, ID, PROJECT};
+use crate::resource::tags::{CHAOS, ENVIRONMENT, EXPIRES_AT, ID, NAME, PROJECT, PROTECT};
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
 use crate::value::{Map, Value};
 
@@ -115,13 +115,14 @@ fn name_of<'a>(scope: &Scope, tags: &'a Tags) -> Option<&'a str> {
 /// The tags as this environment may see them: what belongs to an environment is as it wants it, so that two environments
 /// do not tag back and forth.
 fn as_seen(scope: &Scope, name: &str, mut tags: Tags) -> Tags {
+    tags.retain(|key, _| is_projects(key));
     tags.extend(scope.wanted(ABOUT.kind, name, ""));
     tags
 }
 
-/// Whether a tag may be written: none that names an environment.
+/// Whether a tag may be written: none that names an environment, or says how long it lives and what may be done to it.
 fn is_projects(key: &str) -> bool {
-    key != ENVIRONMENT && key != "Name"
+    ![ENVIRONMENT, NAME, EXPIRES_AT, PROTECT, CHAOS].contains(&key)
 }
 
 fn live(name: String, tags: Tags, repository: &Described) -> Live<State> {

@@ -87,6 +87,8 @@ static ABOUT: About = About {
     create_limit: Duration::from_secs(120),
     delete_limit: Duration::from_secs(300),
     actions: &[
+        // The role of an option is handed to RDS.
+        "iam:PassRole",
         "rds:AddTagsToResource",
         "rds:CreateOptionGroup",
         "rds:DeleteOptionGroup",

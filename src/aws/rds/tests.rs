@@ -418,7 +418,7 @@ async fn what_the_service_would_refuse_is_refused_first() {
         (map! { "user" => "sa" }, "the name is taken"),
         (map! { "port" => 1434 }, "cannot listen on port 1434"),
         (map! { "backup_window" => "at night" }, "not a window"),
-        (map! { "source" => "bak:s3://bucket/file.bak" }, "not supported yet"),
+        (map! { "source" => "bak:/home/me/file.bak" }, "is no file in S3"),
     ];
     for (more, words) in wrong {
         let error = world.ensure("db-instance", with(&options, more)).await.unwrap_err();

@@ -3,7 +3,7 @@
 use crate::aws::testing::World;
 use crate::error::{Exit, Result};
 use crate::map;
-use crate::resource::{Engine, Mode, Origin, Outcome};
+use crate::resource::{Engine, Mode, Origin, Outcome, prune};
 use crate::value::{Map, Value};
 
 async fn adopt(engine: &Engine, kind: &str, id: &str, options: &Map, yes: bool) -> Result<Map> {
@@ -138,6 +138,22 @@ async fn a_resource_is_renamed_once() {
         error.message().starts_with("both vpc/main and vpc/primary are there"),
         "{error}"
     );
+    // A run that renames does not take the old name for one that the script gave up.
+    world.destroy(&["vpc/main"]).await.unwrap();
+    let engine = world.engine();
+    let origin = || Origin {
+        section: "network".into(),
+        ..Origin::default()
+    };
+    engine.ensure("vpc", Value::Map(named("primary")), origin()).unwrap();
+    engine.settle().await.unwrap();
+    let engine = world.engine();
+    assert!(engine.moved("vpc/primary", "vpc/first", origin()).await.unwrap());
+    engine.ensure("vpc", Value::Map(named("first")), origin()).unwrap();
+    engine.settle().await.unwrap();
+    let left = prune::unclaimed(&engine, &["network".to_owned()].into()).await.unwrap();
+    assert_eq!(left.resources.len(), 0);
+
     let error = moved(&world, "vpc/main", "subnet/main").await.unwrap_err();
     assert_eq!(error.message(), "a vpc cannot become subnet/main");
 

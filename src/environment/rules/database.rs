@@ -3,10 +3,11 @@
 use ipnet::IpNet;
 
 use super::{
-    BACKUP_WINDOW, CLASS, ENGINE_VERSION, INSTANCE, MAINTENANCE_WINDOW, MASTER_USER, MIGRATION, Problems, SERVER,
-    VARIABLE, matches,
+    BACKUP_WINDOW, CLASS, ENGINE_VERSION, INSTANCE, KMS_KEY, MAINTENANCE_WINDOW, MASTER_USER, MIGRATION, Problems,
+    SERVER, VARIABLE, matches,
 };
 use crate::environment::{Database, DatabasePlan, DatabaseTarget, Encryption, Environment, Instance};
+use crate::s3::{self, S3File};
 
 /// CreateDBInstance, `AllocatedStorage`, RDS for SQL Server.
 const STORAGE: std::ops::RangeInclusive<u32> = 20..=16384;
@@ -94,6 +95,8 @@ pub(super) fn check(environment: &Environment, problems: &mut Problems) {
 fn of_instances(database: &Database) -> Vec<&'static str> {
     [
         ("source", database.source.is_some()),
+        ("backup_bucket", database.backup_bucket.is_some()),
+        ("backup_key", database.backup_key.is_some()),
         ("engine", database.engine.is_some()),
         ("engine_version", database.engine_version.is_some()),
         ("class", database.class.is_some()),
@@ -159,6 +162,7 @@ fn make(environment: &Environment, instance: &Instance, problems: &mut Problems)
         }
     }
     source(&instance.source, problems);
+    backups(database, problems);
     problems.form(
         &path("class"),
         &CLASS,
@@ -258,20 +262,40 @@ fn make(environment: &Environment, instance: &Instance, problems: &mut Problems)
     }
 }
 
+fn backups(database: &Database, problems: &mut Problems) {
+    let path = |key| ["database", key];
+    if let Some(bucket) = database.backup_bucket.as_deref().filter(|name| !s3::is_bucket(name)) {
+        let message = format!("\"{bucket}\" is no name of a bucket");
+        problems.add(&path("backup_bucket"), message, "the name alone, as \"my-bucket\"");
+    }
+    if let Some(key) = &database.backup_key {
+        let (what, example) = ("the ARN of a KMS key", "as \"arn:aws:kms:REGION:ACCOUNT:key/ID\"");
+        problems.form(&path("backup_key"), &KMS_KEY, key, what, example);
+        if database.backup().is_none() && database.backup_bucket.is_none() {
+            let message = "`backup_key` is of backups, and there are none";
+            problems.add(
+                &path("backup_key"),
+                message,
+                "name a `backup_bucket`, or a backup in `source`",
+            );
+        }
+    }
+}
+
 fn source(source: &str, problems: &mut Problems) {
     let path = ["database", "source"];
     match source.split_once(':') {
         Some(("snapshot", id)) if !id.is_empty() => {}
-        Some(("bak", _)) => problems.add(
-            &path,
-            "restoring a .bak file is not supported yet",
-            "restore it yourself (rds_restore_database), then take a snapshot and name it here",
-        ),
+        Some(("bak", uri)) => {
+            if let Err(error) = S3File::parse(uri) {
+                problems.add(&path, error.message(), "as \"bak:s3://my-bucket/shop.bak\"");
+            }
+        }
         _ if ["latest", "existing", "empty"].contains(&source) => {}
         _ => problems.add(
             &path,
             format!("\"{source}\" is not a source"),
-            "there are: latest, snapshot:ID, existing, empty",
+            "there are: latest, snapshot:ID, bak:s3://BUCKET/KEY, existing, empty",
         ),
     }
 }

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use indexmap::IndexMap;
 use regex::Regex;
 
+use super::expiry::Expiry;
 use super::model::{AwsTarget, Environment, Redis, RedisEngine, Tags, Wait, Waits};
 use crate::schema::Problem;
 
@@ -17,8 +18,9 @@ use crate::schema::Problem;
 /// CreateLoadBalancer), and `-` with a short hash or a role must fit behind.
 const LONGEST_PREFIX: usize = 26;
 
-/// AWS allows 50 tags (Tagging AWS Resources, "Tag naming limits and requirements"); iacsh writes up to 16 of its own.
-const MOST_TAGS: usize = 34;
+/// AWS allows 50 tags (Tagging AWS Resources, "Tag naming limits and requirements"); iacsh writes up to 17 of its own, a
+/// kind of resource two more.
+const MOST_TAGS: usize = 30;
 
 macro_rules! patterns {
     ($($(#[$doc:meta])* $name:ident = $pattern:literal;)*) => {
@@ -45,6 +47,7 @@ patterns! {
     CERTIFICATE = "^arn:aws[a-z-]*:acm:([a-z0-9-]+):[0-9]{12}:certificate/[A-Za-z0-9-]+$";
     /// An id of Route 53 has no small letters, and no dot.
     ZONE = "^Z[A-Z0-9]{5,31}$";
+    KMS_KEY = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$";
     SECRET = "^arn:aws[a-z-]*:(secretsmanager|ssm):[a-z0-9-]+:[0-9]{12}:(secret:|parameter/).+$";
     NODE_TYPE = "^cache\\.[a-z][a-z0-9]*\\.[a-z0-9]+$";
     VERSION = "^[0-9]+\\.[0-9]+(\\.[0-9]+)?$";
@@ -104,6 +107,13 @@ pub(super) fn check(name: &str, environment: &Environment) -> Vec<Problem> {
     names(name, environment, &mut problems);
     aws(environment, &mut problems);
     tags(&environment.tags, &mut problems);
+    if environment.protect && environment.chaos {
+        problems.add(
+            &["chaos"],
+            "a protected environment takes no faults on purpose",
+            "leave `chaos` out",
+        );
+    }
     network::check(environment, &mut problems);
     address(environment, &mut problems);
     redis(&environment.redis, &mut problems);
@@ -195,20 +205,40 @@ fn tags(tags: &Tags, problems: &mut Problems) {
         if value.chars().count() > 256 || !matches(&TAG, value) {
             let message = "a tag's value has at most 256 letters, digits, spaces and + - = . _ : / @";
             problems.add(&["tags", key], message, None);
+        } else if value.trim().is_empty() || value.trim() != value {
+            // Tag, RDS API Reference: a value has 1 to 256 characters. Spaces around it are lost in some services.
+            let message = "a tag's value is neither empty nor has spaces around it";
+            problems.add(&["tags", key], message, "leave the tag out");
+        } else if ["aws:", "rds:"]
+            .iter()
+            .any(|reserved| value.to_lowercase().starts_with(reserved))
+        {
+            let message = "a tag's value must not begin with `aws:` or `rds:`: services refuse it";
+            problems.add(&["tags", key], message, None);
         }
     }
     for key in tags.other.keys() {
         let path = ["tags", key.as_str()];
         let lower = key.to_lowercase();
-        if key.is_empty() || key.chars().count() > 128 || !matches(&TAG, key) {
-            let message = "a tag's name has 1 to 128 letters, digits, spaces and + - = . _ : / @";
+        if key.is_empty() || key.chars().count() > 127 || !matches(&TAG, key) {
+            // Tag, EC2 API Reference: 127 characters; elsewhere 128.
+            let message = "a tag's name has 1 to 127 letters, digits, spaces and + - = . _ : / @";
             problems.add(&path, message, None);
-        } else if lower.starts_with("aws:") || lower.starts_with("iacsh:") {
+        } else if ["aws:", "rds:", "iacsh:"]
+            .iter()
+            .any(|reserved| lower.starts_with(reserved))
+        {
             let message = format!(
                 "tags that begin with `{}:` are not free",
                 key.split(':').next().unwrap_or_default()
             );
             problems.add(&path, message, None);
+        } else if key == "Name" {
+            problems.add(
+                &path,
+                "the tag `Name` is what iacsh calls each resource",
+                "choose another name",
+            );
         } else if let Some((near, _)) = named
             .iter()
             .find(|(name, _)| strsim::damerau_levenshtein(&lower, name) <= 1)
@@ -228,8 +258,7 @@ fn tags(tags: &Tags, problems: &mut Problems) {
         problems.add(&["tags"], message, None);
     }
     if let Some(date) = &tags.expires_at
-        && date != "never"
-        && date.parse::<jiff::civil::Date>().is_err()
+        && Expiry::parse(date).is_none()
     {
         let message = format!("\"{date}\" is not a day");
         problems.add(&["tags", "expires_at"], message, "as \"2027-01-31\", or \"never\"");
@@ -380,6 +409,7 @@ fn waits(waits: &Waits, problems: &mut Problems) {
         ("service", waits.service.as_ref()),
         ("delete", waits.delete.as_ref()),
         ("database", Some(&waits.database)),
+        ("backup", Some(&waits.backup)),
     ];
     let check = |path: &[&str], wait: &Wait, problems: &mut Problems| {
         if wait.parse().is_none() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::durations::{Changed, Usual};
 use super::store::Store;
 
 /// A call as a service's file sees it.
@@ -24,6 +25,7 @@ pub struct Call<'a> {
     pub now: i64,
     /// What real durations are divided by: 1,000 unless told otherwise; 0 means at once.
     pub time_scale: u32,
+    pub durations: &'a Changed,
     /// The state, within the one transaction of this call.
     pub store: &'a Store<'a>,
     /// The sandbox's folder, for what is too large for the state.
@@ -98,6 +100,11 @@ impl Call<'_> {
         self.input
             .get(member)
             .and_then(|value| serde_json::from_value(value.clone()).ok())
+    }
+
+    /// How long something really takes: usually, or as the environment says.
+    pub fn usual(&self, usual: Usual) -> Duration {
+        usual.here(self.durations)
     }
 
     /// The moment at which something that really takes `real` will be over on this sandbox, in milliseconds.

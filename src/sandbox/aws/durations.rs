@@ -5,7 +5,8 @@
 //! here.
 //!
 //! One declaration gives both the constants and the table that users see ([`ALL`]). The comment of each begins with the
-//! service, and says where the number is from.
+//! service, and says where the number is from. An environment can say that one of them is another on its sandbox; so the
+//! number to count with is that of [`Call::usual`](super::call::Call::usual).
 
 use std::time::Duration;
 
@@ -25,7 +26,18 @@ pub struct Usual {
     about: &'static str,
 }
 
+/// What an environment says of them: by their names, in small letters.
+pub type Changed = std::collections::BTreeMap<String, Duration>;
+
 impl Usual {
+    /// How long it takes here, before that is divided.
+    pub fn here(&self, changed: &Changed) -> Duration {
+        match changed.is_empty() {
+            true => self.time,
+            false => changed.get(&self.name.to_lowercase()).copied().unwrap_or(self.time),
+        }
+    }
+
     /// The service whose state it is.
     pub fn service(&self) -> &'static str {
         self.about.trim().split_once(": ").map_or("", |(service, _)| service)
@@ -40,10 +52,11 @@ impl Usual {
 
 macro_rules! durations {
     ($($(#[doc = $doc:literal])+ pub const $name:ident: Duration = $time:expr;)+) => {
-        $($(#[doc = $doc])+ pub const $name: Duration = $time;)+
+        $($(#[doc = $doc])+ pub const $name: Usual =
+            Usual { name: stringify!($name), time: $time, about: concat!($($doc),+) };)+
 
         /// All of them, in the order of this file.
-        pub const ALL: &[Usual] = &[$(Usual { name: stringify!($name), time: $name, about: concat!($($doc),+) }),+];
+        pub const ALL: &[Usual] = &[$($name),+];
     };
 }
 
@@ -129,6 +142,14 @@ durations! {
     pub const DATABASE_STOPPED: Duration = minutes(7 * 24 * 60);
     /// RDS: a role of an instance from `PENDING` to `ACTIVE`. Experience: about a minute.
     pub const DATABASE_ROLE: Duration = minutes(1);
+
+    /// RDS for SQL Server: from the call of `rds_restore_database` or `rds_backup_database` to IN_PROGRESS. Experience: under a
+    /// minute.
+    pub const NATIVE_TASK_BEGINS: Duration = seconds(30);
+    /// RDS for SQL Server: a native backup of a small database to S3. Experience: minutes; large ones take hours.
+    pub const NATIVE_BACKUP: Duration = minutes(3);
+    /// RDS for SQL Server: a native restore of a small database from S3. Experience: minutes; large ones take hours.
+    pub const NATIVE_RESTORE: Duration = minutes(5);
 
     /// Route 53: from PENDING to INSYNC. *ChangeResourceRecordSets*: "Changes generally propagate to all Route 53 name servers
     /// managing the hosted zone within 60 seconds."

@@ -163,7 +163,7 @@ impl Aws {
     /// # Errors
     /// The clock is the machine's.
     pub fn advance(&self, time: Duration) -> Result<i64> {
-        if matches!(self.options.clock, Clock::System) {
+        if matches!(self.options.clock, Clock::System | Clock::Runtime { .. }) {
             return Err(
                 Error::failed("the sandbox's clock is the machine's and cannot be moved")
                     .hint("`clock = \"virtual\"` in [sandbox] of the environment makes it one that can"),
@@ -231,6 +231,7 @@ impl Aws {
                 region,
                 now: scope.now,
                 time_scale: self.options.time_scale,
+                durations: &self.options.durations,
                 store: &store,
                 dir: &self.dir,
                 vault: &self.vault,
@@ -303,6 +304,7 @@ impl Aws {
                 region,
                 now: scope.now,
                 time_scale: self.options.time_scale,
+                durations: &self.options.durations,
                 store: &store,
                 dir: &self.dir,
                 vault: &self.vault,
@@ -329,41 +331,75 @@ impl Aws {
     }
 
     /// The database instance behind a host name, as it is now. `None`: no instance has that name.
-    pub fn database_at(&self, host: &str) -> Result<Option<rds::DatabaseAt>> {
+    pub fn database_at(self: &Arc<Self>, host: &str) -> Result<Option<rds::DatabaseAt>> {
         let Some(region) = rds::region_of(host) else {
             return Ok(None);
         };
-        let account = self.options.account.as_str();
-        let once = |connection: &Connection| {
-            let scope = Scope {
-                now: self.moment(connection)?,
-                ..Scope::default()
-            };
-            let store = Store {
-                connection,
-                account,
-                region,
-                scope: &scope,
-            };
-            let call = Call {
-                service: "rds",
-                operation: "",
-                input: Map::new(),
-                account,
-                region,
-                now: scope.now,
-                time_scale: self.options.time_scale,
-                store: &store,
-                dir: &self.dir,
-                vault: &self.vault,
-            };
-            rds::database_at(&call, host)
-        };
+        let once = |connection: &Connection| self.within(connection, region, |call| rds::database_at(call, host));
         let found = match self.state.read(once) {
             Err(fault) if fault.status == 500 => self.state.write(once),
             found => found,
         };
-        found.map_err(|fault| Error::failed(format!("the sandbox's database server {host}: {}", fault.message)))?
+        let found =
+            found.map_err(|fault| Error::failed(format!("the sandbox's database server {host}: {}", fault.message)))?;
+        let with = |at| rds::DatabaseAt {
+            beside: Some(Arc::new(rds::Native {
+                aws: self.clone(),
+                host: host.to_owned(),
+            })),
+            ..at
+        };
+        Ok(found?.map(with))
+    }
+
+    /// What RDS does for the instance behind a host name that comes over no API. `None`: it is gone.
+    fn of_database<T>(
+        &self,
+        host: &str,
+        work: impl FnOnce(&Call<'_>, &rds::Instance) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let Some(region) = rds::region_of(host) else {
+            return Ok(None);
+        };
+        self.state.write(|connection| {
+            self.within(connection, region, |call| match rds::of_host(call, host)? {
+                Some(instance) => work(call, &instance).map(Some),
+                None => Ok(None),
+            })
+        })
+    }
+
+    /// Runs something of RDS that comes over no API.
+    fn within<T>(
+        &self,
+        connection: &Connection,
+        region: &str,
+        work: impl FnOnce(&Call<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let account = self.options.account.as_str();
+        let scope = Scope {
+            now: self.moment(connection)?,
+            ..Scope::default()
+        };
+        let store = Store {
+            connection,
+            account,
+            region,
+            scope: &scope,
+        };
+        work(&Call {
+            service: "rds",
+            operation: "",
+            input: Map::new(),
+            account,
+            region,
+            now: scope.now,
+            time_scale: self.options.time_scale,
+            durations: &self.options.durations,
+            store: &store,
+            dir: &self.dir,
+            vault: &self.vault,
+        })
     }
 }
 

@@ -50,7 +50,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// A connection that is in a reading transaction.
-fn reading(path: &Path) -> Result<Connection> {
+pub(super) fn reading(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;

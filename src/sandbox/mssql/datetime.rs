@@ -72,6 +72,16 @@ impl Moment {
         }
     }
 
+    /// A moment of Unix's count, in milliseconds.
+    pub fn of_unix(milliseconds: i64) -> Self {
+        const DAY_MS: i64 = DAY / 10_000;
+        Self {
+            days: i32::try_from(milliseconds.div_euclid(DAY_MS)).unwrap_or_default() + UNIX,
+            ticks: milliseconds.rem_euclid(DAY_MS) * 10_000,
+            offset: None,
+        }
+    }
+
     /// Rounded to a number of digits of the second, as `datetime2(scale)` does.
     pub fn round(mut self, scale: u8) -> Self {
         let unit = 10_i64.pow(7 - u32::from(scale.min(7)));

@@ -7,6 +7,8 @@
 //! `locks/` and `write.lock`, which hold nothing but the operating system's locks.
 
 pub mod ast;
+pub mod backup;
+pub mod beside;
 pub mod catalog;
 pub mod collation;
 pub mod copy;
@@ -27,6 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::DuplexStream;
 
+use self::beside::Beside;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -52,11 +55,17 @@ pub struct SqlServer(Arc<Inner>);
 struct Inner {
     dir: PathBuf,
     login: Login,
+    beside: Option<Arc<dyn Beside>>,
 }
 
 impl SqlServer {
     /// Opens the folder, and makes it and `master` when they are not there.
     pub fn open(dir: &Path, login: Login) -> Result<Self> {
+        Self::open_with(dir, login, None)
+    }
+
+    /// The same, with procedures that whoever runs the server put beside SQL Server's own.
+    pub fn open_with(dir: &Path, login: Login, beside: Option<Arc<dyn Beside>>) -> Result<Self> {
         let failed = |error: &dyn std::fmt::Display| {
             Error::failed(format!(
                 "the sandbox's SQL Server cannot open {}: {error}",
@@ -77,6 +86,7 @@ impl SqlServer {
         Ok(Self(Arc::new(Inner {
             dir: dir.to_owned(),
             login,
+            beside,
         })))
     }
 
@@ -100,8 +110,9 @@ impl SqlServer {
         let session = SESSIONS.fetch_add(1, Ordering::Relaxed);
         let dir = self.0.dir.clone();
         let login = self.0.login.clone();
+        let beside = self.0.beside.clone();
         tokio::spawn(async move {
-            if let Err(error) = tds::session::serve(server, dir, login, session).await {
+            if let Err(error) = tds::session::serve(server, dir, login, session, beside).await {
                 tracing::debug!("session {session} of the sandbox's SQL Server ended: {error}");
             }
         });

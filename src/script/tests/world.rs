@@ -371,6 +371,7 @@ pub fn parts(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> (Engi
     let engine = Engine::new(EngineOptions {
         mode: Mode::default(),
         expect: None,
+        census: None,
         kinds: vec![
             Arc::new(Widget {
                 made: Widgets::default(),
@@ -399,7 +400,7 @@ pub fn parts(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> (Engi
         root: root.path().to_owned(),
         env,
         interface: log.clone(),
-        runtime: RUNTIME.handle().clone(),
+        runtime: RUNTIME.handle().clone().into(),
         stepper,
     };
     (engine, context, (log, cancel, gate, root))

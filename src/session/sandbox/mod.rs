@@ -9,6 +9,7 @@ use crate::resource::Verb;
 use crate::sandbox::Sandbox;
 
 pub use rules::{row, rule};
+pub use time::durations;
 
 /// The verbs of the module `sandbox`. `sandbox`: the one whose AWS the environment has.
 pub fn all(sandbox: Option<&Sandbox>) -> Vec<Verb> {

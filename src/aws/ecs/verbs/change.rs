@@ -1,6 +1,8 @@
 //! Verbs that change a service and wait until it has taken effect.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::{SERVICE, service};
 use crate::aws::Aws;

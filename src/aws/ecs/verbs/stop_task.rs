@@ -1,9 +1,10 @@
 //! Stops one task; the scheduler starts another.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::look::task_row;
 use crate::aws::ecs::service::tasks;

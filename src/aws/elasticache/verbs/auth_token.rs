@@ -3,9 +3,10 @@
 //! Source: ElastiCache user guide, "Authenticating with the Valkey and Redis OSS AUTH command": ROTATE adds a token beside
 //! the old one, SET leaves only the newest, and SET is refused before ROTATE.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_elasticache::types::AuthTokenUpdateStrategyType;
+use tokio::time::Instant;
 
 use crate::aws::elasticache::replication_group::{self, ReplicationGroups, check_token, state};
 use crate::aws::{Aws, meant};

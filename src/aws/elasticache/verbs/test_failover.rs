@@ -1,6 +1,8 @@
 //! Kills the primary on purpose.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::aws::elasticache::replication_group::{self, state};
 use crate::aws::error::Call;

@@ -187,6 +187,10 @@ impl Kind for DbInstances {
         Ok(live)
     }
 
+    async fn foresee(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Vec<String>> {
+        self.content_in_words(cx, name, spec).await
+    }
+
     /// Which password it should have, without reading it. A server that is full works no more unless this run makes it
     /// larger.
     async fn inspect(&self, spec: &Spec, mut live: Live<State>) -> Result<Live<State>> {

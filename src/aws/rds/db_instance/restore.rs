@@ -14,6 +14,7 @@ use crate::aws::{Aws, meant};
 use crate::error::{Error, Result};
 use crate::resource::wait::Waiter;
 use crate::resource::{Context, Scope, Tags};
+use crate::s3::S3File;
 
 /// The tag that says which snapshot an instance came from, for people.
 const RESTORED_FROM: &str = "iacsh:restored-from";
@@ -36,6 +37,43 @@ pub(super) async fn snapshots(aws: &Aws, scope: &Scope, id: &str) -> Result<Vec<
 fn taken(snapshot: &DbSnapshot) -> (i64, u32) {
     let time = snapshot.snapshot_create_time();
     time.map_or((i64::MAX, 0), |time| (time.secs(), time.subsec_nanos()))
+}
+
+async fn newest(aws: &Aws, scope: &Scope, id: &str) -> Result<Option<DbSnapshot>> {
+    Ok(snapshots(aws, scope, id).await?.into_iter().max_by_key(taken))
+}
+
+fn name_of(snapshot: &DbSnapshot) -> String {
+    snapshot.db_snapshot_identifier().unwrap_or_default().to_owned()
+}
+
+fn missing(name: &str) -> Error {
+    Error::failed(format!(
+        "{KIND}/{name} is not there, and `source = \"existing\"` means that it must be"
+    ))
+    .hint("`source = \"latest\"` restores the newest snapshot")
+}
+
+fn not_from(name: &str, file: &S3File, newest: &DbSnapshot) -> Error {
+    Error::declined(format!(
+        "{KIND}/{name} would get the content of {file}, but there is a snapshot of it: {}",
+        name_of(newest)
+    ))
+    .note(format!(
+        "the snapshot was taken at {}; what it has beyond the backup would be missing",
+        meant::moment(newest.snapshot_create_time())
+    ))
+    .hint(format!(
+        "`source = \"latest\"` restores the snapshot; `--with-data {name}` takes the backup, and leaves the snapshot"
+    ))
+}
+
+fn not_empty(name: &str, newest: &DbSnapshot) -> Error {
+    Error::declined(format!(
+        "{KIND}/{name} would be made empty, but there is a snapshot of it: {}",
+        name_of(newest)
+    ))
+    .hint("`source = \"latest\"` restores it; delete the snapshots yourself if nobody wants their data")
 }
 
 fn status(snapshot: &DbSnapshot) -> &str {
@@ -69,23 +107,45 @@ impl DbInstances {
                     ),
                 }
             }
-            Source::Existing => Err(Error::failed(format!(
-                "{KIND}/{name} is not there, and `source = \"existing\"` means that it must be"
-            ))
-            .hint("`source = \"latest\"` restores the newest snapshot")),
-            Source::Empty => match snapshots(&self.0, cx.scope, id)
-                .await?
-                .iter()
-                .max_by_key(|one| taken(one))
-            {
+            Source::Existing => Err(missing(name)),
+            // The newest snapshot can hold more than the backup does, and whoever wrote `bak:` need not know of it.
+            Source::Backup(file) => match newest(&self.0, cx.scope, id).await? {
                 None => Ok(None),
-                Some(newest) => Err(Error::declined(format!(
-                    "{KIND}/{name} would be made empty, but there is a snapshot of it: {}",
-                    newest.db_snapshot_identifier().unwrap_or_default()
-                ))
-                .hint("`source = \"latest\"` restores it; delete the snapshots yourself if nobody wants their data")),
+                Some(newest) if cx.engine.may_lose(name) => {
+                    let snapshot = name_of(&newest);
+                    cx.warn(&format!(
+                        "{KIND}/{name}: the snapshot {snapshot} is not restored, and stays"
+                    ));
+                    Ok(None)
+                }
+                Some(newest) => Err(not_from(name, &file, &newest)),
+            },
+            Source::Empty => match newest(&self.0, cx.scope, id).await? {
+                None => Ok(None),
+                Some(newest) => Err(not_empty(name, &newest)),
             },
         }
+    }
+
+    /// The same for a plan, in words. It waits for nothing.
+    pub(super) async fn content_in_words(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Vec<String>> {
+        let newest = newest(&self.0, cx.scope, &cx.scope.physical(name)).await?;
+        let words = match (spec.source(), newest) {
+            (Source::Existing, _) => return Err(missing(name)),
+            (Source::Empty, Some(newest)) => return Err(not_empty(name, &newest)),
+            (Source::Backup(file), Some(newest)) if !cx.engine.may_lose(name) => {
+                return Err(not_from(name, &file, &newest));
+            }
+            (Source::Latest, Some(newest)) => format!("its content comes from the snapshot {}", name_of(&newest)),
+            (Source::Latest | Source::Empty, None) => "it is empty: there is no snapshot of it".to_owned(),
+            (Source::Snapshot(snapshot), _) => format!("its content comes from the snapshot {snapshot}"),
+            (Source::Backup(file), None) => format!("it is empty, for the database of {file}"),
+            (Source::Backup(file), Some(newest)) => format!(
+                "it is empty, for the database of {file}; the snapshot {} stays",
+                name_of(&newest)
+            ),
+        };
+        Ok(vec![words])
     }
 
     /// The newest snapshot that is whole. One that is still being taken is waited for.
@@ -96,7 +156,6 @@ impl DbInstances {
         loop {
             let mut found = snapshots(&self.0, cx.scope, id).await?;
             found.sort_by_key(|snapshot| std::cmp::Reverse(taken(snapshot)));
-            let name_of = |snapshot: &DbSnapshot| snapshot.db_snapshot_identifier().unwrap_or_default().to_owned();
             let mut broken = Vec::new();
             let mut waits = None;
             for snapshot in found {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result, nearest};
 use crate::resource::Scope;
+use crate::s3::S3File;
 
 /// CreateDBInstance: "Must contain from 1 to 63 letters, numbers, or hyphens".
 const LONGEST_NAME: usize = 63;
@@ -124,7 +125,8 @@ pub struct Spec {
     /// The time zone of the server, such as `W. Europe Standard Time`. Cannot change.
     pub timezone: Option<String>,
     /// Where its content comes from when it is not there: `latest` (the default) is our newest snapshot, and empty only
-    /// if there never was one; `snapshot:ID` is that snapshot; `empty` is refused where we have a snapshot; `existing`
+    /// if there never was one; `snapshot:ID` is that snapshot; `bak:s3://BUCKET/KEY` makes an empty server for
+    /// `mssql::restore`, and is refused as `empty` is, unless `--with-data NAME` means it; `empty` is refused where we have a snapshot; `existing`
     /// means that it must be there.
     #[serde(default = "latest")]
     pub source: String,
@@ -135,20 +137,18 @@ pub struct Spec {
 pub enum Source {
     Latest,
     Snapshot(String),
+    /// A backup of a database. The server itself is made empty, and `mssql::restore` puts the database into it.
+    Backup(S3File),
     Existing,
     Empty,
 }
 
 impl Source {
-    /// Reads `latest`, `snapshot:ID`, `existing` or `empty`. `bak:URI` needs native restore, which is not there yet.
+    /// Reads `latest`, `snapshot:ID`, `bak:s3://BUCKET/KEY`, `existing` or `empty`.
     pub fn parse(text: &str) -> Result<Self> {
         match text.split_once(':') {
             Some(("snapshot", id)) if !id.is_empty() => return Ok(Self::Snapshot(id.to_owned())),
-            Some(("bak", _)) => {
-                return Err(Error::failed("`source = \"bak:...\"` is not supported yet").hint(
-                    "restore it yourself: an option group with SQLSERVER_BACKUP_RESTORE and msdb.dbo.rds_restore_database",
-                ));
-            }
+            Some(("bak", uri)) => return S3File::parse(uri).map(Self::Backup),
             _ => {}
         }
         match text {
@@ -159,7 +159,7 @@ impl Source {
                 let error = Error::failed(format!("\"{text}\" is not a source of a database"));
                 Err(match nearest(text, ["latest", "existing", "empty"]) {
                     Some(near) => error.hint(format!("did you mean \"{near}\"?")),
-                    None => error.hint("there are: latest, snapshot:ID, existing, empty"),
+                    None => error.hint("there are: latest, snapshot:ID, bak:s3://BUCKET/KEY, existing, empty"),
                 })
             }
         }
@@ -171,6 +171,7 @@ impl fmt::Display for Source {
         match self {
             Self::Latest => f.write_str("latest"),
             Self::Snapshot(id) => write!(f, "snapshot:{id}"),
+            Self::Backup(file) => write!(f, "bak:{file}"),
             Self::Existing => f.write_str("existing"),
             Self::Empty => f.write_str("empty"),
         }
@@ -265,13 +266,19 @@ mod tests {
 
     #[test]
     fn a_source_is_read_and_a_wrong_one_explained() {
-        for text in ["latest", "existing", "empty", "snapshot:before-the-upgrade"] {
+        for text in [
+            "latest",
+            "existing",
+            "empty",
+            "snapshot:before-the-upgrade",
+            "bak:s3://bucket/file.bak",
+        ] {
             assert_eq!(Source::parse(text).unwrap().to_string(), text);
         }
         let error = Source::parse("lastest").unwrap_err();
         assert_eq!(error.help(), Some("did you mean \"latest\"?"));
-        let error = Source::parse("bak:s3://bucket/file.bak").unwrap_err();
-        assert!(error.message().contains("not supported yet"), "{error}");
+        let error = Source::parse("bak:file.bak").unwrap_err();
+        assert!(error.message().contains("is no file in S3"), "{error}");
         assert!(Source::parse("snapshot:").is_err());
     }
 

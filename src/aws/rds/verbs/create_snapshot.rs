@@ -1,8 +1,9 @@
 //! Takes a snapshot now.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::INSTANCE;
 use crate::aws::rds::db_instance;

@@ -1,6 +1,6 @@
 //! Stops an instance, which then costs only its storage, and starts it again.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::{INSTANCE, until};
 use crate::aws::error::Call;

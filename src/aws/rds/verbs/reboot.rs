@@ -1,9 +1,8 @@
 //! Starts an instance again.
 
-use std::time::Instant;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::{INSTANCE, until};
 use crate::aws::error::Call;

@@ -61,7 +61,7 @@ impl Certificate {
         match (&self.imported, self.issued) {
             (Some(imported), _) if now >= imported.not_after => "EXPIRED",
             (Some(_), _) => "ISSUED",
-            (None, Some(issued)) if now >= issued + millis(durations::CERTIFICATE_LIFE) => "EXPIRED",
+            (None, Some(issued)) if now >= issued + millis(durations::CERTIFICATE_LIFE.time) => "EXPIRED",
             (None, Some(issued)) if now >= issued => "ISSUED",
             (None, _) if now >= self.times_out() => "VALIDATION_TIMED_OUT",
             (None, _) => "PENDING_VALIDATION",
@@ -69,7 +69,7 @@ impl Certificate {
     }
 
     fn times_out(&self) -> i64 {
-        self.created + millis(durations::CERTIFICATE_TIMES_OUT)
+        self.created + millis(durations::CERTIFICATE_TIMES_OUT.time)
     }
 
     /// The domains that each need a record: a wildcard's is that of the domain below it.
@@ -120,7 +120,7 @@ pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
             proved &= is_proved(call, domain)?;
         }
         if proved {
-            certificate.issued = Some(call.after(durations::CERTIFICATE_ISSUE));
+            certificate.issued = Some(call.after(call.usual(durations::CERTIFICATE_ISSUE)));
             save(call, &certificate)?;
         }
     }
@@ -254,7 +254,7 @@ pub fn describe(call: &Call<'_>) -> Answer {
             if let Some(issued) = certificate.issued.filter(|issued| call.now >= *issued) {
                 detail["IssuedAt"] = seconds(issued);
                 detail["NotBefore"] = seconds(issued);
-                detail["NotAfter"] = seconds(issued + millis(durations::CERTIFICATE_LIFE));
+                detail["NotAfter"] = seconds(issued + millis(durations::CERTIFICATE_LIFE.time));
                 detail["RenewalEligibility"] = json!(if in_use.is_empty() { "INELIGIBLE" } else { "ELIGIBLE" });
             }
             detail["DomainValidationOptions"] = validations(call, &certificate, status)?;
@@ -265,7 +265,7 @@ pub fn describe(call: &Call<'_>) -> Answer {
 
 /// One for each name. The record comes a few seconds after the request, which callers must wait for.
 fn validations(call: &Call<'_>, certificate: &Certificate, status: &str) -> Answer {
-    let known = call.now >= certificate.created + (call.after(durations::CERTIFICATE_RECORDS) - call.now);
+    let known = call.now >= certificate.created + (call.after(call.usual(durations::CERTIFICATE_RECORDS)) - call.now);
     let mut shown = Vec::new();
     for name in &certificate.names {
         let domain = name.strip_prefix("*.").unwrap_or(name);
@@ -348,7 +348,7 @@ pub fn list(call: &Call<'_>) -> Answer {
             certificate.issued.filter(|issued| call.now >= *issued),
             &certificate.imported,
         );
-        let life = millis(durations::CERTIFICATE_LIFE);
+        let life = millis(durations::CERTIFICATE_LIFE.time);
         shown.push(json!({
             "CertificateArn": certificate.arn,
             "DomainName": certificate.domain,

@@ -131,7 +131,7 @@ pub fn create(call: &Call<'_>) -> Answer {
         interface,
         failure,
         created: call.now,
-        available_at: call.after(durations::NAT_CREATE),
+        available_at: call.after(call.usual(durations::NAT_CREATE)),
         deletion: None,
     };
     tags::on_create(call, "natgateway", &nat.id)?;
@@ -153,12 +153,12 @@ pub fn create(call: &Call<'_>) -> Answer {
 pub fn delete(call: &Call<'_>) -> Answer {
     let mut nat = get(call, call.text("NatGatewayId"))?;
     if nat.deletion.is_none() {
-        let deleted_at = call.after(durations::NAT_DELETE);
+        let deleted_at = call.after(call.usual(durations::NAT_DELETE));
         nat.deletion = Some(Deletion {
             deleted_at,
-            gone_at: deleted_at + call.after(durations::NAT_REMEMBERED) - call.now,
+            gone_at: deleted_at + call.after(call.usual(durations::NAT_REMEMBERED)) - call.now,
         });
-        interfaces::release_after(call, &nat.id, durations::NAT_DELETE)?;
+        interfaces::release_after(call, &nat.id, call.usual(durations::NAT_DELETE))?;
         call.store.put(KIND, &nat.id, &nat.vpc, &nat)?;
     }
     Ok(json!({ "NatGatewayId": nat.id }))

@@ -72,7 +72,9 @@ pub fn put_image(call: &Call<'_>) -> Answer {
             media_type: media_type.to_owned(),
             tags: Vec::new(),
             pushed: call.now,
-            scanned: repository.scan_on_push.then(|| call.after(durations::IMAGE_SCAN)),
+            scanned: repository
+                .scan_on_push
+                .then(|| call.after(call.usual(durations::IMAGE_SCAN))),
         });
     if !tag.is_empty() {
         image.tags.push(tag.to_owned());

@@ -10,7 +10,7 @@ use super::{existing, of, one_image, save};
 pub fn start_scan(call: &Call<'_>) -> Answer {
     let repository = existing(call)?;
     let mut image = one_image(call, &repository)?;
-    image.scanned = Some(call.after(durations::IMAGE_SCAN));
+    image.scanned = Some(call.after(call.usual(durations::IMAGE_SCAN)));
     save(call, &repository.name, &image)?;
     answer(of(
         call,

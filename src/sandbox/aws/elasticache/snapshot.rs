@@ -90,7 +90,7 @@ pub fn of_group(call: &Call<'_>, group: &Group, name: &str, cluster: &str) -> Re
         ));
     }
     let mut snapshot = take(call, group, &name, cluster, call.now)?;
-    snapshot.ready = call.after(durations::CACHE_SNAPSHOT);
+    snapshot.ready = call.after(call.usual(durations::CACHE_SNAPSHOT));
     save(call, &snapshot)?;
     event::say(
         call,
@@ -215,7 +215,7 @@ pub fn delete(call: &Call<'_>) -> Answer {
     if snapshot.ready > call.now || snapshot.gone.is_some() {
         return Err(not_ready(call, &snapshot));
     }
-    snapshot.gone = Some(call.after(durations::CACHE_SNAPSHOT_DELETE));
+    snapshot.gone = Some(call.after(call.usual(durations::CACHE_SNAPSHOT_DELETE)));
     save(call, &snapshot)?;
     answer(json!({ "Snapshot": snapshot.view(call) }))
 }

@@ -110,7 +110,7 @@ pub fn create(call: &Call<'_>) -> Answer {
         subnets,
         groups,
         created: call.now,
-        active: call.after(durations::LOAD_BALANCER_CREATE),
+        active: call.after(call.usual(durations::LOAD_BALANCER_CREATE)),
         attributes: default_attributes(),
     };
     balancer.attach(call, None)?;
@@ -177,7 +177,11 @@ pub fn delete(call: &Call<'_>) -> Answer {
     for listener in listener::of(call, &balancer.arn)? {
         listener::remove(call, &listener)?;
     }
-    interfaces::release_after(call, &balancer.arn, durations::LOAD_BALANCER_INTERFACES_LINGER)?;
+    interfaces::release_after(
+        call,
+        &balancer.arn,
+        call.usual(durations::LOAD_BALANCER_INTERFACES_LINGER),
+    )?;
     call.store.delete(KIND, &balancer.arn)?;
     tags::clear(call, &balancer.arn)?;
     answer(json!({}))

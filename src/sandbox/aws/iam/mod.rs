@@ -23,6 +23,7 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "CreateRole" => role::create(call),
         "GetRole" => role::get(call),
         "ListRoles" => role::list(call),
+        "GetAccountAuthorizationDetails" => role::details(call),
         "UpdateRole" => role::update(call),
         "UpdateAssumeRolePolicy" => role::update_trust(call),
         "DeleteRole" => role::delete(call),

@@ -100,6 +100,35 @@ pub fn list(call: &Call<'_>) -> Answer {
     )
 }
 
+/// The roles with all that they have, in pages. Of the other parts of the account there is nothing here.
+pub fn details(call: &Call<'_>) -> Answer {
+    only(call, &["Filter", "MaxItems", "Marker"])?;
+    if call.texts("Filter") != ["Role"] {
+        return Err(Fault::new(
+            "UnsupportedOperation",
+            "not in the sandbox: iam:GetAccountAuthorizationDetails without the filter Role alone",
+        ));
+    }
+    let roles: Vec<Role> = call.store.in_region("aws-global").all(KIND)?;
+    let key = |role: &Role| role.name.to_lowercase();
+    paged(call, "RoleDetailList", roles, key, |role| {
+        let inline = role.inline.iter();
+        let inline = inline.map(|(name, document)| json!({ "PolicyName": name, "PolicyDocument": encoded(document) }));
+        let attached = role.attached.iter();
+        let attached = attached.map(|arn| json!({ "PolicyName": policy::name_of(arn), "PolicyArn": arn }));
+        let mut view = role.view(call, true)?;
+        view["RolePolicyList"] = inline.collect();
+        view["AttachedManagedPolicies"] = attached.collect();
+        view["InstanceProfileList"] = json!([]);
+        // RoleDetail has neither.
+        if let Some(view) = view.as_object_mut() {
+            view.remove("Description");
+            view.remove("MaxSessionDuration");
+        }
+        Ok(view)
+    })
+}
+
 pub fn update(call: &Call<'_>) -> Answer {
     let mut role = changeable(call)?;
     if call.input.contains_key("Description") {

@@ -64,10 +64,11 @@ SERVICES = {
         SetRepositoryPolicy StartImageScan TagResource UntagResource"""),
     "iam": ("iam", """
         AttachRolePolicy CreatePolicy CreatePolicyVersion CreateRole CreateServiceLinkedRole DeletePolicy
-        DeletePolicyVersion DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DeleteServiceLinkedRole DetachRolePolicy GetPolicy
-        GetPolicyVersion GetRole GetRolePolicy GetServiceLinkedRoleDeletionStatus ListAttachedRolePolicies
-        ListEntitiesForPolicy ListInstanceProfilesForRole ListPolicies ListPolicyTags ListPolicyVersions
-        ListRolePolicies ListRoleTags ListRoles PutRolePermissionsBoundary PutRolePolicy SimulatePrincipalPolicy TagPolicy TagRole UntagPolicy
+        DeletePolicyVersion DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DeleteServiceLinkedRole
+        DetachRolePolicy GetAccountAuthorizationDetails GetPolicy GetPolicyVersion GetRole GetRolePolicy
+        GetServiceLinkedRoleDeletionStatus ListAttachedRolePolicies ListEntitiesForPolicy ListInstanceProfilesForRole
+        ListPolicies ListPolicyTags ListPolicyVersions ListRolePolicies ListRoleTags ListRoles
+        PutRolePermissionsBoundary PutRolePolicy SimulatePrincipalPolicy TagPolicy TagRole UntagPolicy
         UntagRole UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription"""),
     "logs": ("logs", """
         CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream DeleteRetentionPolicy DescribeLogGroups

@@ -105,6 +105,6 @@ fn remove(path: &Path) -> bool {
     }
 }
 
-fn failed(error: &dyn std::fmt::Display) -> Fault {
+pub fn failed(error: &dyn std::fmt::Display) -> Fault {
     Fault::new("InternalFailure", error.to_string()).status(500)
 }

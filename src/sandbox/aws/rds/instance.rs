@@ -12,8 +12,8 @@ use super::super::{durations, interfaces, tags};
 use super::filter::Filters;
 use super::settings::{self, Settings};
 use super::{
-    check_name, combination, data, engine, event, invalid, listed, name_of, not_here, option_group, placement, role,
-    snapshot, wanted_tags, window,
+    check_name, combination, data, engine, event, invalid, listed, name_of, native, not_here, option_group, placement,
+    role, snapshot, wanted_tags, window,
 };
 
 pub const KIND: &str = "rds/instance";
@@ -179,7 +179,7 @@ pub fn create(call: &Call<'_>) -> Answer {
         (true, key) => made.kms_key = Some(key.to_owned()),
     }
     let wanted = wanted_tags(call)?;
-    let instance = placement::place(call, id, made, durations::DATABASE_CREATE)?;
+    let instance = placement::place(call, id, made, call.usual(durations::DATABASE_CREATE))?;
     tags::put(call, &instance.arn, &wanted)?;
     answer(json!({ "DBInstance": instance.view(call)? }))
 }
@@ -267,13 +267,13 @@ pub fn delete(call: &Call<'_>) -> Answer {
             instance.id
         )));
     }
-    let mut takes = durations::DATABASE_DELETE;
+    let mut takes = call.usual(durations::DATABASE_DELETE);
     if !last.is_empty() {
         if !matches!(instance.state, State::Available | State::Stopped) {
             return Err(snapshot::not_now(&instance));
         }
         snapshot::take(call, &instance, "FinalDBSnapshotIdentifier", last)?;
-        takes += durations::DATABASE_SNAPSHOT;
+        takes += call.usual(durations::DATABASE_SNAPSHOT);
     }
     instance.keep_backups = !call.read("DeleteAutomatedBackups").unwrap_or(true);
     instance.enter(State::Deleting, call.after(takes));
@@ -288,6 +288,7 @@ pub fn vanish(call: &Call<'_>, instance: &Instance) -> Result<(), Fault> {
         true => snapshot::retain_automated(call, instance)?,
         false => snapshot::drop_automated(call, &instance.resource)?,
     }
+    native::forget(call, instance)?;
     data::forget(call, &instance.folder)?;
     call.store.delete(KIND, &instance.id)?;
     tags::clear(call, &instance.arn)?;

@@ -13,7 +13,7 @@ use super::super::answers::{answer, only};
 use super::super::call::{Answer, Call, Fault};
 use super::super::durations;
 use super::instance::{self, Instance, State, existing, save, wrong_state};
-use super::{combination, event, modify, snapshot};
+use super::{combination, event, modify, native, snapshot};
 
 /// The moment at which something is over that begins at `at` and really takes `real`.
 pub fn later(call: &Call<'_>, at: i64, real: Duration) -> i64 {
@@ -39,6 +39,7 @@ pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
             }
         }
     }
+    native::settle(call)?;
     snapshot::settle(call)?;
     event::settle(call)
 }
@@ -83,12 +84,12 @@ fn step(call: &Call<'_>, instance: &mut Instance) -> Result<Step, Fault> {
         }
         State::Stopping => {
             event::at(call, instance, "notification", "DB instance stopped", at)?;
-            instance.enter(State::Stopped, later(call, at, durations::DATABASE_STOPPED));
+            instance.enter(State::Stopped, later(call, at, call.usual(durations::DATABASE_STOPPED)));
         }
         State::Stopped => {
             let message = "DB instance is being started due to it exceeding the maximum allowed time being stopped.";
             event::at(call, instance, "notification", message, at)?;
-            instance.enter(State::Starting, later(call, at, durations::DATABASE_START));
+            instance.enter(State::Starting, later(call, at, call.usual(durations::DATABASE_START)));
         }
         State::Starting => {
             event::at(call, instance, "notification", "DB instance started", at)?;
@@ -111,7 +112,10 @@ pub fn back_up(call: &Call<'_>, instance: &mut Instance, at: i64) -> Result<(), 
     }
     snapshot::automated(call, instance, at)?;
     event::at(call, instance, "backup", "Backing up DB instance", at)?;
-    instance.enter(State::BackingUp, later(call, at, durations::DATABASE_SNAPSHOT));
+    instance.enter(
+        State::BackingUp,
+        later(call, at, call.usual(durations::DATABASE_SNAPSHOT)),
+    );
     Ok(())
 }
 
@@ -138,7 +142,7 @@ pub fn reboot(call: &Call<'_>) -> Answer {
         // "The actual parameter changes are not applied until you reboot the instance without failover."
         instance.reboot_needed = false;
     }
-    instance.enter(State::Rebooting, call.after(durations::DATABASE_REBOOT));
+    instance.enter(State::Rebooting, call.after(call.usual(durations::DATABASE_REBOOT)));
     save(call, &instance)?;
     answer(json!({ "DBInstance": instance.view(call)? }))
 }
@@ -153,10 +157,10 @@ pub fn stop(call: &Call<'_>) -> Answer {
         )));
     }
     let last = call.text("DBSnapshotIdentifier");
-    let mut takes = durations::DATABASE_STOP;
+    let mut takes = call.usual(durations::DATABASE_STOP);
     if !last.is_empty() {
         snapshot::take(call, &instance, "DBSnapshotIdentifier", last)?;
-        takes += durations::DATABASE_SNAPSHOT;
+        takes += call.usual(durations::DATABASE_SNAPSHOT);
     }
     instance.enter(State::Stopping, call.after(takes));
     save(call, &instance)?;
@@ -171,7 +175,7 @@ pub fn start(call: &Call<'_>) -> Answer {
             instance.id
         )));
     }
-    instance.enter(State::Starting, call.after(durations::DATABASE_START));
+    instance.enter(State::Starting, call.after(call.usual(durations::DATABASE_START)));
     save(call, &instance)?;
     answer(json!({ "DBInstance": instance.view(call)? }))
 }

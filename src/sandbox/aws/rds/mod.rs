@@ -12,6 +12,7 @@ mod filter;
 mod instance;
 mod lifecycle;
 mod modify;
+mod native;
 mod option_group;
 mod parameter_group;
 mod parameters;
@@ -25,11 +26,14 @@ mod view;
 mod window;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 pub use self::data::sweep;
+pub use self::instance::Instance;
+pub use self::native::Native;
 use super::answers::{Page, answer, limit, page};
 use super::call::{Answer, Call, Fault};
 use super::dispatch;
@@ -37,6 +41,7 @@ use super::page::read_page;
 use super::store::Order;
 use super::tags::{self, Tags};
 use crate::error::{Error, Result};
+use crate::sandbox::mssql::beside::Beside;
 use crate::secret::Secret;
 
 pub fn handle(call: &mut Call<'_>) -> Answer {
@@ -123,6 +128,8 @@ pub struct DatabaseAt {
     /// The master user.
     pub user: String,
     pub password: Secret,
+    /// The procedures that RDS puts beside SQL Server's own: [`crate::sandbox::mssql::SqlServer::open_with`] takes them.
+    pub beside: Option<Arc<dyn Beside>>,
 }
 
 /// The region in `NAME.MARK.REGION.rds.amazonaws.com`.
@@ -134,10 +141,7 @@ pub fn region_of(host: &str) -> Option<&str> {
 
 /// The instance with that host name. The inner error says why it takes no connections in its state.
 pub fn database_at(call: &Call<'_>, host: &str) -> Result<Result<Option<DatabaseAt>>, Fault> {
-    data::collect(call)?;
-    lifecycle::settle(call)?;
-    let id = host.split('.').next().unwrap_or_default();
-    let Some(instance) = instance::find(call, id)?.filter(|instance| instance.host().eq_ignore_ascii_case(host)) else {
+    let Some(instance) = of_host(call, host)? else {
         return Ok(Ok(None));
     };
     if let Some(status) = instance.unreachable() {
@@ -157,8 +161,17 @@ pub fn database_at(call: &Call<'_>, host: &str) -> Result<Result<Option<Database
             folder: data::path(call, &instance.folder),
             user: instance.settings.user.clone(),
             password: Secret::new(password),
+            beside: None,
         })
     }))
+}
+
+/// The instance with that host name, whatever its state is.
+pub fn of_host(call: &Call<'_>, host: &str) -> Result<Option<Instance>, Fault> {
+    data::collect(call)?;
+    lifecycle::settle(call)?;
+    let id = host.split('.').next().unwrap_or_default();
+    Ok(instance::find(call, id)?.filter(|instance| instance.host().eq_ignore_ascii_case(host)))
 }
 
 /// The length of a page: 100 unless `MaxRecords` (20 to 100) says less.

@@ -360,14 +360,14 @@ pub fn begin_pending(call: &Call<'_>, instance: &mut Instance, at: i64) -> Resul
 fn begin(call: &Call<'_>, instance: &mut Instance, at: i64) -> Result<(), Fault> {
     let mut takes = Duration::ZERO;
     if instance.next_password.is_some() {
-        takes = durations::DATABASE_RESET_PASSWORD;
+        takes = call.usual(durations::DATABASE_RESET_PASSWORD);
     }
     for name in instance.applying.keys() {
         takes = takes.max(match name.as_str() {
-            CLASS | VERSION | MULTI_AZ => durations::DATABASE_REPLACE,
-            NAME => durations::DATABASE_RENAME,
-            PORT => durations::DATABASE_REBOOT,
-            _ => durations::DATABASE_MODIFY,
+            CLASS | VERSION | MULTI_AZ => call.usual(durations::DATABASE_REPLACE),
+            NAME => call.usual(durations::DATABASE_RENAME),
+            PORT => call.usual(durations::DATABASE_REBOOT),
+            _ => call.usual(durations::DATABASE_MODIFY),
         });
         if let Some(what) = noun(name) {
             event::at(

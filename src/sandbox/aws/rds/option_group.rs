@@ -329,6 +329,11 @@ pub fn existing(call: &Call<'_>, name: &str) -> Result<OptionGroup, Fault> {
     call.store.get(KIND, &name)?.ok_or_else(missing)
 }
 
+/// The role of the option for native backups, `None` within when it has none; `None` where the group has no such option.
+pub fn role_of_backups(call: &Call<'_>, name: &str) -> Result<Option<Option<String>>, Fault> {
+    Ok(existing(call, name)?.backup)
+}
+
 fn changeable(call: &Call<'_>) -> Result<OptionGroup, Fault> {
     let group = existing(call, call.text("OptionGroupName"))?;
     if is_default(&group.name) {

@@ -47,7 +47,7 @@ pub fn place(call: &Call<'_>, id: String, settings: Settings, takes: Duration) -
     let (first, second) = zones(call, &subnets, settings.multi_az)?;
     let resource = format!("db-{}", random(26, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"));
     let takes = match settings.multi_az {
-        true => takes.max(durations::DATABASE_CREATE_MULTI_AZ),
+        true => takes.max(call.usual(durations::DATABASE_CREATE_MULTI_AZ)),
         false => takes,
     };
     let instance = Instance {

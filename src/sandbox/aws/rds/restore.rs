@@ -104,7 +104,7 @@ pub fn restore(call: &Call<'_>) -> Answer {
     if wanted.is_empty() {
         wanted.clone_from(&snapshot.tags);
     }
-    let mut restored = placement::place(call, id, made, durations::DATABASE_RESTORE)?;
+    let mut restored = placement::place(call, id, made, call.usual(durations::DATABASE_RESTORE))?;
     restored.origin = Some(snapshot.id.clone());
     instance::save(call, &restored)?;
     tags::put(call, &restored.arn, &wanted)?;

@@ -65,7 +65,7 @@ pub fn add(call: &Call<'_>) -> Answer {
     instance.roles.push(Role {
         arn: arn.to_owned(),
         feature: feature.to_owned(),
-        ready: call.after(durations::DATABASE_ROLE),
+        ready: call.after(call.usual(durations::DATABASE_ROLE)),
     });
     save(call, &instance)?;
     answer(json!({}))

@@ -33,7 +33,7 @@ pub fn submit(call: &Call<'_>, comment: Option<&str>) -> Answer {
     let change = Change {
         id: format!("C{}", random(20, b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")),
         submitted: call.now,
-        in_sync: call.after(durations::DNS_PROPAGATION),
+        in_sync: call.after(call.usual(durations::DNS_PROPAGATION)),
         comment: comment.filter(|comment| !comment.is_empty()).map(str::to_owned),
     };
     call.store.put(KIND, &change.id, "", &change)?;

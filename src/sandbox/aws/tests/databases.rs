@@ -83,12 +83,13 @@ impl Databases {
     /// Connects as the kinds do: by the host name alone.
     pub async fn connect(&self, host: &str) -> Sql {
         let at = self.cloud.sandbox.database_at(host).unwrap().unwrap();
-        let server = SqlServer::open(
+        let server = SqlServer::open_with(
             &at.folder,
             Login {
                 user: at.user.clone(),
                 password: at.password.clone(),
             },
+            at.beside.clone(),
         )
         .unwrap();
         login(&server, &at.user, at.password.expose()).await.unwrap()

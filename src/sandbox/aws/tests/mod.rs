@@ -17,6 +17,7 @@ mod fuzz;
 mod growth;
 mod listing;
 mod names;
+mod native;
 mod network;
 mod permissions;
 mod requests;

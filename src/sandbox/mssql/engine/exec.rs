@@ -13,10 +13,10 @@ use crate::sandbox::mssql::tds::rpc::{Call, TransactionRequest};
 use crate::sandbox::mssql::value::{SqlType, Value, cast};
 
 /// An argument with its value.
-struct Given {
-    name: Option<String>,
-    sql_type: SqlType,
-    value: Value,
+pub(super) struct Given {
+    pub(super) name: Option<String>,
+    pub(super) sql_type: SqlType,
+    pub(super) value: Value,
     /// The variable that gets the value back.
     variable: Option<String>,
 }
@@ -210,7 +210,10 @@ impl Engine {
             known if known.starts_with("sp_") || known.starts_with("xp_") => {
                 Err(SqlError::unsupported(format!("the procedure {known}")).effect(Effect::Statement))
             }
-            _ => Err(missing(name)),
+            _ => match self.run_beside(name, &given)? {
+                true => done(0),
+                false => Err(missing(name)),
+            },
         }
     }
 

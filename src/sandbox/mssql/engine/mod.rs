@@ -10,6 +10,7 @@
 //! READ_COMMITTED_SNAPSHOT on: readers do not block writers, nor writers readers.
 
 mod batch;
+mod beside;
 mod calls;
 mod compile;
 mod ddl;
@@ -36,6 +37,7 @@ use rusqlite::functions::FunctionFlags;
 use tokio::sync::mpsc;
 
 use super::MASTER_FILE;
+use super::beside::Beside;
 use super::catalog::Catalog;
 use super::collation;
 use super::errors::{Result, SqlError};
@@ -43,6 +45,7 @@ use super::locks::{Locks, Owner};
 use super::value::{SqlType, Value};
 pub use output::Output;
 pub use security::{Authenticated, authenticate, prepare_master, set_password};
+pub(super) use security::{is_busy, list_database, next_number};
 
 pub const SERVER_NAME: &str = "SANDBOX";
 pub const VERSION: &str =
@@ -89,6 +92,7 @@ pub struct Opening {
     pub application: String,
     pub sender: mpsc::Sender<Vec<u8>>,
     pub cancelled: Arc<AtomicBool>,
+    pub beside: Option<Arc<dyn Beside>>,
 }
 
 pub struct Engine {
@@ -125,6 +129,8 @@ pub struct Engine {
     /// The shared lock on the current database's file of use: DROP DATABASE finds it.
     in_use: Option<std::fs::File>,
     cancelled: Arc<AtomicBool>,
+    /// What whoever runs the server put beside it.
+    beside: Option<Arc<dyn Beside>>,
     pub out: Output,
 }
 
@@ -188,6 +194,7 @@ impl Engine {
             locks,
             in_use: None,
             cancelled: opening.cancelled,
+            beside: opening.beside,
             out: Output::new(opening.sender),
         })
     }

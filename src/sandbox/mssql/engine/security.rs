@@ -101,12 +101,40 @@ pub fn set_password(dir: &Path, login: &Login) -> Result<bool> {
 }
 
 /// Whether it failed only because another connection holds the file.
-fn is_busy(result: rusqlite::Result<()>) -> Result<bool> {
+pub(in crate::sandbox::mssql) fn is_busy(result: rusqlite::Result<()>) -> Result<bool> {
     match result {
         Ok(()) => Ok(false),
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(true),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The number of a new database. Numbers are not used twice, so that a session never takes a new database for an old one.
+pub(in crate::sandbox::mssql) fn next_number(master: &Connection) -> rusqlite::Result<i64> {
+    master.query_row(
+        "SELECT max(id, 4) + 1 FROM (SELECT max(id) AS id FROM
+         (SELECT id FROM main.\"$databases\" UNION ALL SELECT last FROM main.\"$identity\" WHERE id = 0))",
+        [],
+        |row| row.get(0),
+    )
+}
+
+/// Enters a database, whose file is there, into the list of the server's.
+pub(in crate::sandbox::mssql) fn list_database(
+    master: &Connection,
+    id: i64,
+    name: &str,
+    file: &str,
+) -> rusqlite::Result<()> {
+    master.execute(
+        "INSERT INTO main.\"$databases\" (id, name, file, created) VALUES (?1, ?2, ?3, ?4)",
+        params![id, name, file, Moment::now_utc().round_datetime().stored()],
+    )?;
+    master.execute(
+        "INSERT OR REPLACE INTO main.\"$identity\" (id, last) VALUES (0, ?1)",
+        [id],
+    )?;
+    Ok(())
 }
 
 impl Engine {
@@ -135,12 +163,13 @@ impl Engine {
         }
         self.write(|engine| {
             if taken(engine)? {
-                return Err(SqlError::new(1801, 16, format!("Database '{name}' already exists. Choose a different database name.")));
+                return Err(SqlError::new(
+                    1801,
+                    16,
+                    format!("Database '{name}' already exists. Choose a different database name."),
+                ));
             }
-            let id: i64 = engine
-                .connection
-                .query_row("SELECT max(id, 4) + 1 FROM (SELECT max(id) AS id FROM (SELECT id FROM main.\"$databases\" UNION ALL SELECT last FROM main.\"$identity\" WHERE id = 0))", [], |row| row.get(0))
-                .map_err(|error| engine.sqlite(error))?;
+            let id = next_number(&engine.connection).map_err(|error| engine.sqlite(error))?;
             let file = safe_file_name(name, id);
             // The file comes first: one that no row names is overwritten by the next of that number.
             let path = engine.dir.join(&file);
@@ -148,20 +177,7 @@ impl Engine {
                 std::fs::remove_file(&path).map_err(SqlError::internal)?;
             }
             prepare_file(&open_file(&path)?)?;
-            engine
-                .connection
-                .execute(
-                    "INSERT INTO main.\"$databases\" (id, name, file, created) VALUES (?1, ?2, ?3, ?4)",
-                    params![id, name, file, Moment::now_utc().round_datetime().stored()],
-                )
-                .and_then(|_| {
-                    // Numbers are not used twice, so that a session never takes a new database for an old one.
-                    engine.connection.execute(
-                        "INSERT OR REPLACE INTO main.\"$identity\" (id, last) VALUES (0, ?1)",
-                        [id],
-                    )
-                })
-                .map_err(|error| engine.sqlite(error))?;
+            list_database(&engine.connection, id, name, &file).map_err(|error| engine.sqlite(error))?;
             Ok(())
         })
     }
@@ -282,7 +298,7 @@ impl Engine {
         Ok(())
     }
 
-    fn need_admin(&self, message: &str, number: u32) -> Result<()> {
+    pub(super) fn need_admin(&self, message: &str, number: u32) -> Result<()> {
         if self.login.admin {
             Ok(())
         } else {

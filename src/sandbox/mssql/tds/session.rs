@@ -17,6 +17,7 @@ use super::rpc::{Call, TransactionRequest};
 use super::token::{self, Done};
 use super::{Reader, login, prelogin, rpc, utf16};
 use crate::sandbox::mssql::Login;
+use crate::sandbox::mssql::beside::Beside;
 use crate::sandbox::mssql::engine::{self, Engine, Opening, SERVER_NAME};
 use crate::sandbox::mssql::errors::SqlError;
 
@@ -32,7 +33,13 @@ enum Request {
 }
 
 /// Serves a connection to its end.
-pub async fn serve<S>(stream: S, dir: PathBuf, admin: Login, session: u64) -> io::Result<()>
+pub async fn serve<S>(
+    stream: S,
+    dir: PathBuf,
+    admin: Login,
+    session: u64,
+    beside: Option<Arc<dyn Beside>>,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -59,7 +66,7 @@ where
     let (sender, mut chunks) = mpsc::channel(4);
     let opened = {
         let (login, cancelled) = (login.clone(), Arc::clone(&cancelled));
-        tokio::task::spawn_blocking(move || open(&login, dir, &admin, session, sender, cancelled)).await?
+        tokio::task::spawn_blocking(move || open(&login, dir, &admin, session, sender, cancelled, beside)).await?
     };
     let mut out = Vec::new();
     let mut engine = match opened {
@@ -185,6 +192,7 @@ fn open(
     session: u64,
     sender: mpsc::Sender<Vec<u8>>,
     cancelled: Arc<AtomicBool>,
+    beside: Option<Arc<dyn Beside>>,
 ) -> Result<Engine, Vec<SqlError>> {
     let refused = |user: &str| SqlError::new(18456, 14, format!("Login failed for user '{user}'."));
     if login.integrated {
@@ -204,6 +212,7 @@ fn open(
         application: login.application.clone(),
         sender,
         cancelled,
+        beside,
     })
     .map_err(|error| vec![error])?;
     if !login.database.is_empty() {

@@ -182,7 +182,7 @@ pub fn create(call: &Call<'_>) -> Answer {
         created: call.now,
         available_at: match service.is_gateway {
             true => call.now,
-            false => call.after(durations::ENDPOINT_CREATE),
+            false => call.after(call.usual(durations::ENDPOINT_CREATE)),
         },
         deletion: None,
     };
@@ -417,13 +417,13 @@ pub fn delete(call: &Call<'_>) -> Answer {
         }
         let deleted_at = match endpoint.is_gateway {
             true => call.now,
-            false => call.after(durations::ENDPOINT_DELETE),
+            false => call.after(call.usual(durations::ENDPOINT_DELETE)),
         };
         endpoint.deletion = Some(Deletion {
             deleted_at,
-            gone_at: deleted_at + call.after(durations::ENDPOINT_REMEMBERED) - call.now,
+            gone_at: deleted_at + call.after(call.usual(durations::ENDPOINT_REMEMBERED)) - call.now,
         });
-        interfaces::release_after(call, &id, durations::ENDPOINT_DELETE)?;
+        interfaces::release_after(call, &id, call.usual(durations::ENDPOINT_DELETE))?;
         save(call, &endpoint)?;
     }
     Ok(json!({ "Unsuccessful": failed }))

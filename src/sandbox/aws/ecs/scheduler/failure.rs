@@ -85,7 +85,8 @@ pub fn count(call: &Call<'_>, service: &mut Service, rollout: &str, message: &st
     primary.updated = at;
     let (failed, id) = (primary.failed, primary.id.clone());
     let in_progress = primary.state == "IN_PROGRESS";
-    let pause = span(call, durations::TASK_RETRY).saturating_mul(1 << failed.saturating_sub(1).min(LONGEST_PAUSE));
+    let pause =
+        span(call, call.usual(durations::TASK_RETRY)).saturating_mul(1 << failed.saturating_sub(1).min(LONGEST_PAUSE));
     service.retry = service.retry.max(at + pause.max(1));
     if failed == IMPAIRED {
         service.say(at, "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.");

@@ -50,7 +50,7 @@ pub fn settle(call: &Call<'_>) -> Result<(), Fault> {
         service::rest(call, &service, next)?;
     }
     // A stopped task is described "for at least one hour": that hour is not divided, so that its reason can be read.
-    let remembered = durations::TASK_REMEMBERED.as_millis() as i64;
+    let remembered = durations::TASK_REMEMBERED.time.as_millis() as i64;
     for task in task::due(call)? {
         if task.stop.as_ref().is_some_and(|stop| stop.done + remembered < call.now) {
             task::forget(call, &task)?;

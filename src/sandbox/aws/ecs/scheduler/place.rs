@@ -127,7 +127,7 @@ pub fn place(call: &Call<'_>, service: &mut Service, all: &mut Vec<Task>, at: i6
             // A subnet without a free address, or one that was deleted: ECS tries again later.
             Err(fault) => {
                 service.say(at, &format!("was unable to place a task. Reason: {}.", fault.message));
-                service.retry = at + span(call, durations::TASK_RETRY).max(1);
+                service.retry = at + span(call, call.usual(durations::TASK_RETRY)).max(1);
                 break;
             }
         }

@@ -115,9 +115,9 @@ pub fn attempt(
     let fails = |reason: String| {
         // Who cannot connect tries for minutes; who is refused knows at once.
         let after = if reason.contains("connection issue") {
-            durations::TASK_UNREACHABLE
+            call.usual(durations::TASK_UNREACHABLE)
         } else {
-            durations::TASK_PULL
+            call.usual(durations::TASK_PULL)
         };
         Ok(Start::Fails { reason, after })
     };

@@ -68,10 +68,10 @@ pub fn start(call: &Call<'_>, spec: Spec<'_>) -> Result<Task, Fault> {
         _ => interfaces::attach(call, wanted),
     }
     .map_err(|fault| invalid(&fault.message))?;
-    let pulls = spec.at + span(call, durations::TASK_PROVISION);
+    let pulls = spec.at + span(call, call.usual(durations::TASK_PROVISION));
     let start = start::attempt(call, spec.definition, &spec.overrides, &id, &interface, pulls)?;
     let (failure, digests, takes) = match start {
-        Start::Runs(digests) => (None, digests, durations::TASK_PULL),
+        Start::Runs(digests) => (None, digests, call.usual(durations::TASK_PULL)),
         Start::Fails { reason, after } => (Some(reason), Vec::new(), after),
     };
     let runs = pulls + span(call, takes);

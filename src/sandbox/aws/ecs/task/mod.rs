@@ -227,7 +227,7 @@ pub fn save(call: &Call<'_>, task: &Task) -> Result<(), Fault> {
     let forgotten = task
         .stop
         .as_ref()
-        .map(|stop| stop.done + durations::TASK_REMEMBERED.as_millis() as i64 + 1);
+        .map(|stop| stop.done + durations::TASK_REMEMBERED.time.as_millis() as i64 + 1);
     let announced = (task.service.is_none() && !task.announced && task.failure.is_none()).then_some(task.runs);
     let service = task
         .service

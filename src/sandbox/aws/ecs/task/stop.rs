@@ -36,7 +36,7 @@ impl Task {
             + if at < self.runs {
                 0
             } else {
-                span(call, durations::TASK_STOP)
+                span(call, call.usual(durations::TASK_STOP))
             };
         self.stop = Some(Stop {
             asked: at,

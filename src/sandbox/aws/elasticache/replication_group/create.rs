@@ -141,7 +141,7 @@ pub fn create(call: &Call<'_>) -> Answer {
         mark: random(6, b"abcdefghijklmnopqrstuvwxyz0123456789"),
         description: call.text("ReplicationGroupDescription").to_owned(),
         state: State::Creating,
-        until: call.after(durations::CACHE_CREATE),
+        until: call.after(call.usual(durations::CACHE_CREATE)),
         created: call.now,
         engine: version.engine.to_owned(),
         version: version.full(),

@@ -17,10 +17,10 @@ pub fn delete(call: &Call<'_>) -> Answer {
     }
     let mut group = available(call)?;
     let last = call.text("FinalSnapshotIdentifier");
-    let mut takes = durations::CACHE_DELETE;
+    let mut takes = call.usual(durations::CACHE_DELETE);
     if !last.is_empty() {
         snapshot::of_group(call, &group, last, "")?;
-        takes += durations::CACHE_SNAPSHOT;
+        takes += call.usual(durations::CACHE_SNAPSHOT);
     }
     group.state = State::Deleting;
     group.until = call.after(takes);

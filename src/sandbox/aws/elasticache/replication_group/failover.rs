@@ -25,7 +25,7 @@ pub fn test_failover(call: &Call<'_>) -> Answer {
     }
     group.primary = (group.primary + 1) % group.nodes.len().max(1);
     group.state = State::Modifying;
-    group.until = call.after(durations::CACHE_FAILOVER);
+    group.until = call.after(call.usual(durations::CACHE_FAILOVER));
     save(call, &group)?;
     let from = group
         .nodes

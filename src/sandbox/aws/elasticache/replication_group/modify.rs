@@ -57,7 +57,7 @@ pub fn modify(call: &Call<'_>) -> Answer {
                 "When using automatic failover, there must be at least 2 cache clusters in the replication group.",
             ));
         }
-        takes = takes.max(durations::CACHE_MODIFY);
+        takes = takes.max(call.usual(durations::CACHE_MODIFY));
         group.failover = failover;
     }
     if let Some(multi_az) = flag("MultiAZEnabled") {
@@ -83,7 +83,7 @@ pub fn modify(call: &Call<'_>) -> Answer {
                 interfaces::save(call, &interface)?;
             }
         }
-        takes = takes.max(durations::CACHE_MODIFY);
+        takes = takes.max(call.usual(durations::CACHE_MODIFY));
     }
     if !call.text("CacheParameterGroupName").is_empty() {
         let wanted = parameter_group::existing(call, call.text("CacheParameterGroupName"))?;
@@ -96,13 +96,13 @@ pub fn modify(call: &Call<'_>) -> Answer {
             )));
         }
         group.parameter_group = wanted.name;
-        takes = takes.max(durations::CACHE_MODIFY);
+        takes = takes.max(call.usual(durations::CACHE_MODIFY));
     }
     if !call.text("PrimaryClusterId").is_empty() {
         let wanted = call.text("PrimaryClusterId");
         let place = group.nodes.iter().position(|node| node.id == wanted);
         group.primary = place.ok_or_else(|| cluster_not_found(wanted))?;
-        takes = takes.max(durations::CACHE_FAILOVER);
+        takes = takes.max(call.usual(durations::CACHE_FAILOVER));
     }
     change_transit(call, &mut group)?;
     takes = takes.max(change_token(call, &mut group)?);
@@ -143,7 +143,7 @@ pub fn modify(call: &Call<'_>) -> Answer {
             group.apply(what, value);
         }
         if !replacing.is_empty() {
-            takes = takes.max(durations::CACHE_REPLACE_NODES);
+            takes = takes.max(call.usual(durations::CACHE_REPLACE_NODES));
         }
     } else {
         group
@@ -197,7 +197,7 @@ pub fn change_token(call: &Call<'_>, group: &mut Group) -> Result<std::time::Dur
         "DELETE" => {
             group.auth.clear();
             group.auth_changed = None;
-            return Ok(durations::CACHE_MODIFY);
+            return Ok(call.usual(durations::CACHE_MODIFY));
         }
         _ if !group.transit => {
             return Err(combination(
@@ -226,5 +226,5 @@ pub fn change_token(call: &Call<'_>, group: &mut Group) -> Result<std::time::Dur
         }
     }
     group.auth_changed = Some(call.now);
-    Ok(durations::CACHE_MODIFY)
+    Ok(call.usual(durations::CACHE_MODIFY))
 }

@@ -22,7 +22,7 @@ pub fn reboot(call: &Call<'_>) -> Answer {
             "A cluster of a replication group has the cache node 0001 only.",
         ));
     }
-    let until = call.after(durations::CACHE_REBOOT);
+    let until = call.after(call.usual(durations::CACHE_REBOOT));
     for node in group.nodes.iter_mut().filter(|node| node.id == id) {
         node.reboots = Some(until);
     }

@@ -74,7 +74,7 @@ pub fn set_replicas(call: &Call<'_>) -> Answer {
                 .rposition(|node| node.id != primary && (remove.is_empty() || remove.contains(&node.id)));
             let place = place.ok_or_else(|| invalid("ReplicasToRemove names what is not a replica of the group."))?;
             let node = group.nodes.remove(place);
-            interfaces::release_after(call, &cluster_arn(call, &node.id), durations::CACHE_MODIFY)?;
+            interfaces::release_after(call, &cluster_arn(call, &node.id), call.usual(durations::CACHE_MODIFY))?;
             tags::clear(call, &cluster_arn(call, &node.id))?;
         }
         group.primary = group
@@ -84,7 +84,7 @@ pub fn set_replicas(call: &Call<'_>) -> Answer {
             .unwrap_or_default();
     }
     group.state = State::Modifying;
-    group.until = call.after(durations::CACHE_REPLACE_NODES);
+    group.until = call.after(call.usual(durations::CACHE_REPLACE_NODES));
     save(call, &group)?;
     answer(json!({ "ReplicationGroup": group.view() }))
 }

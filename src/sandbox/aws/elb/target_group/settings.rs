@@ -49,7 +49,7 @@ pub fn check_health(members: &Map<String, Value>) -> Result<(), Fault> {
 pub fn default_attributes() -> Map<String, Value> {
     // *Edit target group attributes for your Application Load Balancer*, the defaults.
     let defaults = [
-        (DELAY, durations::DEREGISTRATION_DELAY.as_secs().to_string()),
+        (DELAY, durations::DEREGISTRATION_DELAY.time.as_secs().to_string()),
         ("stickiness.enabled", "false".to_owned()),
         ("stickiness.type", "lb_cookie".to_owned()),
         ("stickiness.app_cookie.cookie_name", String::new()),

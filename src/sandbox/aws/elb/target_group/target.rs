@@ -290,7 +290,7 @@ impl TargetGroup {
             .get(DELAY)
             .and_then(Value::as_str)
             .and_then(|text| text.parse().ok());
-        let delay = delay.map_or(durations::DEREGISTRATION_DELAY, Duration::from_secs);
+        let delay = delay.map_or(call.usual(durations::DEREGISTRATION_DELAY), Duration::from_secs);
         for target in &mut self.targets {
             if target.id == id && port.is_none_or(|port| port == target.port) && target.gone.is_none() {
                 target.gone = Some(from + call.after(delay) - call.now);

@@ -1,0 +1,104 @@
+//! What the scripts no longer name.
+//!
+//! Every resource carries the section that ensured it. One whose section was executed whole in this run, and that the run
+//! did not ensure, is told; with `--prune` it is deleted. The Resource Groups Tagging API says what there may be beside the
+//! kinds that the run has listed anyway; the kind's own listing decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::destroy::{self, DestroyPlan, Planned};
+use super::engine::Engine;
+use super::kind::Retention;
+use super::report::{Outcome, Record};
+use super::tags::{self, Scope, Tags};
+use crate::error::Result;
+
+/// Finds the tags of everything that carries the environment's, of any kind.
+pub type Census = Arc<dyn Fn(Scope) -> Pin<Box<dyn Future<Output = Result<Vec<Tags>>> + Send>> + Send + Sync>;
+
+/// What is told of one that stays.
+const LEFT: &str = "no longer in the script: --prune deletes it";
+
+/// What these sections ensured once and this run did not.
+pub async fn unclaimed(engine: &Engine, sections: &BTreeSet<String>) -> Result<DestroyPlan> {
+    if sections.is_empty() {
+        return Ok(DestroyPlan::default());
+    }
+    let is_left = |label: &str, tags: &Tags| {
+        let section = tags.get(tags::SECTION);
+        section.is_some_and(|section| sections.contains(section)) && !engine.is_claimed(label)
+    };
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |kind: &str, name: &str| {
+        names.entry(kind.to_owned()).or_default().insert(name.to_owned());
+    };
+    if let Some(census) = engine.census() {
+        for tags in census(engine.scope().clone()).await? {
+            let Some(label) = tags.get(tags::ID).filter(|label| is_left(label, &tags)) else {
+                continue;
+            };
+            if let Some((kind, name)) = label.split_once('/')
+                && engine.kind(kind).is_ok()
+            {
+                add(kind, name);
+            }
+        }
+    }
+    // What the Tagging API does not know, such as roles: of the kinds that this run has listed.
+    for (kind, listing) in engine.listed() {
+        for live in listing
+            .iter()
+            .filter(|live| is_left(&format!("{kind}/{}", live.name), &live.tags))
+        {
+            add(kind, &live.name);
+        }
+    }
+    let mut resources = Vec::new();
+    for (kind, names) in names {
+        let kind = engine.kind(&kind)?.clone();
+        let about = kind.about();
+        let listing = engine.listing(about.kind).await?;
+        let left = |name: &str, tags: &Tags| names.contains(name) && is_left(&format!("{}/{name}", about.kind), tags);
+        for live in listing
+            .iter()
+            .filter(|live| left(&live.name, &live.tags) && !kind.is_leaving(live))
+        {
+            let holds_data = about.retention == Retention::Data && !engine.may_lose(&live.name);
+            let kept = holds_data.then(|| {
+                let name = &live.name;
+                format!("no longer in the script, but it holds data: --prune --with-data {name} deletes it")
+            });
+            resources.push(Planned::new(kind.clone(), live.clone(), kept));
+        }
+    }
+    Ok(DestroyPlan::of(resources))
+}
+
+/// Tells what is left, and what `--prune` would delete.
+pub fn tell(engine: &Engine, left: &DestroyPlan, prune: bool) {
+    for planned in &left.resources {
+        let outcome = match (&planned.kept, prune) {
+            (Some(why), _) => Outcome::Kept(why.clone()),
+            (None, true) => Outcome::Deleted,
+            (None, false) => Outcome::Kept(LEFT.into()),
+        };
+        engine.record(Record {
+            kind: planned.kind().to_owned(),
+            name: planned.live.name.clone(),
+            id: planned.live.id.clone(),
+            section: planned.live.tags.get(tags::SECTION).cloned().unwrap_or_default(),
+            outcome,
+            took: Duration::ZERO,
+            ..Record::default()
+        });
+    }
+}
+
+/// Deletes what is left, in the order in which a destroy deletes.
+pub async fn delete(engine: &Engine, left: &DestroyPlan) -> Result<()> {
+    destroy::delete(engine, left).await
+}
