@@ -20,15 +20,20 @@ pub mod named;
 pub mod plain;
 #[cfg(test)]
 mod plan_tests;
+pub mod policy;
+pub mod preflight;
+pub mod queue;
 pub mod rds;
 mod read_only;
 pub mod reads;
 pub mod route53;
 pub mod secrets;
+pub mod shared;
 pub mod ssm;
 pub mod sweep;
 pub mod tagged;
 pub mod tags;
+pub mod target;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -36,13 +41,17 @@ mod tests;
 pub mod unsupported;
 mod untagged;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use aws_config::SdkConfig;
+use aws_sdk_ecr::types::Repository;
+use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 
-use crate::resource::{AnyKind, Mode, Verb};
+use self::shared::Shared;
+use crate::resource::{AnyKind, Mode, Tags, Verb};
 
 /// A client that is made when it is called first: a run uses a few of them, and each takes a tenth of the time and a
 /// tenth of the memory of a start.
@@ -93,6 +102,15 @@ pub struct Aws {
     pub ssm: Lazy<aws_sdk_ssm::Client>,
     pub sts: Lazy<aws_sdk_sts::Client>,
     pub tagging: Lazy<aws_sdk_resourcegroupstagging::Client>,
+    writes: shared::Writes,
+    /// What the Tagging API tells of tags; see [`Aws::known_tags`].
+    tags: Shared<HashMap<String, Tags>>,
+    /// The load balancers whose names can be the environment's.
+    balancers: Shared<Vec<LoadBalancer>>,
+    /// The ARNs of the clusters whose names can be the environment's.
+    clusters: Shared<Vec<String>>,
+    /// The repositories whose names can be the project's.
+    repositories: Shared<Vec<Repository>>,
     pub region: String,
     /// The 12 digits of the account.
     pub account: String,
@@ -103,16 +121,39 @@ pub struct Aws {
     /// Host and zone of the environment's public address, where the file names both. Records have no tags: the one of
     /// the address is found by these.
     pub address: Option<(String, String)>,
+    /// The ARN of whoever calls, once it was asked for.
+    pub caller: Arc<OnceLock<String>>,
 }
 
 impl Aws {
     /// The clients, with every call counted and logged. Those of a plan send only what reads.
     pub fn new(config: &SdkConfig, account: &str, is_sandbox: bool, calls: calls::Calls, mode: Mode) -> Self {
+        let writes = shared::Writes::default();
+        let has_endpoint = config.endpoint_url().is_some();
         macro_rules! client {
             ($sdk:ident) => {{
-                let (config, calls) = (config.clone(), calls.clone());
+                let (config, calls, writes) = (config.clone(), calls.clone(), writes.clone());
                 Lazy::new(move || {
-                    let mut config = $sdk::config::Builder::from(&config).interceptor(calls);
+                    use $sdk::config::retry::{RetryPartition, TokenBucket};
+                    let http_client = config.http_client();
+                    let mut config = $sdk::config::Builder::from(&config)
+                        .interceptor(calls)
+                        .interceptor(writes)
+                        // How often a call is sent is bounded for each call; how many are sent at once, by the queue.
+                        .retry_partition(
+                            RetryPartition::custom(stringify!($sdk))
+                                .token_bucket(TokenBucket::unlimited())
+                                .build(),
+                        );
+                    if let Some(inner) = http_client {
+                        let queue = queue::Queue::default();
+                        config = config
+                            .interceptor(queue::Turns)
+                            .http_client(queue::Queued { inner, queue });
+                    }
+                    if has_endpoint {
+                        config = config.retry_classifier(unsupported::NoPages);
+                    }
                     if mode == Mode::Plan {
                         config = config.interceptor(read_only::ReadOnly);
                     }
@@ -135,11 +176,17 @@ impl Aws {
             ssm: client!(aws_sdk_ssm),
             sts: client!(aws_sdk_sts),
             tagging: client!(aws_sdk_resourcegroupstagging),
+            tags: Shared::new("tag", &writes),
+            balancers: Shared::new("elasticloadbalancing", &writes),
+            clusters: Shared::new("ecs", &writes),
+            repositories: Shared::new("ecr", &writes),
+            writes,
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             account: account.to_owned(),
             is_sandbox,
-            has_endpoint: config.endpoint_url().is_some(),
+            has_endpoint,
             address: None,
+            caller: Arc::default(),
         }
     }
 

@@ -3,14 +3,16 @@
 //! Source: Resource Groups Tagging API, GetResources. It lags behind the services and knows neither IAM roles nor what
 //! was never tagged, so it finds leftovers and never proves absence.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aws_sdk_ec2::types::{Filter, NatGatewayState};
 use aws_sdk_ecs::types::TaskDefinitionStatus;
+use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use futures::future::try_join_all;
 
 use super::Aws;
 use super::error::Call;
+use super::unsupported::is_unsupported;
 use crate::error::{Error, Result};
 use crate::resource::tags::{ENVIRONMENT, EXPIRES_AT, PROJECT, PROTECT};
 use crate::resource::{Scope, Tags};
@@ -23,7 +25,7 @@ const TASK_DEFINITION: &str = ":task-definition/";
 /// was deleted (VPC User Guide, "NAT gateway basics"), on a VPC endpoint for some minutes, and on a deregistered task
 /// definition.
 pub async fn sweep(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
-    let found = tagged(aws, scope, None).await?;
+    let found = tagged(aws, scope).await?;
     let mut arns: Vec<String> = found.into_iter().map(|(arn, _)| arn).collect();
     let gateways = living_gateways(aws, &arns).await?;
     arns.retain(|arn| gateway_id(arn).is_none_or(|id| gateways.contains(id)));
@@ -101,26 +103,63 @@ async fn is_active(aws: &Aws, arn: &str) -> Result<bool> {
     }
 }
 
-/// What carries the environment's tags, with all its tags; of one type, as `ssm:parameter`, or of all.
-pub async fn tagged(aws: &Aws, scope: &Scope, of_type: Option<&str>) -> Result<Vec<(String, Tags)>> {
-    use aws_sdk_resourcegroupstagging::types::TagFilter;
-    let filters = scope
-        .filter()
-        .map(|(key, value)| TagFilter::builder().key(key).values(value).build());
-    let pages = aws
-        .tagging
-        .get_resources()
-        .set_tag_filters(Some(filters.to_vec()))
-        .set_resource_type_filters(of_type.map(|of_type| vec![of_type.to_owned()]));
+/// What carries the environment's tags, with all its tags.
+pub async fn tagged(aws: &Aws, scope: &Scope) -> Result<Vec<(String, Tags)>> {
+    let pages = aws.tagging.get_resources().set_tag_filters(Some(filters(scope, 2)));
     let found = pages.into_paginator().items().send().try_collect().await;
     let found = found.call("tag:GetResources")?;
-    Ok(found
-        .iter()
-        .filter_map(|resource| {
-            let tags = super::tags::read(resource.tags(), |tag| (Some(tag.key()), Some(tag.value())));
-            Some((resource.resource_arn()?.to_owned(), tags))
-        })
-        .collect())
+    Ok(found.iter().filter_map(read).collect())
+}
+
+/// GetResources: "You can specify a minimum of 1 and a maximum value of 100."
+const A_PAGE: i32 = 100;
+
+/// What carries the environment's tags, by ARN. It may lack some, be from before the last seconds, and hold other
+/// environments' too.
+///
+/// The whole project is asked for, because its repositories belong to no environment. Only where it is so large that
+/// other environments fill pages, the rest is this environment's alone.
+pub async fn known(aws: &Aws, scope: &Scope) -> Result<HashMap<String, Tags>> {
+    let mut found = HashMap::new();
+    let (mut keys, mut token) = (1, None);
+    loop {
+        let answer = aws
+            .tagging
+            .get_resources()
+            .set_tag_filters(Some(filters(scope, keys)))
+            .resources_per_page(A_PAGE)
+            .set_pagination_token(token.take())
+            .send()
+            .await;
+        // All of it can be read singly.
+        if answer.as_ref().is_err_and(|error| is_unsupported(aws, error)) {
+            return Ok(found);
+        }
+        let page = answer.call("tag:GetResources")?;
+        let before = found.len();
+        found.extend(page.resource_tag_mapping_list().iter().filter_map(read));
+        // The last page has an empty one.
+        token = page.pagination_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(found);
+        }
+        let is_other = |tags: &Tags| tags.get(ENVIRONMENT).is_some_and(|of| *of != scope.environment);
+        if keys == 1 && before == 0 && found.values().any(is_other) {
+            (keys, token) = (2, None);
+        }
+    }
+}
+
+/// The project, and with two keys the environment.
+fn filters(scope: &Scope, keys: usize) -> Vec<TagFilter> {
+    let all = scope.filter().into_iter().take(keys);
+    all.map(|(key, value)| TagFilter::builder().key(key).values(value).build())
+        .collect()
+}
+
+fn read(resource: &ResourceTagMapping) -> Option<(String, Tags)> {
+    let tags = super::tags::read(resource.tags(), |tag| (Some(tag.key()), Some(tag.value())));
+    Some((resource.resource_arn()?.to_owned(), tags))
 }
 
 /// An environment of any project, by the tags of its resources.
@@ -138,7 +177,6 @@ pub struct Tagged {
 
 /// The environments that have anything in this account and region, sorted.
 pub async fn environments(aws: &Aws) -> Result<Vec<Tagged>> {
-    use aws_sdk_resourcegroupstagging::types::TagFilter;
     // A filter without values asks for the key alone.
     let filters = [PROJECT, ENVIRONMENT].map(|key| TagFilter::builder().key(key).build());
     let pages = aws.tagging.get_resources().resources_per_page(100);

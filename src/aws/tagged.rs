@@ -13,11 +13,12 @@ pub fn verbs(aws: &Aws) -> Vec<Verb> {
         "Everything with this environment's tags, as the Resource Groups Tagging API lists it: who owns it, who pays for it, \
          which script ensured it, who made it and when. IAM roles are not in it, and what was just deleted may still be.",
     )
+    .actions(&["tag:GetResources"])
     .run(move |cx, _| {
         let aws = aws.clone();
         async move {
             cx.engine.pass_gate().await?;
-            let mut found = sweep::tagged(&aws, cx.engine.scope(), None).await?;
+            let mut found = sweep::tagged(&aws, cx.engine.scope()).await?;
             found.sort_by(|(first, _), (second, _)| first.cmp(second));
             let rows = found.into_iter().map(|(arn, of)| {
                 let tag = |key: &str| of.get(key).cloned().unwrap_or_default();

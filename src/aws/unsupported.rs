@@ -1,7 +1,9 @@
 //! Endpoints that know only a part of AWS.
 
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::Aws;
@@ -13,6 +15,27 @@ const CODES: [&str; 4] = [
     "InvalidAction",
     "NotImplemented",
 ];
+
+/// Keeps a call from being sent again that such an endpoint has answered with a page for people: moto's 500 for an
+/// operation that it lacks. AWS's services answer in XML or JSON. Only for clients whose environment names an endpoint.
+#[derive(Debug)]
+pub struct NoPages;
+
+impl ClassifyRetry for NoPages {
+    fn name(&self) -> &'static str {
+        "no pages"
+    }
+
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let kind = context
+            .response()
+            .and_then(|answer| answer.headers().get("content-type"));
+        match kind.is_some_and(|kind| kind.starts_with("text/html")) {
+            true => RetryAction::RetryForbidden,
+            false => RetryAction::NoActionIndicated,
+        }
+    }
+}
 
 /// Whether the endpoint has no such operation at all. moto answers 500 without a code then, which counts only where the
 /// environment names an endpoint: AWS's own endpoints have every operation, and a 500 of theirs is a failure.

@@ -68,6 +68,7 @@ impl<K: Kind> Adopts for K {
             spec: &spec,
             keep: &wanted.keep,
             at: wanted.at,
+            replaces: "",
         };
         if let Some(other) = work.find(false).await?
             && other.id != found.id
@@ -246,6 +247,7 @@ impl Engine {
         let kind = self.kind(label.split('/').next().unwrap_or_default())?;
         let mut tags = candidate.missing.clone();
         tags.extend(self.scope().changed_by());
+        self.begin_write().await?;
         self.journal("adopting", kind.about().kind, label, &candidate.live.id);
         kind.give(&candidate.live, &tags).await?;
         self.journal("adopted", kind.about().kind, label, &candidate.live.id);
@@ -289,7 +291,7 @@ impl Engine {
                     if let Some(expectation) = self.expectation() {
                         expectation.check(&format!("moved/{to}"), &outcome, origin.at.as_ref())?;
                     }
-                    self.may_write()?;
+                    self.begin_write().await?;
                     self.journal("moving", about.kind, new, &live.id);
                     set.extend(self.scope().changed_by());
                     kind.give(live, &set).await?;

@@ -85,6 +85,7 @@ pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted)
         spec: &spec,
         keep: &keep,
         at,
+        replaces: "",
     };
 
     let found = work.find(false).await?;
@@ -120,6 +121,8 @@ pub(super) struct Work<'a, K: Kind> {
     pub spec: &'a K::Spec,
     pub keep: &'a [String],
     pub at: Option<Location>,
+    /// The id of what was deleted to make room for it.
+    pub replaces: &'a str,
 }
 
 /// What is different between a resource and what is wanted.
@@ -135,6 +138,21 @@ pub(super) struct Difference {
 impl<K: Kind> Work<'_, K> {
     pub fn label(&self) -> String {
         format!("{}/{}", self.kind.about().kind, self.name)
+    }
+
+    /// With tags that are the service's own word, where those of the listing differ from what is wanted.
+    pub async fn with_proved_tags(&self, mut live: Live<K::State>) -> Result<Live<K::State>> {
+        let scope = self.engine.scope();
+        let wanted = scope.wanted(self.kind.about().kind, self.name, self.section);
+        let (set, remove) = tags::difference(&wanted, &live.tags);
+        let is_different = !set.is_empty() || !remove.is_empty();
+        if self.kind.has_tags()
+            && is_different
+            && let Some(tags) = self.kind.tags_now(scope, &live).await?
+        {
+            live.tags = tags;
+        }
+        Ok(live)
     }
 
     /// Compares what is there with what is wanted, whole sets and tags included.
@@ -186,7 +204,8 @@ impl<K: Kind> Work<'_, K> {
         Context {
             scope: self.engine.scope(),
             tags,
-            seed: self.engine.seed(),
+            // What was created with a token and deleted again must not be the answer to another creation.
+            seed: self.engine.lease().seed() + self.replaces,
             engine: self.engine,
         }
     }
@@ -196,14 +215,15 @@ impl<K: Kind> Work<'_, K> {
         let kind = self.kind.about().kind;
         let listing = match again {
             true => self.engine.list_again(kind).await?,
-            false => self.engine.listing(kind).await?,
+            false => self.engine.listing_with(kind, self.name).await?,
         };
         let mut matches = listing.iter().filter(|live| live.name == self.name);
         let Some(first) = matches.next() else {
             if let Some(adopted) = self.engine.adopted(&self.label()) {
                 return typed(self.kind, &adopted).map(Some);
             }
-            return self.kind.look_up(self.engine.scope(), self.name, self.spec).await;
+            let look_up = self.kind.look_up(self.engine.scope(), self.name, self.spec);
+            return self.engine.reading(look_up).await;
         };
         if let Some(second) = matches.next() {
             return Err(Error::failed(format!(
@@ -219,9 +239,11 @@ impl<K: Kind> Work<'_, K> {
 
     async fn create(&self) -> Result<Live<K::State>> {
         let about = self.kind.about();
+        if let Some(live) = Box::pin(self.begin_create()).await? {
+            return Ok(Box::pin(self.compare(live)).await?.0);
+        }
         let tags = self.engine.scope().for_create(about.kind, self.name, self.section);
         let context = self.context(tags);
-        self.engine.may_write()?;
         self.engine.journal("creating", about.kind, self.name, "");
         let mut waiter = Waiter::new(self.label(), TRANSIENT, self.engine.pace(), self.engine.cancel());
         let created = loop {
@@ -232,6 +254,7 @@ impl<K: Kind> Work<'_, K> {
                 other => break other,
             }
         };
+        self.engine.was_created(&self.label(), &created);
         let live = match created {
             Ok(live) => live,
             // The answer to an earlier attempt was lost, or a run before this one died after the call.
@@ -262,6 +285,35 @@ impl<K: Kind> Work<'_, K> {
         }
     }
 
+    /// Comes before a creation. What a run that died may have created a moment ago is looked for, for as long as the
+    /// service may take to show it; it is the answer when it is there.
+    async fn begin_create(&self) -> Result<Option<Live<K::State>>> {
+        self.engine.begin_write().await?;
+        if !self.kind.needs_intent() {
+            return Ok(None);
+        }
+        let Some(until) = self.engine.lease().intend(&self.label()).await? else {
+            return Ok(None);
+        };
+        let reason = "looking for what a run that did not end may have created";
+        let limit = until.saturating_duration_since(tokio::time::Instant::now());
+        let mut waiter = Waiter::new(self.label(), limit, self.engine.pace(), self.engine.cancel());
+        loop {
+            if let Some(live) = self.find(true).await? {
+                self.engine.lease().close(&self.label());
+                return Ok(Some(live));
+            }
+            if waiter.is_over() {
+                // The last look comes when the time is over, not before.
+                let left = until.saturating_duration_since(tokio::time::Instant::now());
+                wait::pause(left, self.engine.cancel()).await?;
+                return self.find(true).await;
+            }
+            self.engine.progress().waiting(&self.label(), reason);
+            waiter.pause(reason).await?;
+        }
+    }
+
     /// It went away while it was being waited for: somebody else deleted it.
     fn is_gone(&self) -> Error {
         Error::failed(format!("{} is gone while it was being waited for", self.label()))
@@ -278,7 +330,8 @@ impl<K: Kind> Work<'_, K> {
                 None => return Ok((self.create().await?, Outcome::Created)),
             },
         };
-        let live = self.kind.inspect(self.spec, live).await?;
+        let live = self.engine.reading(self.kind.inspect(self.spec, live)).await?;
+        let live = self.with_proved_tags(live).await?;
         let Difference {
             changes,
             kept,
@@ -298,7 +351,7 @@ impl<K: Kind> Work<'_, K> {
             return Ok((live, Outcome::Unchanged));
         }
         self.expect(&Outcome::Changed(changes.clone()))?;
-        self.engine.may_write()?;
+        self.engine.begin_write().await?;
         self.engine.journal("changing", about.kind, self.name, &live.id);
         let context = self.context(self.engine.scope().changed_by());
         let own: Vec<_> = changes
@@ -342,8 +395,12 @@ impl<K: Kind> Work<'_, K> {
         }
         self.expect(&Outcome::Replaced(changes.clone()))?;
         remove(self.kind, self.engine, &live).await?;
-        let live = self.create().await?;
-        Ok((live, Outcome::Replaced(changes)))
+        let anew = Work {
+            replaces: &live.id,
+            at: self.at.clone(),
+            ..*self
+        };
+        Ok((Box::pin(anew.create()).await?, Outcome::Replaced(changes)))
     }
 
     /// Why it is not replaced: nobody has named it.
@@ -411,7 +468,7 @@ impl<K: Kind> Work<'_, K> {
             };
             self.engine.progress().waiting(&label, &reason);
             waiter.pause(&reason).await?;
-            now = self.kind.refresh(live).await?;
+            now = self.engine.reading(self.kind.refresh(live)).await?;
         }
     }
 }
@@ -422,19 +479,47 @@ fn is_duplicate(error: &Error) -> bool {
     code.contains("AlreadyExist") || code.contains("Duplicate") || code == "ResourceExistsException"
 }
 
-/// Deletes a resource and waits until it is gone. What still uses it is waited for, up to the bound.
-pub(super) async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
+/// Deletes a resource for good, and waits until it is gone where that takes its time.
+pub(super) async fn discard<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
+    if !kind.goes_at_once() {
+        return remove(kind, engine, live).await;
+    }
+    delete(kind, engine, live).await?;
+    engine.journal("deleted", kind.about().kind, &live.name, &live.id);
+    Ok(())
+}
+
+/// Deletes a resource and waits until it is gone and its name is free.
+async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
+    let mut waiter = delete(kind, engine, live).await?;
+    let about = kind.about();
+    while let Some(now) = engine.reading(kind.refresh(live)).await? {
+        let reason = match kind.readiness(&now) {
+            Readiness::Waiting(state) | Readiness::Leaving(state) => state,
+            _ => "deleting".into(),
+        };
+        let label = format!("{}/{}", about.kind, live.name);
+        engine.progress().waiting(&label, &reason);
+        waiter.pause(&reason).await?;
+    }
+    engine.journal("deleted", about.kind, &live.name, &live.id);
+    Ok(())
+}
+
+/// Has the service delete a resource. What still uses it is waited for, up to the bound; what is left of that is given.
+async fn delete<'a, K: Kind>(kind: &K, engine: &'a Engine, live: &Live<K::State>) -> Result<Waiter<'a>> {
     let about = kind.about();
     let label = format!("{}/{}", about.kind, live.name);
     let context = Context {
         scope: engine.scope(),
         tags: tags::Tags::new(),
-        seed: engine.seed(),
+        seed: engine.lease().seed(),
         engine,
     };
     let limit = engine.delete_limit(about);
-    engine.may_write()?;
+    engine.begin_write().await?;
     engine.journal("deleting", about.kind, &live.name, &live.id);
+    engine.progress().removing(&label);
     let mut waiter = Waiter::new(&label, limit, engine.pace(), engine.cancel());
     // What still uses it goes away in its own time: the service is asked again until it accepts.
     while let Err(error) = kind.delete(&context, live).await {
@@ -447,14 +532,5 @@ pub(super) async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::St
         engine.progress().waiting(&label, &error.to_string());
         waiter.pause(&error.to_string()).await?;
     }
-    while let Some(now) = kind.refresh(live).await? {
-        let reason = match kind.readiness(&now) {
-            Readiness::Waiting(state) | Readiness::Leaving(state) => state,
-            _ => "deleting".into(),
-        };
-        engine.progress().waiting(&label, &reason);
-        waiter.pause(&reason).await?;
-    }
-    engine.journal("deleted", about.kind, &live.name, &live.id);
-    Ok(())
+    Ok(waiter)
 }

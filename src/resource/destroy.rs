@@ -4,7 +4,7 @@
 //! left of the kinds that must be gone before it. Then everything is listed again, and swept by tag: that nothing is
 //! left is proved, not assumed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::engine::Engine;
 use super::kind::{AnyKind, AnyLive, Retention};
 use super::report::{Outcome, Record};
 use super::tags::SECTION;
-use super::wait::Waiter;
+use super::wait::{self, Waiter};
 use crate::error::{Error, Exit, Result, nearest};
 
 /// What to delete.
@@ -72,7 +72,17 @@ impl DestroyPlan {
 
 /// Lists everything that is ours. A kind that cannot be listed is an error: what cannot be seen is not gone.
 pub async fn plan(engine: &Engine, options: &DestroyOptions) -> Result<DestroyPlan> {
-    let listings = try_join_all(engine.kinds().iter().map(async |kind| {
+    plan_of(engine, options, &|_| true).await
+}
+
+/// The same of some kinds.
+async fn plan_of(
+    engine: &Engine,
+    options: &DestroyOptions,
+    is_wanted: &(dyn Fn(&dyn AnyKind) -> bool + Sync),
+) -> Result<DestroyPlan> {
+    let kinds = engine.kinds().iter().filter(|kind| is_wanted(kind.as_ref()));
+    let listings = try_join_all(kinds.map(async |kind| {
         let listing = engine.list_again(kind.about().kind).await?;
         Ok::<_, Error>((kind.clone(), listing))
     }))
@@ -170,7 +180,10 @@ pub async fn destroy(engine: &Engine, plan: DestroyPlan) -> Result<()> {
     if errors.iter().any(|error| error.exit() == Exit::Interrupted) {
         return Err(Error::interrupted());
     }
-    if let Err(error) = prove(engine, &plan).await {
+    if plan.only.is_empty() {
+        await_unseen(engine, &plan).await?;
+    }
+    if let Err(error) = prove(engine, &plan, errors.is_empty()).await {
         errors.push(error);
     }
     Error::all(errors).map_or(Ok(()), Err)
@@ -187,18 +200,26 @@ pub(super) async fn delete(engine: &Engine, plan: &DestroyPlan) -> Result<()> {
         );
     }
 
-    // How many of each kind are still to go. A failed one counts as gone here: those behind it are then refused by the
-    // service, with its own words, and what blocks is named by those words.
-    let mut left: HashMap<&'static str, usize> = HashMap::new();
-    for planned in plan.deleted() {
-        *left.entry(planned.kind()).or_default() += 1;
+    if plan.deleted().next().is_some() {
+        engine.begin_write().await?;
+        engine.lease().renew_seed().await?;
+    }
+
+    // A failed one counts as gone here: those behind it are then refused by the service, with its own words, and what
+    // blocks is named by those words.
+    let deleted: Vec<_> = plan.deleted().collect();
+    let mut left = Left::default();
+    for planned in &deleted {
+        *left.kinds.entry(planned.kind()).or_default() += 1;
     }
     let left = watch::Sender::new(left);
+    let users = users(&deleted);
 
-    let errors: Vec<Error> = join_all(plan.deleted().map(async |planned| {
-        let outcome = delete_one(engine, planned, &left).await;
+    let errors: Vec<Error> = join_all(deleted.iter().enumerate().map(async |(index, planned)| {
+        let outcome = delete_one(engine, planned, &users[index], &left).await;
         left.send_modify(|left| {
-            if let Some(count) = left.get_mut(planned.kind()) {
+            left.gone.insert(index);
+            if let Some(count) = left.kinds.get_mut(planned.kind()) {
                 *count -= 1;
             }
         });
@@ -211,14 +232,56 @@ pub(super) async fn delete(engine: &Engine, plan: &DestroyPlan) -> Result<()> {
     Error::all(errors).map_or(Ok(()), Err)
 }
 
-async fn delete_one(
-    engine: &Engine,
-    planned: &Planned,
-    left: &watch::Sender<HashMap<&'static str, usize>>,
-) -> Result<()> {
+/// What is still to go, and what is not any more.
+#[derive(Default)]
+struct Left {
+    /// How many of each kind.
+    kinds: HashMap<&'static str, usize>,
+    gone: HashSet<usize>,
+}
+
+/// For each of these, which others of its kind use it and so go before it: a security group that a rule of another one
+/// names. Those that use each other, over however many others, do not wait for each other; their kind knows how they part.
+fn users(planned: &[&Planned]) -> Vec<Vec<usize>> {
+    let keys: Vec<_> = planned.iter().map(|one| one.kind.keys(&one.live)).collect();
+    let used: Vec<Vec<usize>> = planned
+        .iter()
+        .enumerate()
+        .map(|(index, one)| {
+            let uses = one.kind.uses(&one.live);
+            let uses = uses.iter().filter(|used| used.kind == one.kind()).collect::<Vec<_>>();
+            let is_used = |other: &usize| {
+                let is_its_kind = planned[*other].kind() == one.kind();
+                is_its_kind && *other != index && uses.iter().any(|used| keys[*other].contains(&used.key))
+            };
+            match uses.is_empty() {
+                true => Vec::new(),
+                false => (0..planned.len()).filter(is_used).collect(),
+            }
+        })
+        .collect();
+    let reaches = |from: usize, to: usize| {
+        let (mut seen, mut next) = (HashSet::from([from]), vec![from]);
+        while let Some(index) = next.pop() {
+            next.extend(used[index].iter().filter(|used| seen.insert(**used)));
+        }
+        from != to && seen.contains(&to)
+    };
+    (0..planned.len())
+        .map(|index| {
+            let users = (0..planned.len()).filter(|user| used[*user].contains(&index));
+            users.filter(|user| !reaches(index, *user)).collect()
+        })
+        .collect()
+}
+
+async fn delete_one(engine: &Engine, planned: &Planned, users: &[usize], left: &watch::Sender<Left>) -> Result<()> {
     let before = planned.kind.about().gone_before;
     let mut receiver = left.subscribe();
-    let gone = receiver.wait_for(|left| before.iter().all(|kind| left.get(kind).is_none_or(|count| *count == 0)));
+    let gone = receiver.wait_for(|left| {
+        let is_gone = |kind: &&str| left.kinds.get(*kind).is_none_or(|count| *count == 0);
+        before.iter().all(is_gone) && users.iter().all(|user| left.gone.contains(user))
+    });
     tokio::select! {
         _ = gone => {}
         () = engine.cancel().cancelled() => return Err(Error::interrupted()),
@@ -257,25 +320,56 @@ fn record(engine: &Engine, planned: &Planned, outcome: Outcome, took: Duration) 
     });
 }
 
+/// What a run that died may have created, and no listing showed: it is waited until they would, before anything is proved.
+async fn await_unseen(engine: &Engine, plan: &DestroyPlan) -> Result<()> {
+    for planned in &plan.resources {
+        engine
+            .lease()
+            .close(&format!("{}/{}", planned.kind(), planned.live.name));
+    }
+    if let Some((unseen, until)) = engine.lease().unseen() {
+        for label in &unseen {
+            let reason = "a run that did not end may have created it a moment ago";
+            engine.progress().waiting(label, reason);
+        }
+        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        wait::pause(left, engine.cancel()).await?;
+    }
+    Ok(())
+}
+
 /// How long the Tagging API may go on listing what is deleted before that counts as a leftover. See aws/aws-sdk issue
 /// 676: it lags.
 const SWEEP_LIMIT: Duration = Duration::from_secs(30);
 
-/// Lists everything again, and sweeps by tag.
-async fn prove(engine: &Engine, done: &DestroyPlan) -> Result<()> {
+/// Lists again whatever there was of, and sweeps by tag, which finds what appeared meanwhile. Listings lag too: what is
+/// `well_deleted` may be listed for some moments.
+async fn prove(engine: &Engine, done: &DestroyPlan, well_deleted: bool) -> Result<()> {
     let options = DestroyOptions {
         only: done.only.clone(),
     };
-    let after = match plan(engine, &options).await {
-        Ok(after) => after,
-        // With `--only`, nothing by that name is what is wanted now.
-        Err(_) if !done.only.is_empty() => return Ok(()),
-        Err(error) => return Err(error),
+    let there_were: HashSet<&str> = done.resources.iter().map(Planned::kind).collect();
+    let is_swept = |kind: &dyn AnyKind| engine.sweep().is_some() && kind.is_swept();
+    // A part of it is kept for the sake of what is not in that part.
+    let all = !done.only.is_empty();
+    let is_wanted = |kind: &dyn AnyKind| all || there_were.contains(kind.about().kind) || !is_swept(kind);
+    let mut waiter = Waiter::new("what was deleted", SWEEP_LIMIT, engine.pace(), engine.cancel());
+    let (after, mut left) = loop {
+        let after = match plan_of(engine, &options, &is_wanted).await {
+            Ok(after) => after,
+            // With `--only`, nothing by that name is what is wanted now.
+            Err(_) if !done.only.is_empty() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let left: Vec<String> = after
+            .deleted()
+            .map(|planned| format!("{}/{} ({})", planned.kind(), planned.live.name, planned.live.id))
+            .collect();
+        if left.is_empty() || !well_deleted || waiter.is_over() {
+            break (after, left);
+        }
+        waiter.pause("it is still listed").await?;
     };
-    let mut left: Vec<String> = after
-        .deleted()
-        .map(|planned| format!("{}/{} ({})", planned.kind(), planned.live.name, planned.live.id))
-        .collect();
 
     if done.only.is_empty()
         && let Some(sweep) = engine.sweep()

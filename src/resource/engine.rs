@@ -17,12 +17,15 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::chain::{Chain, Trace};
 use super::converge::Wanted;
 use super::handle::Handle;
 use super::journal::Journal;
 use super::keep;
 use super::kind::{About, AnyKind, AnyLive, KEEP, name_in};
+use super::lease::Lease;
 use super::plan::{self, Expectation};
+use super::preflight::Checks;
 use super::progress::Progress;
 use super::prune::Census;
 use super::report::{Outcome, Record, Report};
@@ -80,8 +83,8 @@ pub struct EngineOptions {
     pub purge_secrets: bool,
     /// Why nothing may be written, when that is so: a protected environment.
     pub refusal: Option<Error>,
-    /// From which client tokens are derived; different for each run.
-    pub seed: String,
+    /// Keeps other runs away while this one writes.
+    pub lease: Lease,
 }
 
 struct Entry {
@@ -98,6 +101,8 @@ struct Inner {
     options: EngineOptions,
     schemas: HashMap<&'static str, Schema>,
     listings: Mutex<HashMap<&'static str, Listing>>,
+    /// Parts of listings: see [`Engine::listing_with`].
+    known: Mutex<HashMap<&'static str, Listing>>,
     entries: Mutex<IndexMap<String, Entry>>,
     records: Mutex<IndexMap<String, Option<Record>>>,
     errors: Mutex<Vec<Error>>,
@@ -109,6 +114,8 @@ struct Inner {
     end: Mutex<Option<Error>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     passed: OnceCell<()>,
+    trace: Trace,
+    checks: Checks,
 }
 
 /// See the module's page. Clones share everything.
@@ -131,6 +138,7 @@ impl Engine {
             options,
             schemas,
             listings: Mutex::default(),
+            known: Mutex::default(),
             entries: Mutex::default(),
             records: Mutex::default(),
             errors: Mutex::default(),
@@ -139,6 +147,8 @@ impl Engine {
             end: Mutex::default(),
             tasks: Mutex::default(),
             passed: OnceCell::new(),
+            trace: Trace::new(),
+            checks: Checks::default(),
         }))
     }
 
@@ -172,6 +182,10 @@ impl Engine {
         &self.0.options.cancel
     }
 
+    pub(super) fn checks(&self) -> &Checks {
+        &self.0.checks
+    }
+
     pub fn pace(&self) -> Pace {
         self.0.options.pace
     }
@@ -180,8 +194,9 @@ impl Engine {
         self.0.options.purge_secrets
     }
 
-    pub(super) fn seed(&self) -> &str {
-        &self.0.options.seed
+    /// What keeps other runs away while this one writes.
+    pub fn lease(&self) -> &Lease {
+        &self.0.options.lease
     }
 
     pub(super) fn sweep(&self) -> Option<&Sweep> {
@@ -251,13 +266,18 @@ impl Engine {
             .write(event, serde_json::json!({ "kind": kind, "name": name, "id": id }));
     }
 
+    /// Where the run is kept.
+    pub fn run_journal(&self) -> &Journal {
+        &self.0.options.journal
+    }
+
     /// Writes an entry of another part of the run to the journal.
     pub fn journal_entry(&self, event: &str, facts: serde_json::Value) {
         self.0.options.journal.write(event, facts);
     }
 
     /// Refuses to start a write once the run has been interrupted, and in an environment that must not be changed.
-    /// Every write comes after it.
+    /// Before the write itself stands [`Engine::begin_write`].
     pub fn may_write(&self) -> Result<()> {
         match &self.0.options.refusal {
             _ if self.cancel().is_cancelled() => Err(Error::interrupted()),
@@ -301,6 +321,29 @@ impl Engine {
         cell.get_or_try_init(|| self.list_now(kind)).await.cloned()
     }
 
+    /// The same, unless a cheaper way finds what has this name. That way is gone once for the whole run too.
+    pub(super) async fn listing_with(&self, kind: &str, name: &str) -> Result<Arc<Vec<AnyLive>>> {
+        let kind = self.kind(kind)?;
+        let about = kind.about();
+        let listed = lock(&self.0.listings)
+            .get(about.kind)
+            .is_some_and(|cell| cell.get().is_some());
+        if !listed {
+            let cell = lock(&self.0.known).entry(about.kind).or_default().clone();
+            let known = cell.get_or_try_init(async || {
+                self.pass_gate().await?;
+                let known = kind.list_known(self.scope()).await;
+                let known = known.map_err(|error| error.context(format!("listing {}", about.plural)))?;
+                Ok::<_, Error>(Arc::new(known.unwrap_or_default()))
+            });
+            let known = known.await?;
+            if known.iter().any(|live| live.name == name) {
+                return Ok(known.clone());
+            }
+        }
+        self.listing(about.kind).await
+    }
+
     /// The listing, read anew; the run's shared one becomes this one.
     pub(super) async fn list_again(&self, kind: &str) -> Result<Arc<Vec<AnyLive>>> {
         let kind = self.kind(kind)?;
@@ -311,7 +354,7 @@ impl Engine {
 
     async fn list_now(&self, kind: &Arc<dyn AnyKind>) -> Result<Arc<Vec<AnyLive>>> {
         self.pass_gate().await?;
-        let listing = kind.list(self.scope()).await;
+        let listing = self.reading(kind.list(self.scope())).await;
         listing
             .map(Arc::new)
             .map_err(|error| error.context(format!("listing {}", kind.about().plural)))
@@ -320,6 +363,16 @@ impl Engine {
     /// The rows of a listing, as they are now, for people and scripts.
     pub async fn list(&self, kind: &str) -> Result<Vec<Map>> {
         let listing = self.list_again(kind).await?;
+        self.rows(kind, &listing)
+    }
+
+    /// The rows of the run's shared listing: what was there when it was needed first.
+    pub async fn seen(&self, kind: &str) -> Result<Vec<Map>> {
+        let listing = self.listing(kind).await?;
+        self.rows(kind, &listing)
+    }
+
+    fn rows(&self, kind: &str, listing: &[AnyLive]) -> Result<Vec<Map>> {
         let kind = self.kind(kind)?;
         let row = |live: &AnyLive| {
             let mut row = Map::new();
@@ -374,6 +427,10 @@ impl Engine {
             );
         }
         lock(&self.0.records).insert(label.clone(), None);
+        self.0.trace.asked(&label, about.kind, &options);
+        if kind.needs_intent() {
+            self.lease().expect(&label);
+        }
 
         let (engine, promise) = (self.clone(), handle.promise.clone());
         let task = self.0.options.runtime.spawn(async move {
@@ -395,7 +452,7 @@ impl Engine {
         promise: &Promise,
     ) {
         let record = |id: &str, outcome: Outcome, took: Duration, lines: Vec<String>, remarks: Vec<String>| {
-            let record = Record {
+            self.record(Record {
                 kind: kind.about().kind.to_owned(),
                 name: name.clone(),
                 id: id.to_owned(),
@@ -404,13 +461,13 @@ impl Engine {
                 took,
                 lines,
                 remarks,
-            };
-            lock(&self.0.records).insert(label.clone(), Some(record));
+            });
         };
         let options = match options.resolve().await {
             Ok(options) => options,
             // The error is told once, where it happened.
             Err(error) => {
+                self.lease().expect_no_more(&label);
                 let outcome = Outcome::NotStarted(error.message().to_owned());
                 record("", outcome, Duration::ZERO, Vec::new(), Vec::new());
                 promise.settle(Err(error));
@@ -420,6 +477,7 @@ impl Engine {
         if !self.is_plan() {
             self.progress().started(&label);
         }
+        self.0.trace.began(&label);
         let began = Instant::now();
         let (options, keep) = split_keep(options);
         let shown = self.is_plan().then(|| options.clone());
@@ -437,10 +495,12 @@ impl Engine {
         let took = began.elapsed();
         match converged {
             Ok(converged) => {
+                self.lease().close(&label);
                 // Nothing is finished in a plan.
                 if !self.is_plan() {
                     let words = converged.outcome.words();
                     self.progress().finished(&label, &words, took, true);
+                    self.0.trace.known_as(&label, &converged.id, &converged.outputs);
                 }
                 let lines = match (&converged.outcome, shown) {
                     (Outcome::Created, Some(options)) => plan::lines(&options),
@@ -450,6 +510,7 @@ impl Engine {
                 promise.settle(Ok(converged.outputs));
             }
             Err(error) => {
+                self.lease().expect_no_more(&label);
                 let mut error = error.context(&label);
                 if let Some(at) = origin.at {
                     error = error.at(at);
@@ -540,9 +601,17 @@ impl Engine {
         lock(&self.0.end).get_or_insert(why);
     }
 
-    /// Tells what an acting verb did.
+    /// Tells what became of a resource, or what an acting verb did. The journal keeps what is not as it was before.
     pub fn record(&self, record: Record) {
         let label = format!("{}/{}", record.kind, record.name);
+        // A plan tells what would be.
+        if !self.is_plan() {
+            let gone_before = self.kind(&record.kind).map(|kind| kind.about().gone_before);
+            self.0.trace.finished(&record, gone_before.unwrap_or_default());
+            if let Some(entry) = record.entry() {
+                self.0.options.journal.write("finished", entry);
+            }
+        }
         lock(&self.0.records).insert(label, Some(record));
     }
 
@@ -560,6 +629,7 @@ impl Engine {
             }
         }
         let mut errors = std::mem::take(&mut *lock(&self.0.errors));
+        self.0.checks.once(&mut errors);
         // An interruption reaches every resource that waits; once is enough.
         if errors.iter().any(|error| error.exit() == Exit::Interrupted) {
             errors.retain(|error| error.exit() != Exit::Interrupted);
@@ -575,14 +645,22 @@ impl Engine {
         }
     }
 
+    /// Which resources made the run as long as it was.
+    pub fn longest_chain(&self) -> Option<Chain> {
+        self.0.trace.longest()
+    }
+
     /// Begins a new run on the same clients: the prompt does so for each statement.
     pub fn forget(&self) {
         lock(&self.0.listings).clear();
+        lock(&self.0.known).clear();
         lock(&self.0.entries).clear();
         lock(&self.0.records).clear();
         lock(&self.0.errors).clear();
         lock(&self.0.adopted).clear();
         lock(&self.0.renamed).clear();
+        self.0.trace.forget();
+        self.0.checks.forget();
         *lock(&self.0.end) = None;
     }
 }

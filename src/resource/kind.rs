@@ -186,7 +186,7 @@ pub struct Context<'a> {
     /// For the create call; only the changed-by tags for an update.
     pub tags: Tags,
     /// Makes client tokens, so that a call that is sent twice takes effect once.
-    pub seed: &'a str,
+    pub seed: String,
     pub engine: &'a Engine,
 }
 
@@ -228,6 +228,12 @@ pub trait Kind: Send + Sync + 'static {
     /// list is an error, never an empty list.
     fn list(&self, scope: &Scope) -> impl Future<Output = Result<Vec<Live<Self::State>>>> + Send;
 
+    /// What of ours is found in fewer calls than [`Kind::list`] sends: each of these is there, but there may be others. Asked
+    /// first where a run looks for what it ensures, and believed only for what is in it. `None` where there is no such way.
+    fn list_known(&self, _scope: &Scope) -> impl Future<Output = Result<Option<Vec<Live<Self::State>>>>> + Send {
+        future::ready(Ok(None))
+    }
+
     /// Finds what no listing of ours can tell, because the service keeps no tags of it: by its parent and its content.
     /// Asked when the listing does not have the name.
     fn look_up(
@@ -242,6 +248,12 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether the service keeps tags of it.
     fn has_tags(&self) -> bool {
         true
+    }
+
+    /// Whether its create call has neither a client token nor a unique name, so that the lease has to say beforehand that
+    /// it may be created.
+    fn needs_intent(&self) -> bool {
+        false
     }
 
     /// Creates it, with `cx.tags` in the same call wherever the API has them. Returns as soon as the service has
@@ -261,6 +273,12 @@ pub trait Kind: Send + Sync + 'static {
         live: Live<Self::State>,
     ) -> impl Future<Output = Result<Live<Self::State>>> + Send {
         future::ready(Ok(live))
+    }
+
+    /// The tags as the service itself tells them now, where [`Kind::list`] may have them from the Resource Groups Tagging
+    /// API, which lags: asked before a difference of tags is believed. `None` where the listing's are the service's own.
+    fn tags_now(&self, _scope: &Scope, _live: &Live<Self::State>) -> impl Future<Output = Result<Option<Tags>>> + Send {
+        future::ready(Ok(None))
     }
 
     /// What is different. Whole sets are compared.
@@ -317,6 +335,16 @@ pub trait Kind: Send + Sync + 'static {
 
     /// Asks the service to delete it. What is gone already is no error.
     fn delete(&self, cx: &Context<'_>, live: &Live<Self::State>) -> impl Future<Output = Result<()>> + Send;
+
+    /// Whether it is gone as soon as the service has accepted that: there is nothing to wait for.
+    fn goes_at_once(&self) -> bool {
+        false
+    }
+
+    /// Whether the Resource Groups Tagging API lists it.
+    fn is_swept(&self) -> bool {
+        true
+    }
 
     /// What it cannot do without, as a kind and one of its [`Kind::keys`]: what a destroy keeps, keeps these too.
     fn uses(&self, _live: &Live<Self::State>) -> Vec<Used> {
@@ -382,7 +410,11 @@ pub trait AnyKind: Adopts + Send + Sync {
     fn about(&self) -> &'static About;
     /// The schema of the options.
     fn schema(&self) -> Schema;
+    /// Whether the lease has to say beforehand that it may be created.
+    fn needs_intent(&self) -> bool;
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>>;
+    /// A part of it, in fewer calls.
+    async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<AnyLive>>>;
     /// Whether the service keeps tags of it.
     fn has_tags(&self) -> bool;
     fn row(&self, live: &AnyLive) -> Map;
@@ -394,6 +426,8 @@ pub trait AnyKind: Adopts + Send + Sync {
     fn keys(&self, live: &AnyLive) -> Vec<String>;
     /// Why a destroy leaves it, where the kind has more to say.
     fn kept_because(&self, live: &AnyLive) -> Option<&'static str>;
+    /// Whether the Tagging API lists it too.
+    fn is_swept(&self) -> bool;
     /// Whether the service is deleting it already.
     fn is_leaving(&self, live: &AnyLive) -> bool;
     async fn reference(&self, options: &Map) -> Result<(String, Map)>;
@@ -401,7 +435,7 @@ pub trait AnyKind: Adopts + Send + Sync {
     async fn converge(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
     /// What `converge` would do. Only reads.
     async fn foresee(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
-    /// Deletes it and waits until it is gone.
+    /// Deletes it, and waits until it is gone where that takes its time.
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()>;
 }
 
@@ -449,8 +483,17 @@ impl<K: Kind> AnyKind for K {
         schema
     }
 
+    fn needs_intent(&self) -> bool {
+        Kind::needs_intent(self)
+    }
+
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>> {
         Ok(Kind::list(self, scope).await?.into_iter().map(erase).collect())
+    }
+
+    async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<AnyLive>>> {
+        let known = Kind::list_known(self, scope).await?;
+        Ok(known.map(|known| known.into_iter().map(erase).collect()))
     }
 
     fn has_tags(&self) -> bool {
@@ -484,6 +527,10 @@ impl<K: Kind> AnyKind for K {
         typed(self, live).ok().and_then(|live| Kind::kept_because(self, &live))
     }
 
+    fn is_swept(&self) -> bool {
+        Kind::is_swept(self)
+    }
+
     fn is_leaving(&self, live: &AnyLive) -> bool {
         typed(self, live).is_ok_and(|live| matches!(self.readiness(&live), Readiness::Leaving(_)))
     }
@@ -502,7 +549,7 @@ impl<K: Kind> AnyKind for K {
     }
 
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()> {
-        converge::remove(self, engine, &typed(self, live)?).await
+        converge::discard(self, engine, &typed(self, live)?).await
     }
 }
 

@@ -20,8 +20,8 @@ pub struct Pace {
 impl Pace {
     /// For AWS: at once for what is quick, and no more than a call every ten seconds for what takes minutes.
     pub const AWS: Pace = Pace {
-        first: Duration::from_millis(500),
-        factor: 1.4,
+        first: Duration::from_millis(100),
+        factor: 1.6,
         most: Duration::from_secs(10),
     };
     /// For the sandbox, whose minutes are moments.
@@ -89,6 +89,15 @@ pub async fn pause(delay: Duration, cancel: &Cancel) -> Result<()> {
     tokio::select! {
         () = tokio::time::sleep(delay) => Ok(()),
         () = cancel.cancelled() => Err(Error::interrupted()),
+    }
+}
+
+/// Does something that may be left off at any moment, such as a read, unless the run is interrupted.
+pub async fn unless_interrupted<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Error::interrupted()),
+        done = work => done,
     }
 }
 

@@ -82,6 +82,7 @@ impl Shell {
     /// error once.
     pub fn run(&self, checked: &Checked, given: &[(String, String)]) -> Result<Finished> {
         let parameters = convert(&checked.parameters, given)?;
+        self.shared.engine.will_call(checked.calls.iter().cloned());
         *self.shared.parameters.lock().unwrap_or_else(PoisonError::into_inner) = parameters;
         on_large_stack(|| {
             let mut scope = Scope::new();
@@ -144,11 +145,12 @@ impl Shell {
                 Ended::Failed(error) => Err(error),
             },
         };
-        match (ended, settled) {
+        let outcome = match (ended, settled) {
             (Ok(finished), Ok(())) => Ok(finished),
             (Ok(_), Err(error)) | (Err(error), Ok(())) => Err(error),
             (Err(ended), Err(settled)) => Err(together(ended, settled)),
-        }
+        };
+        self.shared.context.runtime.block_on(self.shared.engine.finish(outcome))
     }
 }
 
@@ -157,6 +159,11 @@ fn together(script: Error, background: Error) -> Error {
     let mut all: Vec<Error> = Vec::new();
     for error in script.split().into_iter().chain(background.split()) {
         let same = |known: &Error| known.message() == error.message() && known.location() == error.location();
+        // What is missing in the configuration stops each resource for the same reason.
+        let same = |known: &Error| {
+            let is_missing = known.exit() == Exit::Config && !known.notes().is_empty();
+            same(known) || (is_missing && error.exit() == Exit::Config && known.notes() == error.notes())
+        };
         if !all.iter().any(same) {
             all.push(error);
         }

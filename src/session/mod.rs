@@ -10,6 +10,7 @@ mod expiry;
 mod facts;
 mod folder;
 pub mod isolated;
+mod policy;
 mod repository;
 mod sandbox;
 mod scope;
@@ -21,6 +22,7 @@ mod verbs;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::resource::cancel::Cancel;
 use jiff::Timestamp;
@@ -33,13 +35,16 @@ use crate::error::{Error, Result};
 use crate::identity;
 use crate::mssql;
 use crate::resource::journal::Journal;
+use crate::resource::lease::{Holder, LeaseOptions, Timings};
 use crate::resource::plan::{Ask, Expectation, PlanDocument};
 use crate::resource::progress::Progress;
+use crate::resource::tags::CREATED_BY;
 use crate::resource::wait::{Limits, Pace};
-use crate::resource::{Engine, EngineOptions, Mode, Verb};
+use crate::resource::{Engine, EngineOptions, Lease, Mode, Verb};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
+pub use policy::policies;
 pub use sandbox::row as rule_row;
 pub use variables::{Purpose, Variables};
 
@@ -83,12 +88,18 @@ impl Session {
         // Whose AWS the environment has; its SQL Server can be the sandbox's without that.
         let cloud_of = sandbox.as_ref().filter(|_| environment.aws.is_sandbox());
         let variables = Variables::new(&environment, sandbox.as_ref());
-        let calls = Calls::default();
+        let started = Timestamp::now();
+        let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%S"), std::process::id());
+        let journal = Journal::open(&place.runs, &run).unwrap_or_else(|error| {
+            progress.warn(&format!("the journal cannot be written: {error}"));
+            Journal::none()
+        });
+        let calls = Calls::new(journal.clone());
         let mode = match options.plan {
             true => Mode::Plan,
             false => Mode::Apply,
         };
-        let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone(), mode).await?;
+        let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone(), &journal, mode).await?;
         let database = database::setup(&environment, sandbox.as_ref(), &variables, &cloud.aws, mode);
 
         let mut verbs = more;
@@ -106,12 +117,6 @@ impl Session {
             },
         }));
 
-        let started = Timestamp::now();
-        let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%S"), std::process::id());
-        let journal = Journal::open(&place.runs, &run).unwrap_or_else(|error| {
-            progress.warn(&format!("the journal cannot be written: {error}"));
-            Journal::none()
-        });
         let scope = scope::of(&environment, started)?;
         let expect = options
             .expect
@@ -119,6 +124,16 @@ impl Session {
             .map(|file| Expectation::new(PlanDocument::read(file)?, &file.display().to_string(), &scope, ask))
             .transpose()?;
         let names = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+        let preflight = policy::preflight(&environment, &cloud.aws, progress.clone());
+        let by = scope.volatile.get(CREATED_BY).map_or("unknown", String::as_str);
+        let lease = Lease::new(LeaseOptions {
+            environment: format!("{}/{}", scope.project, scope.environment),
+            store: Arc::new(aws::ssm::lease::Leases::new(&cloud.aws, &scope)),
+            holder: Holder::here(by, &run),
+            timings: timings(&environment),
+            cancel: cancel.clone(),
+            progress: progress.clone(),
+        });
         let engine = Engine::new(EngineOptions {
             mode,
             expect: expect.map(Arc::new),
@@ -142,13 +157,14 @@ impl Session {
             with_data: names(&options.with_data),
             purge_secrets: options.purge_secrets,
             refusal: refusal(&environment, options),
-            seed: uuid::Uuid::new_v4().to_string(),
+            lease,
         });
         for label in environment.adopt.keys() {
             engine
                 .kind(label.split('/').next().unwrap_or_default())
                 .map_err(|error| error.context(format!("environments/{}.toml, [adopt]", environment.name)))?;
         }
+        engine.set_preflight(preflight);
         Ok(Self {
             environment,
             engine,
@@ -227,6 +243,22 @@ pub fn sandbox_folder(root: &Path) -> PathBuf {
         None => root.join(".sandbox"),
     }
 }
+
+/// The times of the lease. What a listing does not show yet is divided as all times of the sandbox are.
+fn timings(environment: &Environment) -> Timings {
+    let mut timings = Timings::AWS;
+    if environment.aws.is_sandbox() {
+        let divided = timings.consistency / environment.sandbox.time_scale.max(1);
+        timings.consistency = match environment.sandbox.time_scale {
+            0 => SHORTEST_CONSISTENCY,
+            _ => divided.max(SHORTEST_CONSISTENCY),
+        };
+    }
+    timings
+}
+
+/// What the rule `eventually` is usually given, and a bit more.
+const SHORTEST_CONSISTENCY: Duration = Duration::from_millis(500);
 
 fn limits(environment: &Environment) -> Limits {
     let waits = &environment.waits;

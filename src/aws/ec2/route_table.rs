@@ -396,16 +396,26 @@ impl Kind for RouteTable {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
-        // As it is now: a subnet may have been associated since the listing.
-        let Some(now) = self.describe(live).await? else {
-            return Ok(());
+        let delete = async |associations: &[Association]| {
+            for association in associations {
+                self.disassociate(association).await?;
+            }
+            let call = self.0.ec2.delete_route_table().route_table_id(&live.id);
+            super::absent_is_fine(call.send().await.call("ec2:DeleteRouteTable"))
         };
-        for association in &now.state.associations {
-            self.disassociate(association).await?;
+        match delete(&live.state.associations).await {
+            // A subnet was associated after the listing.
+            Err(error) if error.code() == "DependencyViolation" => match self.describe(live).await? {
+                Some(now) => delete(&now.state.associations).await,
+                None => Ok(()),
+            },
+            other => other,
         }
-        let call = self.0.ec2.delete_route_table().route_table_id(&live.id);
-        super::absent_is_fine(call.send().await.call("ec2:DeleteRouteTable"))
     }
 
     fn outputs(&self, live: &Live<State>) -> Map {

@@ -390,15 +390,27 @@ impl Kind for SecurityGroup {
         Readiness::Ready
     }
 
-    /// Its rules go first: groups that name each other could not be deleted otherwise.
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
+    /// One that is in use gives up its own rules: groups that name each other could not be deleted otherwise.
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
-        let Some(now) = self.describe(live).await? else {
-            return Ok(());
+        let delete = async || {
+            let call = self.0.ec2.delete_security_group().group_id(&live.id);
+            super::absent_is_fine(call.send().await.call("ec2:DeleteSecurityGroup"))
         };
-        self.converge(&live.id, Direction::In, &now.state.ingress, &[]).await?;
-        self.converge(&live.id, Direction::Out, &now.state.egress, &[]).await?;
-        let call = self.0.ec2.delete_security_group().group_id(&live.id);
-        super::absent_is_fine(call.send().await.call("ec2:DeleteSecurityGroup"))
+        match delete().await {
+            Err(error) if error.code() == "DependencyViolation" => {
+                let Some(now) = self.describe(live).await? else {
+                    return Ok(());
+                };
+                self.converge(&live.id, Direction::In, &now.state.ingress, &[]).await?;
+                self.converge(&live.id, Direction::Out, &now.state.egress, &[]).await?;
+                delete().await
+            }
+            other => other,
+        }
     }
 
     fn outputs(&self, live: &Live<State>) -> Map {

@@ -274,6 +274,33 @@ async fn zones_are_picked_by_number_or_by_name() {
     assert_eq!(parts.unwrap().to_string(), r#"["10.0.0.0/17","10.0.128.0/17"]"#);
 }
 
+/// The region may get a zone, or take one away, that comes before those in use.
+#[tokio::test]
+async fn an_environment_stays_in_its_zones() {
+    let world = World::sandbox();
+    let (_, made) = world
+        .ensure("vpc", map! { "name" => "main", "cidr" => "10.0.0.0/16" })
+        .await
+        .unwrap();
+    for (name, cidr, zone) in [
+        ("one", "10.0.0.0/24", "eu-west-1b"),
+        ("two", "10.0.1.0/24", "eu-west-1c"),
+    ] {
+        let vpc = made["id"].clone();
+        let subnet = map! { "name" => name, "vpc" => vpc, "cidr" => cidr, "zone" => zone };
+        world.ensure("subnet", subnet).await.unwrap();
+    }
+    let zones = async |count| {
+        world
+            .call("ec2::pick_zones", vec![Value::Int(count)])
+            .await
+            .unwrap()
+            .to_string()
+    };
+    assert_eq!(zones(2).await, r#"["eu-west-1b","eu-west-1c"]"#);
+    assert_eq!(zones(3).await, r#"["eu-west-1a","eu-west-1b","eu-west-1c"]"#);
+}
+
 /// Endpoints are made, found, put right and taken down.
 async fn endpoints_come_and_go(world: &World) {
     let (vpc, subnets, group) = world.network().await;

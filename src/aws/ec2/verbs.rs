@@ -1,12 +1,14 @@
 //! Verbs to explore the region and to lay out a network.
 
+use std::collections::BTreeSet;
+
 use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::filter;
-use crate::aws::Aws;
 use crate::aws::error::Call;
+use crate::aws::{Aws, meant};
 use crate::error::{Error, Result, nearest};
 use crate::resource::Verb;
 use crate::value::Value;
@@ -45,6 +47,7 @@ fn zones(aws: &Aws) -> Verb {
         "zones",
         "The names of the region's availability zones, as a list in the order of the alphabet.",
     )
+    .actions(&["ec2:DescribeAvailabilityZones"])
     .run(move |cx, _| {
         let aws = aws.clone();
         async move {
@@ -59,15 +62,24 @@ fn pick_zones(aws: &Aws) -> Verb {
     Verb::reads(
         "ec2",
         "pick_zones",
-        "The availability zones to use: the first ones of the region when a number is given, or those that are named. \
-         Fails when the region has not that many, or not these.",
+        "The availability zones to use, or those that are named. When a number is given: the zones in which this \
+         environment has subnets already, so that they stay when the region gets others, else the first ones of the \
+         region. Fails when the region has not that many, or not these.",
     )
     .param::<Zones>("zones", "How many, or a list of names.")
+    .actions(&["ec2:DescribeAvailabilityZones"])
     .run(move |cx, args| {
         let aws = aws.clone();
         async move {
             let wanted: Zones = args.into_iter().next().unwrap_or_default().read()?;
             cx.engine.pass_gate().await?;
+            if let Zones::Count(count) = wanted {
+                let subnets = cx.engine.seen("subnet").await?;
+                let used: BTreeSet<_> = subnets.iter().map(|subnet| meant::text(subnet, "zone")).collect();
+                if used.len() >= count {
+                    return Ok(used.into_iter().take(count).collect::<Vec<_>>().into());
+                }
+            }
             Ok(pick(wanted, available(&aws).await?, &aws.region)?.into())
         }
     })

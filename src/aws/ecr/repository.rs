@@ -81,6 +81,7 @@ static ABOUT: About = About {
         "ecr:PutLifecyclePolicy",
         "ecr:TagResource",
         "ecr:UntagResource",
+        "tag:GetResources",
     ],
 };
 
@@ -173,6 +174,23 @@ fn shown(lifecycle: Option<&Json>) -> String {
     }
 }
 
+/// Every repository whose name can be the project's, every page.
+async fn by_name(aws: &Aws, scope: &Scope) -> Result<Vec<Described>> {
+    let pages = aws.ecr.describe_repositories();
+    let found = pages.into_paginator().items().send().try_collect().await;
+    let mut found: Vec<_> = found.call("ecr:DescribeRepositories")?;
+    found.retain(|repository| may_be_ours(scope, repository.repository_name().unwrap_or_default()));
+    Ok(found)
+}
+
+/// What an image of a repository is pulled from, without a tag; `None` when there is no such repository.
+pub(super) async fn uri(aws: &Aws, scope: &Scope, physical: &str) -> Result<Option<String>> {
+    let found = aws.repositories.get(scope, by_name(aws, scope)).await?;
+    let named = |repository: &&Described| repository.repository_name() == Some(physical);
+    let repository = found.iter().find(named);
+    Ok(repository.and_then(|repository| repository.repository_uri().map(str::to_owned)))
+}
+
 impl Repository {
     async fn tags(&self, arn: &str) -> Result<Tags> {
         let call = self.0.ecr.list_tags_for_resource().resource_arn(arn);
@@ -257,14 +275,17 @@ impl Kind for Repository {
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
-        let pages = self.0.ecr.describe_repositories();
-        let found = pages.into_paginator().items().send().try_collect().await;
-        let repositories = found.call("ecr:DescribeRepositories")?;
-        let ours = repositories
-            .iter()
-            .filter(|repository| may_be_ours(scope, repository.repository_name().unwrap_or_default()));
-        let listed = try_join_all(ours.map(async |repository| {
-            let tags = self.tags(repository.repository_arn().unwrap_or_default()).await?;
+        let found = self.0.repositories.ask(scope, by_name(&self.0, scope)).await?;
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.0.known_tags(scope, "ecr").await?;
+        let listed = try_join_all(found.iter().map(async |repository| {
+            let arn = repository.repository_arn().unwrap_or_default();
+            let tags = match known.of(arn) {
+                Some(tags) => tags,
+                None => self.tags(arn).await?,
+            };
             let name = name_of(scope, &tags).map(str::to_owned);
             Ok::<_, Error>(name.map(|name| live(name.clone(), as_seen(scope, &name, tags), repository)))
         }))
@@ -403,6 +424,13 @@ impl Kind for Repository {
         match answer.as_ref().and_then(|answer| answer.repositories().first()) {
             Some(repository) => Ok(live(id, Tags::new(), repository)),
             None => Err(named::missing("repository", &id, &self.0.region)),
+        }
+    }
+
+    async fn tags_now(&self, scope: &Scope, live: &Live<State>) -> Result<Option<Tags>> {
+        match self.tags(&live.id).await {
+            Err(error) if error.code() == "RepositoryNotFoundException" => Ok(None),
+            tags => Ok(Some(as_seen(scope, &live.name, tags?))),
         }
     }
 

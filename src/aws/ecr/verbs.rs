@@ -40,6 +40,7 @@ fn images(aws: &Aws) -> Verb {
          bytes and `pushed_at`. Fails when there is no such repository.",
     )
     .param::<Anything>("repository", "Its handle, a row of ecr::repositories(), or its name.")
+    .actions(&["ecr:DescribeImages"])
     .run(move |cx, args| {
         let aws = aws.clone();
         async move {
@@ -73,6 +74,7 @@ fn require_image(aws: &Aws) -> Verb {
     )
     .param::<Anything>("repository", "Its handle, a row of ecr::repositories(), or its name.")
     .param::<String>("tag", "The image's tag, as `1.0`.")
+    .actions(&["ecr:DescribeImages", "ecr:DescribeRepositories"])
     .run(move |cx, args| {
         let aws = aws.clone();
         async move {
@@ -80,12 +82,7 @@ fn require_image(aws: &Aws) -> Verb {
             let mut args = args.into_iter();
             let physical = meant_repository(cx.engine.scope(), &args.next().unwrap_or_default()).await?;
             let tag: String = args.next().unwrap_or_default().read()?;
-            let call = aws.ecr.describe_repositories().repository_names(&physical);
-            let answer = call.send().await.call("ecr:DescribeRepositories")?;
-            let uri = answer
-                .repositories()
-                .first()
-                .and_then(|repository| repository.repository_uri());
+            let uri = repository::uri(&aws, cx.engine.scope(), &physical).await?;
             let uri = uri.ok_or_else(|| Error::failed(format!("there is no repository {physical}")))?;
             match (is_there(&aws, &physical, &tag).await?, aws.is_sandbox) {
                 (true, _) => {}
@@ -94,7 +91,7 @@ fn require_image(aws: &Aws) -> Verb {
                     .progress()
                     .note(&format!("the image {physical}:{tag} would be simulated")),
                 (false, true) => simulate(&cx.engine, &aws, &physical, &tag).await?,
-                (false, false) => return Err(missing(&aws, uri, &tag)),
+                (false, false) => return Err(missing(&aws, &uri, &tag)),
             }
             Ok(Value::text(format!("{uri}:{tag}")))
         }
@@ -127,7 +124,7 @@ fn missing(aws: &Aws, uri: &str, tag: &str) -> Error {
 /// Puts an image with nothing in it. Putting the same manifest under the same tag twice is refused as done already.
 async fn simulate(engine: &Engine, aws: &Aws, physical: &str, tag: &str) -> Result<()> {
     const MEDIA: &str = "application/vnd.docker.distribution.manifest.v2+json";
-    engine.may_write()?;
+    engine.begin_write().await?;
     let digest = |text: &str| {
         use sha2::{Digest, Sha256};
         let digest = Sha256::digest(text);

@@ -1,5 +1,6 @@
 //! Where services run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, Cluster, ClusterField, ClusterSetting, ClusterSettingName};
@@ -88,7 +89,11 @@ static ABOUT: About = About {
 };
 
 /// The ARNs of the clusters whose names can be this environment's, every page.
-pub(crate) async fn by_name(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
+pub(crate) async fn known(aws: &Aws, scope: &Scope) -> Result<Arc<Vec<String>>> {
+    aws.clusters.get(scope, by_name(aws, scope)).await
+}
+
+async fn by_name(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
     let mut pages = aws.ecs.list_clusters().into_paginator().send();
     let mut arns = Vec::new();
     while let Some(page) = pages.next().await {
@@ -131,22 +136,8 @@ impl Clusters {
         // One that is missing comes back among the failures, with the reason MISSING.
         Ok(answer.clusters.unwrap_or_default())
     }
-}
 
-impl Kind for Clusters {
-    type Spec = Spec;
-    type State = State;
-
-    fn about(&self) -> &'static About {
-        &ABOUT
-    }
-
-    fn check(&self, scope: &Scope, name: &str, _: &Spec) -> Result<()> {
-        super::check_name(scope, name, "cluster")
-    }
-
-    async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
-        let arns = by_name(&self.0, scope).await?;
+    async fn ours(&self, scope: &Scope, arns: &[String]) -> Result<Vec<Live<State>>> {
         let found = try_join_all(arns.chunks(AT_ONCE).map(|some| self.describe(some))).await?;
         let ours = found.iter().flatten().filter_map(|cluster| {
             // The name of an inactive one is free.
@@ -162,6 +153,31 @@ impl Kind for Clusters {
             })
         });
         Ok(ours.collect())
+    }
+}
+
+impl Kind for Clusters {
+    type Spec = Spec;
+    type State = State;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn check(&self, scope: &Scope, name: &str, _: &Spec) -> Result<()> {
+        super::check_name(scope, name, "cluster")
+    }
+
+    async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
+        let arns = self.0.clusters.ask(scope, by_name(&self.0, scope)).await?;
+        self.ours(scope, &arns).await
+    }
+
+    /// Those that the Tagging API names.
+    async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<Live<State>>>> {
+        let mut arns = self.0.known_tags(scope, "ecs").await?.arns(":cluster/");
+        arns.retain(|arn| scope.logical(super::short(arn)).is_some());
+        Ok(Some(self.ours(scope, &arns).await?))
     }
 
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {

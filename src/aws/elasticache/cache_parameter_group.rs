@@ -83,6 +83,7 @@ static ABOUT: About = About {
         "elasticache:DescribeCacheParameterGroups",
         "elasticache:DescribeCacheParameters",
         "elasticache:ListTagsForResource",
+        "tag:GetResources",
         "elasticache:CreateCacheParameterGroup",
         "elasticache:ModifyCacheParameterGroup",
         "elasticache:ResetCacheParameterGroup",
@@ -193,8 +194,12 @@ impl Kind for CacheParameterGroups {
                 }
             }
         }
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.0.known_tags(scope, "elasticache").await?;
         let ours = try_join_all(found.iter().map(async |group| {
-            let TagsOf::Known(tags) = super::read_tags(&self.0, group.arn().unwrap_or_default()).await? else {
+            let TagsOf::Known(tags) = super::tags_of(&self.0, &known, group.arn().unwrap_or_default()).await? else {
                 return Ok::<_, Error>(None);
             };
             let Some(name) = scope.name_of(KIND, &tags).map(str::to_owned) else {
@@ -337,6 +342,10 @@ impl Kind for CacheParameterGroups {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let answer = self
             .0
@@ -391,6 +400,10 @@ impl Kind for CacheParameterGroups {
         };
         let found = self.refresh(&unknown).await?;
         found.ok_or_else(|| named::missing("cache parameter group", &id, &self.0.region))
+    }
+
+    async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {
+        super::tags_now(&self.0, &live.state.arn).await
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

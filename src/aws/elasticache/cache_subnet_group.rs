@@ -66,6 +66,7 @@ static ABOUT: About = About {
     actions: &[
         "elasticache:DescribeCacheSubnetGroups",
         "elasticache:ListTagsForResource",
+        "tag:GetResources",
         "elasticache:CreateCacheSubnetGroup",
         "elasticache:ModifyCacheSubnetGroup",
         "elasticache:DeleteCacheSubnetGroup",
@@ -127,8 +128,12 @@ impl Kind for CacheSubnetGroups {
                 }
             }
         }
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.0.known_tags(scope, "elasticache").await?;
         let ours = try_join_all(found.into_iter().map(async |(id, state)| {
-            let TagsOf::Known(tags) = super::read_tags(&self.0, &state.arn).await? else {
+            let TagsOf::Known(tags) = super::tags_of(&self.0, &known, &state.arn).await? else {
                 return Ok::<_, Error>(None);
             };
             let name = scope.name_of(KIND, &tags).map(str::to_owned);
@@ -210,6 +215,10 @@ impl Kind for CacheSubnetGroups {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let answer = self
             .0
@@ -259,6 +268,10 @@ impl Kind for CacheSubnetGroups {
         };
         let found = self.refresh(&unknown).await?;
         found.ok_or_else(|| named::missing("cache subnet group", &id, &self.0.region))
+    }
+
+    async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {
+        super::tags_now(&self.0, &live.state.arn).await
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

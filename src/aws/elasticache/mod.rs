@@ -1,7 +1,7 @@
 //! ElastiCache: Redis and Valkey.
 //!
 //! Its listings tell no tags, so what is ours is found by its name at the service, `PROJECT-ENV-NAME`, and then by its
-//! tags, read only for names that can be ours. Source of limits, states and error codes: the ElastiCache API reference,
+//! tags: the Tagging API tells them all at once, and what it lacks is read singly. Source of limits, states and error codes: the ElastiCache API reference,
 //! version 2015-02-02.
 
 pub mod cache_parameter_group;
@@ -15,6 +15,7 @@ use aws_sdk_elasticache::types::Tag;
 
 use crate::aws::error::Call;
 pub(crate) use crate::aws::named::check_lower as check_name;
+use crate::aws::shared::KnownTags;
 use crate::aws::{Aws, tags};
 use crate::error::{Error, Result};
 use crate::resource::{Scope, Tags};
@@ -28,7 +29,23 @@ pub(crate) enum TagsOf {
     NotNow,
 }
 
-pub(crate) async fn read_tags(aws: &Aws, arn: &str) -> Result<TagsOf> {
+/// The tags of one that was listed: as `known` has them, else as the service tells them.
+pub(crate) async fn tags_of(aws: &Aws, known: &KnownTags, arn: &str) -> Result<TagsOf> {
+    match known.of(arn) {
+        Some(tags) => Ok(TagsOf::Known(tags)),
+        None => read_tags(aws, arn).await,
+    }
+}
+
+/// The tags as the service tells them.
+pub(crate) async fn tags_now(aws: &Aws, arn: &str) -> Result<Option<Tags>> {
+    Ok(match read_tags(aws, arn).await? {
+        TagsOf::Known(tags) => Some(tags),
+        TagsOf::Gone | TagsOf::NotNow => None,
+    })
+}
+
+async fn read_tags(aws: &Aws, arn: &str) -> Result<TagsOf> {
     let answer = aws
         .elasticache
         .list_tags_for_resource()

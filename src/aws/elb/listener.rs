@@ -131,6 +131,7 @@ static ABOUT: About = About {
         "elasticloadbalancing:DescribeLoadBalancers",
         "elasticloadbalancing:DescribeListeners",
         "elasticloadbalancing:DescribeTags",
+        "tag:GetResources",
         "elasticloadbalancing:CreateListener",
         "elasticloadbalancing:ModifyListener",
         "elasticloadbalancing:DeleteListener",
@@ -243,7 +244,7 @@ impl Kind for Listeners {
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
-        let balancers = load_balancer::by_name(&self.0, scope).await?;
+        let balancers = load_balancer::known(&self.0, scope).await?;
         let arns = balancers.iter().filter_map(|balancer| balancer.load_balancer_arn());
         let found: Vec<_> = try_join_all(arns.map(|arn| self.of(arn)))
             .await?
@@ -254,7 +255,7 @@ impl Kind for Listeners {
             .iter()
             .filter_map(|listener| listener.listener_arn().map(str::to_owned))
             .collect();
-        let tags = super::read_tags(&self.0, &arns).await?;
+        let tags = super::read_tags(&self.0, scope, &arns).await?;
         let ours = found.iter().filter_map(|listener| {
             let id = listener.listener_arn()?.to_owned();
             let tags = tags.get(&id)?.clone();
@@ -373,6 +374,10 @@ impl Kind for Listeners {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let answer = self.0.elb.delete_listener().listener_arn(&live.id).send().await;
         match answer.call("elasticloadbalancing:DeleteListener") {
@@ -401,8 +406,8 @@ impl Kind for Listeners {
         row
     }
 
-    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
-        let mut tags = super::read_tags(&self.0, std::slice::from_ref(&found.id)).await?;
+    async fn complete(&self, scope: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        let mut tags = super::read_tags(&self.0, scope, std::slice::from_ref(&found.id)).await?;
         found.tags = tags.remove(&found.id).unwrap_or_default();
         Ok(found)
     }
@@ -418,6 +423,10 @@ impl Kind for Listeners {
         };
         let found = self.refresh(&unknown).await?;
         found.ok_or_else(|| named::missing("listener", &id, &self.0.region))
+    }
+
+    async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {
+        super::tags_now(&self.0, &live.id).await
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

@@ -1,6 +1,7 @@
 //! An application load balancer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::types::{
@@ -164,6 +165,7 @@ static ABOUT: About = About {
         "elasticloadbalancing:DescribeLoadBalancers",
         "elasticloadbalancing:DescribeLoadBalancerAttributes",
         "elasticloadbalancing:DescribeTags",
+        "tag:GetResources",
         "elasticloadbalancing:CreateLoadBalancer",
         "elasticloadbalancing:ModifyLoadBalancerAttributes",
         "elasticloadbalancing:SetSubnets",
@@ -176,7 +178,11 @@ static ABOUT: About = About {
 };
 
 /// Every load balancer whose name can be this environment's, every page.
-pub(crate) async fn by_name(aws: &Aws, scope: &Scope) -> Result<Vec<LoadBalancer>> {
+pub(crate) async fn known(aws: &Aws, scope: &Scope) -> Result<Arc<Vec<LoadBalancer>>> {
+    aws.balancers.get(scope, by_name(aws, scope)).await
+}
+
+async fn by_name(aws: &Aws, scope: &Scope) -> Result<Vec<LoadBalancer>> {
     let mut pages = aws.elb.describe_load_balancers().into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
@@ -270,14 +276,14 @@ impl Kind for LoadBalancers {
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
-        let found = by_name(&self.0, scope).await?;
+        let found = self.0.balancers.ask(scope, by_name(&self.0, scope)).await?;
         let arns: Vec<_> = found
             .iter()
             .filter_map(|balancer| balancer.load_balancer_arn().map(str::to_owned))
             .collect();
-        let mut tags = super::read_tags(&self.0, &arns).await?;
+        let mut tags = super::read_tags(&self.0, scope, &arns).await?;
         let mut ours = Vec::new();
-        for balancer in &found {
+        for balancer in found.iter() {
             let arn = balancer.load_balancer_arn().unwrap_or_default();
             let Some(tags) = tags.remove(arn) else { continue };
             if let Some(name) = scope.name_of(KIND, &tags).map(str::to_owned) {
@@ -428,6 +434,10 @@ impl Kind for LoadBalancers {
         }
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let answer = self
             .0
@@ -481,8 +491,8 @@ impl Kind for LoadBalancers {
         super::physical_of(scope, KIND, name)
     }
 
-    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
-        let mut tags = super::read_tags(&self.0, std::slice::from_ref(&found.id)).await?;
+    async fn complete(&self, scope: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        let mut tags = super::read_tags(&self.0, scope, std::slice::from_ref(&found.id)).await?;
         found.tags = tags.remove(&found.id).unwrap_or_default();
         found.state.attributes = self.attributes(&found.id).await?.unwrap_or_default();
         Ok(found)
@@ -509,6 +519,10 @@ impl Kind for LoadBalancers {
             }),
             None => Err(named::missing("load balancer", &id, &self.0.region)),
         }
+    }
+
+    async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {
+        super::tags_now(&self.0, &live.id).await
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Elastic Load Balancing version 2: application load balancers.
 //!
-//! Its listings tell no tags, so what is ours is found by its name at the service and then by its tags, twenty ARNs a
-//! call. Names have at most 32 characters; a longer one is cut and gets a hash, so that two never meet. Source of limits,
+//! Its listings tell no tags, so what is ours is found by its name at the service and then by its tags: the Tagging API
+//! tells them all at once, and what it lacks is read by twenty ARNs a call. Names have at most 32 characters; a longer one is cut and gets a hash, so that two never meet. Source of limits,
 //! states and error codes: the API reference, version 2015-12-01.
 
 mod action;
@@ -30,6 +30,9 @@ const LONGEST_NAME: usize = 32;
 /// How many hexadecimal digits a cut name ends with.
 const HASH: usize = 8;
 
+/// How much of a name is kept when it is cut.
+pub(super) const KEPT: usize = LONGEST_NAME - HASH - 1;
+
 /// DescribeTags: "You can specify up to 20 resources in a single call".
 const ARNS_AT_ONCE: usize = 20;
 
@@ -41,7 +44,7 @@ pub fn physical(scope: &Scope, name: &str) -> String {
     }
     let digest = Sha256::digest(whole.as_bytes());
     let hash: String = digest.iter().take(HASH / 2).map(|byte| format!("{byte:02x}")).collect();
-    let kept: String = whole.chars().take(LONGEST_NAME - HASH - 1).collect();
+    let kept: String = whole.chars().take(KEPT).collect();
     format!("{}-{hash}", kept.trim_end_matches('-'))
 }
 
@@ -93,10 +96,29 @@ pub(crate) fn is_our_balancer(scope: &Scope, arn: &str) -> bool {
     may_be_ours(scope, name)
 }
 
-/// The tags of many, in as few calls as the service allows. What is gone meanwhile is missing in the answer.
-pub(crate) async fn read_tags(aws: &Aws, arns: &[String]) -> Result<HashMap<String, Tags>> {
-    let calls = arns.chunks(ARNS_AT_ONCE).map(|some| read_some_tags(aws, some));
-    Ok(try_join_all(calls).await?.into_iter().flatten().collect())
+/// The tags of many: what the Tagging API does not tell, in as few calls as the service allows. What is gone meanwhile is
+/// missing in the answer.
+pub(crate) async fn read_tags(aws: &Aws, scope: &Scope, arns: &[String]) -> Result<HashMap<String, Tags>> {
+    if arns.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let known = aws.known_tags(scope, "elasticloadbalancing").await?;
+    let (mut found, mut unknown) = (HashMap::new(), Vec::new());
+    for arn in arns {
+        match known.of(arn) {
+            Some(tags) => drop(found.insert(arn.clone(), tags)),
+            None => unknown.push(arn.clone()),
+        }
+    }
+    let calls = unknown.chunks(ARNS_AT_ONCE).map(|some| read_some_tags(aws, some));
+    found.extend(try_join_all(calls).await?.into_iter().flatten());
+    Ok(found)
+}
+
+/// The tags as the service tells them.
+pub(crate) async fn tags_now(aws: &Aws, arn: &str) -> Result<Option<Tags>> {
+    let found = read_some_tags(aws, &[arn.to_owned()]).await?;
+    Ok(found.into_iter().next().map(|(_, tags)| tags))
 }
 
 async fn read_some_tags(aws: &Aws, arns: &[String]) -> Result<Vec<(String, Tags)>> {

@@ -183,6 +183,7 @@ static ABOUT: About = About {
         "elasticloadbalancing:DescribeTargetGroups",
         "elasticloadbalancing:DescribeTargetGroupAttributes",
         "elasticloadbalancing:DescribeTags",
+        "tag:GetResources",
         "elasticloadbalancing:CreateTargetGroup",
         "elasticloadbalancing:ModifyTargetGroup",
         "elasticloadbalancing:ModifyTargetGroupAttributes",
@@ -272,7 +273,7 @@ impl Kind for TargetGroups {
             }
         }
         let arns: Vec<_> = found.iter().map(|(arn, _)| arn.clone()).collect();
-        let tags = super::read_tags(&self.0, &arns).await?;
+        let tags = super::read_tags(&self.0, scope, &arns).await?;
         let ours = found.into_iter().filter_map(|(id, state)| {
             let tags = tags.get(&id)?.clone();
             let name = scope.name_of(KIND, &tags)?.to_owned();
@@ -448,6 +449,10 @@ impl Kind for TargetGroups {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let answer = self
             .0
@@ -494,8 +499,8 @@ impl Kind for TargetGroups {
         super::physical_of(scope, KIND, name)
     }
 
-    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
-        let mut tags = super::read_tags(&self.0, std::slice::from_ref(&found.id)).await?;
+    async fn complete(&self, scope: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        let mut tags = super::read_tags(&self.0, scope, std::slice::from_ref(&found.id)).await?;
         found.tags = tags.remove(&found.id).unwrap_or_default();
         found.state.attributes = self.attributes(&found.id).await?.unwrap_or_default();
         Ok(found)
@@ -522,6 +527,10 @@ impl Kind for TargetGroups {
             }),
             None => Err(named::missing("target group", &id, &self.0.region)),
         }
+    }
+
+    async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {
+        super::tags_now(&self.0, &live.id).await
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

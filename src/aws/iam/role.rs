@@ -1,19 +1,23 @@
 //! The role, with its trust policy and all its permissions.
 //!
-//! IAM is global. A role's path is `/PROJECT/ENV/`, by which IAM lists ours alone; tags are read for these only. All
-//! policies are compared, so that one put there by hand shows. Source: IAM API Reference.
+//! IAM is global. A role's path is `/PROJECT/ENV/`, by which ours are told. Where the account's roles fit into one page of
+//! GetAccountAuthorizationDetails, that page tells all of every role; elsewhere IAM lists ours alone by the path, and their
+//! tags and policies are read singly. All policies are compared, so that one put there by hand shows. Source: IAM API
+//! Reference.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_iam::types::{Role as Described, Tag};
+use aws_sdk_iam::types::{EntityType, Role as Described, RoleDetail, Tag};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::document;
-use crate::aws::error::Call;
+use super::policies::{Policies, absent_is_fine, is_absent};
+use crate::aws::error::{self, Call};
+use crate::aws::unsupported::is_unsupported;
 use crate::aws::{Aws, meant, named, tags};
 use crate::error::{Error, Result};
 use crate::map;
@@ -23,6 +27,10 @@ use crate::value::{Map, Value};
 /// CreateRole: 64 characters of letters, digits and `_+=,.@-`.
 const LONGEST_NAME: usize = 64;
 const ALPHABET: &str = "_+=,.@-";
+
+/// How many roles are read in one call before they are read one by one: a few KB each. GetAccountAuthorizationDetails
+/// gives 1,000 at most, and "might return fewer results".
+const A_PAGE: i32 = 300;
 
 /// One service, or several.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -79,13 +87,6 @@ pub struct State {
     policies: Option<Policies>,
 }
 
-/// A role's permissions. Read for a role that a script ensures, and for deletion.
-#[derive(Clone, Debug, Default)]
-struct Policies {
-    managed: Vec<String>,
-    inline: BTreeMap<String, Json>,
-}
-
 static ABOUT: About = About {
     kind: "role",
     module: "iam",
@@ -107,6 +108,7 @@ static ABOUT: About = About {
         "iam:DeleteRolePermissionsBoundary",
         "iam:DeleteRolePolicy",
         "iam:DetachRolePolicy",
+        "iam:GetAccountAuthorizationDetails",
         "iam:GetRole",
         "iam:GetRolePolicy",
         "iam:ListAttachedRolePolicies",
@@ -131,17 +133,6 @@ fn read_tags(tags: &[Tag]) -> Tags {
     tags::read(tags, |tag| (Some(tag.key()), Some(tag.value())))
 }
 
-fn is_absent(error: &Error) -> bool {
-    error.code() == "NoSuchEntity" || error.code() == "NoSuchEntityException"
-}
-
-fn absent_is_fine<T>(result: Result<T>) -> Result<()> {
-    match result {
-        Err(error) if !is_absent(&error) => Err(error),
-        _ => Ok(()),
-    }
-}
-
 fn live(name: String, role: &Described) -> Live<State> {
     Live {
         id: role.arn().to_owned(),
@@ -163,7 +154,47 @@ fn live(name: String, role: &Described) -> Live<State> {
     }
 }
 
+fn live_of(name: String, tags: Tags, role: &RoleDetail) -> Live<State> {
+    Live {
+        id: role.arn().unwrap_or_default().to_owned(),
+        name,
+        tags,
+        state: State {
+            name_at_aws: role.role_name().unwrap_or_default().to_owned(),
+            trust: role
+                .assume_role_policy_document()
+                .map(document::read)
+                .unwrap_or_default(),
+            boundary: role
+                .permissions_boundary()
+                .and_then(|boundary| boundary.permissions_boundary_arn())
+                .map(str::to_owned),
+            created_at: meant::moment(role.create_date()),
+            policies: Some(Policies::of(role)),
+        },
+    }
+}
+
 impl Role {
+    /// Every role of the account, with all that it consists of, in one call. `None` where there are too many for one, and
+    /// where this may not be asked.
+    async fn all(&self) -> Result<Option<Vec<RoleDetail>>> {
+        let call = self.0.iam.get_account_authorization_details();
+        let answer = call.filter(EntityType::Role).max_items(A_PAGE).send().await;
+        if answer.as_ref().is_err_and(|error| is_unsupported(&self.0, error)) {
+            return Ok(None);
+        }
+        match answer.call("iam:GetAccountAuthorizationDetails") {
+            Ok(answer) if answer.is_truncated() => Ok(None),
+            Ok(answer) => Ok(Some(answer.role_detail_list.unwrap_or_default())),
+            Err(error) if error::is_denied(&error) => {
+                tracing::info!("roles are read one by one: {error}");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn get(&self, physical: &str) -> Result<Option<Described>> {
         let call = self.0.iam.get_role().role_name(physical);
         match call.send().await.call("iam:GetRole") {
@@ -200,62 +231,10 @@ impl Role {
         }
     }
 
-    async fn policies(&self, physical: &str) -> Result<Policies> {
-        let attached = async {
-            let pages = self.0.iam.list_attached_role_policies().role_name(physical);
-            let found = pages.into_paginator().items().send().try_collect().await;
-            found.call("iam:ListAttachedRolePolicies")
-        };
-        let inline = async {
-            let pages = self.0.iam.list_role_policies().role_name(physical);
-            let names = pages.into_paginator().items().send().try_collect().await;
-            let names = names.call("iam:ListRolePolicies")?;
-            try_join_all(names.into_iter().map(async |name| {
-                let call = self.0.iam.get_role_policy().role_name(physical).policy_name(&name);
-                let answer = call.send().await.call("iam:GetRolePolicy")?;
-                Ok((name, document::read(answer.policy_document())))
-            }))
-            .await
-        };
-        let (attached, inline) = futures::try_join!(attached, inline)?;
-        let arns = attached.iter().filter_map(|policy| policy.policy_arn());
-        Ok(Policies {
-            managed: arns.map(str::to_owned).collect(),
-            inline: inline.into_iter().collect(),
-        })
-    }
-
-    /// Makes the permissions what is wanted. Each call says what is, or is refused as done already, so that the whole
-    /// can be repeated. What is new comes first: a running task never has less than either side allows.
-    async fn converge(&self, physical: &str, now: &Policies, wanted: &Policies) -> Result<()> {
-        for arn in wanted.managed.iter().filter(|arn| !now.managed.contains(arn)) {
-            let call = self.0.iam.attach_role_policy().role_name(physical).policy_arn(arn);
-            call.send().await.call("iam:AttachRolePolicy")?;
-        }
-        for (name, wanted) in &wanted.inline {
-            if now.inline.get(name).map(document::normal) != Some(document::normal(wanted)) {
-                let call = self.0.iam.put_role_policy().role_name(physical);
-                let call = call.policy_name(name).policy_document(wanted.to_string());
-                call.send().await.call("iam:PutRolePolicy")?;
-            }
-        }
-        for arn in now.managed.iter().filter(|arn| !wanted.managed.contains(arn)) {
-            self.detach(physical, arn).await?;
-        }
-        for name in now.inline.keys().filter(|name| !wanted.inline.contains_key(*name)) {
-            self.drop_inline(physical, name).await?;
-        }
-        Ok(())
-    }
-
-    async fn detach(&self, physical: &str, arn: &str) -> Result<()> {
-        let call = self.0.iam.detach_role_policy().role_name(physical).policy_arn(arn);
-        absent_is_fine(call.send().await.call("iam:DetachRolePolicy"))
-    }
-
-    async fn drop_inline(&self, physical: &str, name: &str) -> Result<()> {
-        let call = self.0.iam.delete_role_policy().role_name(physical).policy_name(name);
-        absent_is_fine(call.send().await.call("iam:DeleteRolePolicy"))
+    async fn delete_with(&self, physical: &str, policies: &Policies) -> Result<()> {
+        policies.remove(&self.0, physical).await?;
+        let call = self.0.iam.delete_role().role_name(physical);
+        absent_is_fine(call.send().await.call("iam:DeleteRole"))
     }
 }
 
@@ -284,8 +263,23 @@ impl Kind for Role {
         Ok(())
     }
 
-    /// IAM lists no tags: they are read for the roles under our path.
+    /// IAM's listing tells no tags: they are read for the roles under our path.
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
+        if let Some(all) = self.all().await? {
+            let path = path(scope);
+            // Adopted ones have a path of their own.
+            let is_adopted =
+                |role: &RoleDetail| scope.adopted_of(ABOUT.kind).any(|name| role.role_name() == Some(name));
+            let ours = all
+                .iter()
+                .filter(|role| role.path().is_some_and(|of| of.starts_with(&path)) || is_adopted(role));
+            let ours = ours.filter_map(|role| {
+                let tags = read_tags(role.tags());
+                let name = scope.name_of(ABOUT.kind, &tags)?.to_owned();
+                Some(live_of(name, tags, role))
+            });
+            return Ok(ours.collect());
+        }
         let pages = self.0.iam.list_roles().path_prefix(path(scope));
         let found = pages.into_paginator().items().send().try_collect().await;
         let roles = found.call("iam:ListRoles")?;
@@ -322,7 +316,8 @@ impl Kind for Role {
         let role = answer
             .role
             .ok_or_else(|| Error::failed("iam:CreateRole: the answer holds no role"))?;
-        self.converge(&physical, &Policies::default(), &self.wanted(spec))
+        Policies::default()
+            .change(&self.0, &physical, &self.wanted(spec))
             .await?;
         let mut created = live(name.to_owned(), &role);
         created.tags = cx.tags.clone();
@@ -330,7 +325,9 @@ impl Kind for Role {
     }
 
     async fn inspect(&self, _: &Spec, mut live: Live<State>) -> Result<Live<State>> {
-        live.state.policies = Some(self.policies(&live.state.name_at_aws).await?);
+        if live.state.policies.is_none() {
+            live.state.policies = Some(Policies::read(&self.0, &live.state.name_at_aws).await?);
+        }
         Ok(live)
     }
 
@@ -399,7 +396,7 @@ impl Kind for Role {
         }
         let now = match &live.state.policies {
             Some(policies) => policies.clone(),
-            None => self.policies(physical).await?,
+            None => Policies::read(&self.0, physical).await?,
         };
         // What does not differ, or is kept, is wanted as it is.
         let mut wanted = self.wanted(spec);
@@ -412,7 +409,7 @@ impl Kind for Role {
         wanted
             .inline
             .extend(left.map(|(name, policy)| (name.clone(), policy.clone())));
-        self.converge(physical, &now, &wanted).await
+        now.change(&self.0, physical, &wanted).await
     }
 
     async fn refresh(&self, before: &Live<State>) -> Result<Option<Live<State>>> {
@@ -424,21 +421,28 @@ impl Kind for Role {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
+    fn is_swept(&self) -> bool {
+        false
+    }
+
     /// A role with policies cannot be deleted, so they go first.
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let physical = &live.state.name_at_aws;
-        let policies = match self.policies(physical).await {
-            Err(error) if is_absent(&error) => return Ok(()),
-            other => other?,
-        };
-        for arn in &policies.managed {
-            self.detach(physical, arn).await?;
+        if let Some(policies) = &live.state.policies {
+            match self.delete_with(physical, policies).await {
+                // It got others after it was listed.
+                Err(error) if error.code().starts_with("DeleteConflict") => {}
+                other => return other,
+            }
         }
-        for name in policies.inline.keys() {
-            self.drop_inline(physical, name).await?;
+        match Policies::read(&self.0, physical).await {
+            Err(error) if is_absent(&error) => Ok(()),
+            policies => self.delete_with(physical, &policies?).await,
         }
-        let call = self.0.iam.delete_role().role_name(physical);
-        absent_is_fine(call.send().await.call("iam:DeleteRole"))
     }
 
     fn outputs(&self, live: &Live<State>) -> Map {

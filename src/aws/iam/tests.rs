@@ -67,6 +67,44 @@ async fn moto_plays_a_role() {
     a_role_has_exactly_its_policies(&world).await;
 }
 
+/// Whether a run asked for roles one by one.
+async fn asks_singly(world: &World) -> bool {
+    let before = world.calls.counts().get("iam:GetRole").copied();
+    assert!(fields(world, role("ssm:GetParameters")).await.is_empty());
+    world.calls.counts().get("iam:GetRole").copied() != before
+}
+
+/// What by hand was put on a role shows however the account's roles are read.
+#[tokio::test]
+async fn where_an_account_has_many_roles_ours_are_read_singly() {
+    let world = World::sandbox();
+    assert_eq!(
+        world.ensure("role", role("ssm:GetParameters")).await.unwrap().0,
+        Outcome::Created
+    );
+    assert!(!asks_singly(&world).await);
+    let iam = &world.aws.iam;
+    for number in 0..300 {
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+        let create = iam.create_role().role_name(format!("foreign-{number}"));
+        create.assume_role_policy_document(trust).send().await.unwrap();
+    }
+    assert!(asks_singly(&world).await);
+    let everything = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let put = iam.put_role_policy().role_name(world.scope.physical("execution"));
+    put.policy_name("by-hand")
+        .policy_document(everything)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        fields(&world, role("ssm:GetParameters")).await,
+        ["inline_policies.by-hand"]
+    );
+    world.destroy(&[]).await.unwrap();
+    assert_eq!(world.count("role").await, 0);
+}
+
 #[tokio::test]
 async fn a_name_that_is_too_long_is_refused_before_anything_is_made() {
     let world = World::sandbox();

@@ -1,6 +1,7 @@
 //! The log group.
 //!
-//! A listing has no tags: groups are found by their name at AWS, `PROJECT-ENV-NAME`, and then their tags are read.
+//! A listing has no tags: groups are found by their name at AWS, `PROJECT-ENV-NAME`, and then by their tags, which the
+//! Tagging API tells of all of them, and which are read singly where it does not.
 //! Source: Amazon CloudWatch Logs API Reference.
 
 use std::time::Duration;
@@ -68,6 +69,7 @@ static ABOUT: About = About {
         "logs:PutRetentionPolicy",
         "logs:TagResource",
         "logs:UntagResource",
+        "tag:GetResources",
     ],
 };
 
@@ -169,8 +171,16 @@ impl Kind for LogGroup {
                     .filter(|group| group.log_group_name() == Some(adopted)),
             );
         }
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.0.known_tags(scope, "logs").await?;
         let ours = try_join_all(groups.iter().map(async |group| {
-            let Some(tags) = self.tags(&arn(group)).await? else {
+            let tags = match known.of(&arn(group)) {
+                Some(tags) => Some(tags),
+                None => self.tags(&arn(group)).await?,
+            };
+            let Some(tags) = tags else {
                 return Ok::<_, Error>(None);
             };
             let name = scope.name_of(ABOUT.kind, &tags).map(str::to_owned);
@@ -190,22 +200,21 @@ impl Kind for LogGroup {
         if spec.retention_days.is_some() {
             self.keep_for(&physical, spec.retention_days).await?;
         }
-        // The answer is empty, so the ARN is asked for.
-        let groups = self.found(&physical).await?;
-        let created = groups.iter().find(|group| group.log_group_name() == Some(&physical));
-        Ok(match created {
-            Some(group) => live(name.to_owned(), cx.tags.clone(), group),
-            None => Live {
-                id: self.0.arn("logs", &format!("log-group:{physical}")),
-                name: name.to_owned(),
-                tags: cx.tags.clone(),
-                state: State {
-                    name_at_aws: physical,
-                    retention_days: spec.retention_days,
-                    stored_bytes: 0,
-                },
+        let created = Live {
+            id: self.0.arn("logs", &format!("log-group:{physical}")),
+            name: name.to_owned(),
+            tags: cx.tags.clone(),
+            state: State {
+                name_at_aws: physical,
+                retention_days: spec.retention_days,
+                stored_bytes: 0,
             },
-        })
+        };
+        // The answer is empty, and an environment that names no account does not know its own.
+        match self.0.account.is_empty() {
+            true => Ok(self.refresh(&created).await?.unwrap_or(created)),
+            false => Ok(created),
+        }
     }
 
     fn changes(&self, spec: &Spec, live: &Live<State>) -> Vec<Change> {
@@ -227,6 +236,10 @@ impl Kind for LogGroup {
 
     fn readiness(&self, _: &Live<State>) -> Readiness {
         Readiness::Ready
+    }
+
+    fn goes_at_once(&self) -> bool {
+        true
     }
 
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
@@ -267,6 +280,10 @@ impl Kind for LogGroup {
             Some(group) => Ok(live(id, Tags::new(), group)),
             None => Err(named::missing("log group", &id, &self.0.region)),
         }
+    }
+
+    async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {
+        self.tags(&live.id).await
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

@@ -268,6 +268,10 @@ impl Kind for AliasRecord {
         Readiness::Ready
     }
 
+    fn is_swept(&self) -> bool {
+        false
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let alias = AliasTarget::builder()
             .hosted_zone_id(&live.state.target_zone)

@@ -3,7 +3,6 @@
 //! Values come with the listing, tags do not: they are read from the Tagging API in one call for all, and singly for
 //! what that does not know yet. Source: AWS Systems Manager API Reference.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_ssm::types::{Parameter as Described, ParameterType, ResourceTypeForTagging, Tag};
@@ -13,7 +12,7 @@ use serde::Deserialize;
 
 use crate::aws::error::Call;
 use crate::aws::plain::Plain;
-use crate::aws::{Aws, meant, named, sweep, tags};
+use crate::aws::{Aws, meant, named, tags};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -204,16 +203,12 @@ impl Kind for Parameter {
         if parameters.is_empty() {
             return Ok(Vec::new());
         }
-        let known: HashMap<_, _> = sweep::tagged(&self.0, scope, Some("ssm:parameter"))
-            .await?
-            .into_iter()
-            .collect();
+        let known = self.0.known_tags(scope, "ssm").await?;
         try_join_all(parameters.iter().map(async |parameter| {
             let path = parameter.name().unwrap_or_default();
             let name = path.strip_prefix(&folder).unwrap_or(path).trim_start_matches('/');
-            let tags = match known.get(parameter.arn().unwrap_or_default()) {
-                Some(tags) => tags.clone(),
-                // The Tagging API lags behind.
+            let tags = match known.of(parameter.arn().unwrap_or_default()) {
+                Some(tags) => tags,
                 None => self.tags(path).await?,
             };
             Ok(live(name.to_owned(), tags, parameter))
@@ -295,6 +290,10 @@ impl Kind for Parameter {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let call = self.0.ssm.delete_parameter().name(&live.state.path);
         match call.send().await.call("ssm:DeleteParameter") {
@@ -344,6 +343,13 @@ impl Kind for Parameter {
         match answer.as_ref().and_then(|answer| answer.parameter()) {
             Some(parameter) => Ok(live(id, Tags::new(), parameter)),
             None => Err(named::missing("parameter", &id, &self.0.region)),
+        }
+    }
+
+    async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {
+        match self.tags(&live.state.path).await {
+            Err(error) if error.code() == "InvalidResourceId" => Ok(None),
+            tags => tags.map(Some),
         }
     }
 

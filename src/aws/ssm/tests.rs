@@ -2,7 +2,7 @@
 
 use crate::aws::testing::World;
 use crate::map;
-use crate::resource::{Origin, Outcome};
+use crate::resource::{Mode, Origin, Outcome};
 use crate::secret::Secret;
 use crate::value::Value;
 
@@ -83,8 +83,9 @@ async fn what_is_there_is_read_with_one_listing() {
             .await
             .unwrap();
     }
+    // With clients of its own, as the next process has them.
     let before = world.calls.counts();
-    let engine = world.engine();
+    let engine = world.engine_on(&world.planning(), Mode::Plan);
     for name in ["a", "b", "c"] {
         let options = map! { "name" => name, "value" => "x" };
         engine

@@ -39,6 +39,7 @@ pub(super) async fn foresee<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted) 
         spec: &spec,
         keep: &keep,
         at: wanted.at,
+        replaces: "",
     };
     let found = match work.find(false).await {
         // It is looked up by its parent, which is not there yet.
@@ -59,7 +60,7 @@ pub(super) async fn foresee<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted) 
         Err(error) if !is_known && is_about_the_question(&error) => live,
         inspected => inspected?,
     };
-    Ok(work.foresee_change(&live))
+    Ok(work.foresee_change(&work.with_proved_tags(live).await?))
 }
 
 /// Whether a service refused what it was asked, rather than to answer: a placeholder is no id that it could know. A

@@ -2,6 +2,7 @@
 //! is not to be had is skipped by its name.
 
 mod adopted;
+mod provider;
 mod serving;
 mod terraform;
 

@@ -1,16 +1,13 @@
 //! Terraform with its AWS provider: an ordinary configuration applies, plans with no changes, and is destroyed.
-//!
-//! The provider is not downloaded: it weighs 700 MB. It is looked for where Terraform itself looks (a plug-in cache, the
-//! implied mirrors), and in mirrors below the folders where software is installed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use super::provider::mirror;
 use super::serving::Serving;
 use crate::peer;
 use crate::project::{Ran, run};
 
-const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
 const TEST: &str = "strangers::terraform::an_ordinary_configuration_applies_stays_and_goes";
 
 #[test]
@@ -60,25 +57,4 @@ fn terraform(folder: &Path, args: &[&str]) -> Ran {
         .env("TF_CLI_CONFIG_FILE", folder.join("terraform.rc"))
         .env("CHECKPOINT_DISABLE", "1");
     run(command)
-}
-
-/// The folder of a mirror that holds the provider.
-fn mirror() -> Option<PathBuf> {
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    let mut places: Vec<PathBuf> = std::env::var_os("TF_PLUGIN_CACHE_DIR")
-        .map(PathBuf::from)
-        .into_iter()
-        .collect();
-    // Source: Terraform CLI configuration, "Implied Local Mirror Directories".
-    places.extend([
-        home.join(".terraform.d/plugins"),
-        home.join(".local/share/terraform/plugins"),
-    ]);
-    for shared in ["/usr/local/share", "/usr/share", "/usr/local/lib", "/opt"] {
-        let shared = Path::new(shared);
-        places.push(shared.join("terraform/plugins"));
-        let inner = std::fs::read_dir(shared).into_iter().flatten().flatten();
-        places.extend(inner.map(|entry| entry.path()));
-    }
-    places.into_iter().find(|place| place.join(PROVIDER).is_dir())
 }

@@ -5,6 +5,7 @@ mod spec;
 pub mod state;
 pub mod tasks;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -134,6 +135,28 @@ impl Services {
         Ok(found.into_iter().flatten().collect())
     }
 
+    /// What is this environment's of these, with how far each rollout is.
+    async fn ours(&self, scope: &Scope, found: &[Service]) -> Result<Vec<Live<State>>> {
+        let ours = found.iter().filter_map(|service| {
+            // The name of an inactive one is free; one that drains still has it.
+            if service.status() == Some("INACTIVE") {
+                return None;
+            }
+            let tags = super::read_tags(service.tags());
+            Some(Live {
+                id: service.service_arn()?.to_owned(),
+                name: scope.name_of(KIND, &tags)?.to_owned(),
+                state: State::new(service),
+                tags,
+            })
+        });
+        try_join_all(ours.map(async |mut live| {
+            self.gather(&mut live, None).await?;
+            Ok(live)
+        }))
+        .await
+    }
+
     fn network(subnets: &[String], security_groups: &[String], public: bool) -> Result<NetworkConfiguration> {
         let public = match public {
             true => AssignPublicIp::Enabled,
@@ -189,26 +212,29 @@ impl Kind for Services {
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
-        let clusters = cluster::by_name(&self.aws, scope).await?;
+        let clusters = cluster::known(&self.aws, scope).await?;
         let found = try_join_all(clusters.iter().map(|cluster| self.of(cluster))).await?;
-        let ours = found.iter().flatten().filter_map(|service| {
-            // The name of an inactive one is free; one that drains still has it.
-            if service.status() == Some("INACTIVE") {
-                return None;
+        self.ours(scope, &found.concat()).await
+    }
+
+    /// Those that the Tagging API names.
+    async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<Live<State>>>> {
+        // arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME
+        let arns = self.aws.known_tags(scope, "ecs").await?.arns(":service/");
+        let mut services: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for arn in &arns {
+            if let Some(cluster) = arn.split('/').nth(1)
+                && scope.logical(cluster).is_some()
+            {
+                services.entry(cluster).or_default().push(arn.clone());
             }
-            let tags = super::read_tags(service.tags());
-            Some(Live {
-                id: service.service_arn()?.to_owned(),
-                name: scope.name_of(KIND, &tags)?.to_owned(),
-                state: State::new(service),
-                tags,
-            })
+        }
+        let calls = services.iter().flat_map(|(cluster, arns)| {
+            let some = arns.chunks(AT_ONCE);
+            some.map(|some| self.describe(cluster, some))
         });
-        try_join_all(ours.map(async |mut live| {
-            self.gather(&mut live, None).await?;
-            Ok(live)
-        }))
-        .await
+        let found = try_join_all(calls).await?;
+        Ok(Some(self.ours(scope, &found.concat()).await?))
     }
 
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
@@ -253,6 +279,14 @@ impl Kind for Services {
         // Not ready by the answer to its creation: the first look at its deployment decides.
         let mut live = live;
         live.state.status = "starting".to_owned();
+        Ok(live)
+    }
+
+    /// What is changed is judged by its deployments, so those before it must be known.
+    async fn inspect(&self, spec: &Spec, mut live: Live<State>) -> Result<Live<State>> {
+        if live.state.rollout.newest.is_none() && !spec.changes(&live.state).is_empty() {
+            self.gather_all(&mut live).await?;
+        }
         Ok(live)
     }
 

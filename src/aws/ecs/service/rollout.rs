@@ -55,11 +55,16 @@ pub fn judge(state: &State) -> Readiness {
             None => Error::failed(format!("the deployment of {} failed", state.service_name)),
         })
     };
+    // By its id where the deployments were not asked for before.
+    let is_known = |arn: &String| {
+        let primary = state.primary().map(|primary| &primary.id);
+        rollout.known.as_ref() == Some(arn) || (primary.is_some() && rollout.known.as_ref() == primary)
+    };
     let is_rolling = state
         .primary()
         .is_some_and(|primary| primary.rollout == Some(DeploymentRolloutState::InProgress));
     match &rollout.newest {
-        Some(newest) if is_bad(&newest.status) => match rollout.known.as_ref() == Some(&newest.arn) {
+        Some(newest) if is_bad(&newest.status) => match is_known(&newest.arn) {
             true => Readiness::Ready,
             false => failed(),
         },
@@ -105,11 +110,46 @@ pub fn needs_redeploy(state: &State) -> bool {
     primary.rollout == Some(DeploymentRolloutState::Failed) || (newest_is_bad && state.running < state.desired)
 }
 
+/// Whether the service itself tells that nothing is under way and that nothing went wrong in all that it remembers, so
+/// that its deployments need not be asked for. It keeps 100 events; those of deployments are "deployment completed",
+/// "deployment failed" and "rolling back to" (ECS Developer Guide, "Service event messages").
+fn is_settled(state: &State) -> bool {
+    let [only] = &state.deployments[..] else { return false };
+    let is_bad = |event: &str| {
+        let is_of_deployment = event.contains(") deployment ") && !event.contains("deployment completed");
+        is_of_deployment || event.contains("rolling back")
+    };
+    state.status == "ACTIVE"
+        && only.status == "PRIMARY"
+        && only.rollout == Some(DeploymentRolloutState::Completed)
+        && (state.running, state.pending) == (state.desired, 0)
+        && [&state.task_definition, ""].contains(&only.task_definition.as_str())
+        && !state.events.iter().any(|(_, event)| is_bad(event))
+}
+
 impl Services {
     /// Gathers how far the newest deployment is. `known` is the one that had ended before; `None` to take the newest for
     /// known when it has ended.
     pub(super) async fn gather(&self, live: &mut Live<State>, before: Option<&Rollout>) -> Result<()> {
+        let newest = match before {
+            None if is_settled(&live.state) => None,
+            _ => self.newest(live).await?,
+        };
+        self.take(live, before, newest).await
+    }
+
+    /// The same before a change, whatever the service tells: what follows is compared with it.
+    pub(super) async fn gather_all(&self, live: &mut Live<State>) -> Result<()> {
         let newest = self.newest(live).await?;
+        self.take(live, None, newest).await
+    }
+
+    async fn take(
+        &self,
+        live: &mut Live<State>,
+        before: Option<&Rollout>,
+        newest: Option<ServiceDeployment>,
+    ) -> Result<()> {
         let ended_primary = || {
             let primary = live.state.primary()?;
             (primary.rollout != Some(DeploymentRolloutState::InProgress)).then(|| primary.id.clone())
@@ -325,6 +365,44 @@ mod tests {
         );
         other.rollout.newest.as_mut().unwrap().task_definition = Some("web:1".into());
         assert!(matches!(judge(&other), Readiness::Waiting(_)));
+    }
+
+    #[test]
+    fn deployments_are_asked_for_unless_the_service_tells_that_all_went_well() {
+        let say = |mut state: State, event: &str| {
+            state.events = vec![(None, format!("(service web) {event}"))];
+            state
+        };
+        let done = || service(DeploymentRolloutState::Completed, 2);
+        let mut same = done();
+        same.task_definition = "web:2".into();
+        assert!(is_settled(&same));
+        assert!(is_settled(&say(
+            same.clone(),
+            "(deployment ecs-svc/1) deployment completed."
+        )));
+        assert!(is_settled(&say(same.clone(), "has stopped 1 running tasks: (task 1).")));
+        assert!(!is_settled(&done()), "another task definition");
+        for event in [
+            "rolling back to deployment ecs-svc/1.",
+            "(deployment ecs-svc/2) deployment failed: tasks failed to start.",
+        ] {
+            assert!(!is_settled(&say(same.clone(), event)), "{event}");
+        }
+        same.running = 1;
+        assert!(!is_settled(&same));
+    }
+
+    /// The deployments were not asked for before the change, which did not start another.
+    #[test]
+    fn what_ended_badly_before_a_change_without_a_deployment_is_not_its_fault() {
+        let mut state = with(
+            service(DeploymentRolloutState::Completed, 2),
+            ServiceDeploymentStatus::RollbackSuccessful,
+            false,
+        );
+        state.rollout.known = Some("ecs-svc/1".into());
+        assert!(matches!(judge(&state), Readiness::Ready));
     }
 
     #[test]

@@ -288,6 +288,10 @@ impl Kind for TaskDefinitions {
         Readiness::Ready
     }
 
+    fn goes_at_once(&self) -> bool {
+        true
+    }
+
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let revisions = self.revisions(&live.id).await?;
         for arn in &revisions {

@@ -28,6 +28,7 @@ pub fn scale(aws: &Aws) -> Verb {
     )
     .param::<Anything>("service", SERVICE)
     .param::<u32>("count", "how many tasks there should be; 0 stops all")
+    .actions(&["ecs:UpdateService"])
     .run(move |cx, args| set_count(aws.clone(), services.clone(), cx, args))
 }
 
@@ -41,6 +42,7 @@ pub fn redeploy(aws: &Aws) -> Verb {
          A deployment that fails is an error with the reasons.",
     )
     .param::<Anything>("service", SERVICE)
+    .actions(&["ecs:UpdateService"])
     .run(move |cx, args| deploy_again(aws.clone(), services.clone(), cx, args))
 }
 
@@ -53,7 +55,7 @@ async fn set_count(aws: Aws, services: Services, cx: VerbContext, args: Vec<Valu
         .filter(|count| (0..=MOST_TASKS).contains(&i64::from(*count)))
         .ok_or_else(|| Error::failed(format!("the number of tasks is 0 to {MOST_TASKS}, not {count}")))?;
     let (began, before) = (Instant::now(), live.state.desired);
-    cx.engine.may_write()?;
+    cx.engine.begin_write().await?;
     // Sent twice, it sets the same number twice.
     aws.ecs
         .update_service()
@@ -93,7 +95,7 @@ async fn deploy_again(aws: Aws, services: Services, cx: VerbContext, args: Vec<V
     // What ended before is not this deployment's end.
     live.state.rollout.known = live.state.rollout.newest.as_ref().map(|newest| newest.arn.clone());
     let primary_before = live.state.primary().map(|primary| primary.id.clone());
-    cx.engine.may_write()?;
+    cx.engine.begin_write().await?;
     // Sent twice, the second deployment takes the place of the first; the tasks are the same.
     aws.ecs
         .update_service()

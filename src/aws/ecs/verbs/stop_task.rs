@@ -37,6 +37,7 @@ pub fn verb(aws: &Aws) -> Verb {
     )
     .param::<Anything>("task", "a row of `ecs::tasks`, or the id or ARN of a task")
     .optional::<Options>("options", "`#{ reason: \"...\" }`")
+    .actions(&["ecs:DescribeTasks", "ecs:ListTasks", "ecs:StopTask"])
     .run(move |cx, args| stop_task(aws.clone(), cx, args))
 }
 
@@ -61,10 +62,10 @@ async fn stop_task(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<Value>
 
     // Only in this environment's clusters: whatever the ARN says, nothing outside is touched.
     let mut found = None;
-    for cluster in cluster::by_name(&aws, cx.engine.scope()).await? {
-        let known = tasks::describe(&aws, &cluster, std::slice::from_ref(&id)).await?;
+    for cluster in cluster::known(&aws, cx.engine.scope()).await?.iter() {
+        let known = tasks::describe(&aws, cluster, std::slice::from_ref(&id)).await?;
         if let Some(task) = known.into_iter().next() {
-            found = Some((cluster, task));
+            found = Some((cluster.clone(), task));
             break;
         }
     }
@@ -74,7 +75,7 @@ async fn stop_task(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<Value>
     };
 
     let began = Instant::now();
-    cx.engine.may_write()?;
+    cx.engine.begin_write().await?;
     // Sent twice, it stops the same task; the second call changes nothing.
     aws.ecs
         .stop_task()

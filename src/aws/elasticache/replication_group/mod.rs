@@ -159,6 +159,7 @@ static ABOUT: About = About {
         "elasticache:DescribeReplicationGroups",
         "elasticache:DescribeCacheClusters",
         "elasticache:ListTagsForResource",
+        "tag:GetResources",
         "elasticache:CreateReplicationGroup",
         "elasticache:ModifyReplicationGroup",
         "elasticache:IncreaseReplicaCount",
@@ -218,10 +219,11 @@ impl Kind for ReplicationGroups {
             return Ok(Vec::new());
         }
         let members = state::members(&self.0).await?;
+        let known = self.0.known_tags(scope, "elasticache").await?;
         let ours = try_join_all(found.iter().map(async |group| {
             let mut state = State::new(group, &members);
             let id = group.replication_group_id().unwrap_or_default().to_owned();
-            let (name, tags) = match super::read_tags(&self.0, &state.arn).await? {
+            let (name, tags) = match super::tags_of(&self.0, &known, &state.arn).await? {
                 TagsOf::Known(tags) => match scope.name_of(KIND, &tags) {
                     Some(name) => (name.to_owned(), tags),
                     None => return Ok::<_, Error>(None),
@@ -415,6 +417,10 @@ impl Kind for ReplicationGroups {
             state: State::new(&group, &members),
             id,
         })
+    }
+
+    async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {
+        super::tags_now(&self.0, &live.state.arn).await
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

@@ -20,6 +20,7 @@ pub fn start(aws: &Aws) -> Verb {
         "Starts a database server that was stopped, and waits until it is available. Gives a map with instance and state.",
     )
     .param::<Anything>("instance", INSTANCE)
+    .actions(&["rds:DescribeDBInstances", "rds:StartDBInstance"])
     .run(move |cx, args| switch(aws.clone(), cx, args, true))
 }
 
@@ -32,6 +33,7 @@ pub fn stop(aws: &Aws) -> Verb {
          only; after that the service starts it by itself. Not with `multi_az`. Gives a map with instance and state.",
     )
     .param::<Anything>("instance", INSTANCE)
+    .actions(&["rds:DescribeDBInstances", "rds:StopDBInstance"])
     .run(move |cx, args| switch(aws.clone(), cx, args, false))
 }
 
@@ -47,7 +49,7 @@ async fn switch(aws: Aws, cx: VerbContext, args: Vec<Value>, on: bool) -> Result
     let began = Instant::now();
     let is_there = meant::text(&row, "state") == wanted;
     if !is_there {
-        cx.engine.may_write()?;
+        cx.engine.begin_write().await?;
         match on {
             true => {
                 let call = aws.rds.start_db_instance().db_instance_identifier(&id);

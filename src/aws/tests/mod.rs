@@ -3,6 +3,7 @@
 mod adopt;
 mod drift;
 mod keep;
+mod told_tags;
 
 use super::testing::World;
 use crate::map;
