@@ -13,6 +13,7 @@ Examples:
   iacsh scripts/recreate.rhai --env staging
   iacsh -c 'ecs::services()' --json      one expression, as JSON
   echo 'ecs::services()' | iacsh -       standard input
+  iacsh scripts/drift.rhai               what was changed behind the scripts' back: exit code 2 when something was
   iacsh env check staging                what an environment needs, and what is missing
   iacsh env diff staging production      what differs between two environments
   iacsh destroy                          delete everything disposable of an environment

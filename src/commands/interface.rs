@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::planner::Planner;
 use crate::error::{Error, Result};
 use crate::output::Printer;
 use crate::output::confirm::Choice;
@@ -10,7 +11,7 @@ use crate::output::progress::human;
 use crate::script::{Answer, Directory, Interface, Step, Stepper};
 use crate::secret::Secret;
 use crate::session::{Purpose, Variables};
-use crate::value::Value;
+use crate::value::{Map, Value};
 use crate::{identity, mssql};
 
 /// The terminal, or what stands in its place.
@@ -21,6 +22,8 @@ pub struct Person {
     pub generate: bool,
     /// `--yes`.
     pub yes: bool,
+    /// For `plan(...)`; a test of scripts has none.
+    pub planner: Option<Planner>,
 }
 
 impl Interface for Person {
@@ -39,6 +42,14 @@ impl Interface for Person {
 
     fn variable(&self, name: &str) -> Result<Secret> {
         self.variables.get(name, Purpose::Secret, self.generate)
+    }
+
+    fn plan(&self, file: &str, parameters: &Map) -> Result<Value> {
+        match &self.planner {
+            Some(planner) => Value::from_serialize(&planner.plan(file, parameters)?),
+            None => Err(Error::failed("a test has no plan of its own")
+                .hint("run(file, #{}, #{ plan: true }) gives what a run would do")),
+        }
     }
 
     fn step_started(&self, title: &str, depth: usize) {

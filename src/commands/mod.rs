@@ -6,6 +6,7 @@ mod env_diff;
 mod iam;
 mod interface;
 mod plan;
+mod planner;
 mod prompt;
 mod record;
 mod runs;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Run;
 use super::interface::{Guide, Person, check_directories};
+use super::planner::Planner;
 use crate::error::{Error, Result};
 use crate::output;
 use crate::output::progress::{self, human};
@@ -99,6 +100,14 @@ impl Run<'_> {
                 variables: self.session.variables.clone(),
                 generate: self.session.environment.aws.is_sandbox(),
                 yes: self.options.yes,
+                planner: Some(Planner {
+                    root: self.root.clone(),
+                    environment: self.session.environment.clone(),
+                    options: self.options.clone(),
+                    printer: self.printer.clone(),
+                    cancel: self.session.engine.cancel().clone(),
+                    runtime: self.runtime.handle().clone(),
+                }),
             }),
             runtime: self.runtime.handle().clone().into(),
             stepper,

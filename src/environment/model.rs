@@ -53,6 +53,10 @@ pub struct Environment {
     /// The longest time that each kind of waiting may take.
     #[serde(default)]
     pub waits: Waits,
+    /// What was made by other means and keeps its name: `"replication-group/redis" = "my-redis"`. `adopt` takes it over.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub adopt: IndexMap<String, String>,
     /// The embedded cloud.
     #[serde(default)]
     pub sandbox: Sandbox,

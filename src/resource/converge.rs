@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::adopt;
 use super::engine::Engine;
 use super::kind::{Change, Class, Context, Kind, Live, Readiness, typed};
 use super::plan;
@@ -90,6 +91,7 @@ pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted)
     let found = work.find(false).await?;
     let (live, outcome) = match found {
         None => {
+            adopt::refuse_to_double(kind, engine.scope(), &name).await?;
             work.expect(&Outcome::Created)?;
             (work.create().await?, Outcome::Created)
         }
@@ -217,6 +219,9 @@ impl<K: Kind> Work<'_, K> {
         };
         let mut matches = listing.iter().filter(|live| live.name == self.name);
         let Some(first) = matches.next() else {
+            if let Some(adopted) = self.engine.adopted(&self.label()) {
+                return typed(self.kind, &adopted).map(Some);
+            }
             let look_up = self.kind.look_up(self.engine.scope(), self.name, self.spec);
             return self.engine.reading(look_up).await;
         };
@@ -256,10 +261,15 @@ impl<K: Kind> Work<'_, K> {
             Err(error) if is_duplicate(&error) => match self.find(true).await? {
                 Some(live) => return Ok(Box::pin(self.compare(live)).await?.0),
                 None => {
-                    return Err(error.note(format!(
-                        "{} is there already, but it does not carry this environment's tags",
-                        self.label()
-                    )));
+                    return Err(error
+                        .note(format!(
+                            "{} is there already, but it does not carry this environment's tags",
+                            self.label()
+                        ))
+                        .hint(format!(
+                            "adopt(\"{}\", ID, #{{ name: \"{}\", ... }}) takes it over",
+                            about.kind, self.name
+                        )));
                 }
             },
             Err(error) => return Err(error),

@@ -21,6 +21,7 @@ use super::chain::{Chain, Trace};
 use super::converge::Wanted;
 use super::handle::Handle;
 use super::journal::Journal;
+use super::keep;
 use super::kind::{About, AnyKind, AnyLive, KEEP, name_in};
 use super::lease::Lease;
 use super::plan::{self, Expectation};
@@ -105,6 +106,10 @@ struct Inner {
     entries: Mutex<IndexMap<String, Entry>>,
     records: Mutex<IndexMap<String, Option<Record>>>,
     errors: Mutex<Vec<Error>>,
+    /// What this run has adopted or renamed, or would, by label: no listing has it under its name yet.
+    adopted: Mutex<HashMap<String, AnyLive>>,
+    /// The labels that this run gave up for others.
+    renamed: Mutex<BTreeSet<String>>,
     /// Why a plan sees no further.
     end: Mutex<Option<Error>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -137,6 +142,8 @@ impl Engine {
             entries: Mutex::default(),
             records: Mutex::default(),
             errors: Mutex::default(),
+            adopted: Mutex::default(),
+            renamed: Mutex::default(),
             end: Mutex::default(),
             tasks: Mutex::default(),
             passed: OnceCell::new(),
@@ -203,6 +210,8 @@ impl Engine {
     /// Whether this run ensures what has a label.
     pub(super) fn is_claimed(&self, label: &str) -> bool {
         lock(&self.0.entries).contains_key(label)
+            // The listing of before a renaming has the old name still.
+            || lock(&self.0.renamed).contains(label)
     }
 
     /// The sections of what this run ensures.
@@ -382,7 +391,7 @@ impl Engine {
         }
         let kind = self.kind(kind)?.clone();
         let about = kind.about();
-        self.check_options(about, &options)?;
+        self.check_options(kind.as_ref(), &options)?;
         let name = name_in(&options)?;
         let label = format!("{}/{name}", about.kind);
         if let Some(end) = lock(&self.0.end).clone() {
@@ -519,12 +528,15 @@ impl Engine {
     }
 
     /// One error for everything that is wrong with an option map.
-    fn check_options(&self, about: &About, options: &Value) -> Result<()> {
+    pub(super) fn check_options(&self, kind: &dyn AnyKind, options: &Value) -> Result<()> {
+        let about = kind.about();
         let Some(schema) = self.schema(about.kind) else {
             return Ok(());
         };
         let mut problems = schema::check(schema, options).into_iter();
-        let Some(first) = problems.next() else { return Ok(()) };
+        let Some(first) = problems.next() else {
+            return keep::check(kind, schema, options);
+        };
         let place = |path: &[String]| match path.is_empty() {
             true => String::new(),
             false => format!("`{}`: ", path.join(".")),
@@ -569,6 +581,19 @@ impl Engine {
     /// The options with which this run ensures what has a label, as the script gave them.
     pub(super) fn asked(&self, label: &str) -> Option<Value> {
         lock(&self.0.entries).get(label).map(|entry| entry.options.clone())
+    }
+
+    pub(super) fn note_adopted(&self, label: &str, live: AnyLive) {
+        lock(&self.0.adopted).insert(label.to_owned(), live);
+    }
+
+    pub(super) fn note_renamed(&self, from: &str) {
+        lock(&self.0.renamed).insert(from.to_owned());
+    }
+
+    /// What this run has adopted or renamed under a label.
+    pub(super) fn adopted(&self, label: &str) -> Option<AnyLive> {
+        lock(&self.0.adopted).get(label).cloned()
     }
 
     /// Ends a plan here: what is ensured after it depends on what it would do. `ensure` refuses from now on.
@@ -632,6 +657,8 @@ impl Engine {
         lock(&self.0.entries).clear();
         lock(&self.0.records).clear();
         lock(&self.0.errors).clear();
+        lock(&self.0.adopted).clear();
+        lock(&self.0.renamed).clear();
         self.0.trace.forget();
         self.0.checks.forget();
         *lock(&self.0.end) = None;
@@ -639,7 +666,7 @@ impl Engine {
 }
 
 /// The option that every kind has, apart from the kind's own.
-fn split_keep(options: Value) -> (Value, Vec<String>) {
+pub(super) fn split_keep(options: Value) -> (Value, Vec<String>) {
     let Value::Map(mut map) = options else {
         return (options, Vec::new());
     };

@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::adopt::Adopts;
 use super::converge::{self, Converged, Wanted};
 use super::engine::Engine;
 use super::plan;
@@ -283,6 +284,12 @@ pub trait Kind: Send + Sync + 'static {
     /// What is different. Whole sets are compared.
     fn changes(&self, spec: &Self::Spec, live: &Live<Self::State>) -> Vec<Change>;
 
+    /// What [`Kind::changes`] calls fields beside the options, so that `keep` can name them. `options` are as the script
+    /// gave them.
+    fn more_fields(&self, _options: &Map) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What a person should know although nothing has to be changed, as what waits for the maintenance window.
     fn remarks(&self, _spec: &Self::Spec, _live: &Live<Self::State>) -> Vec<String> {
         Vec::new()
@@ -311,7 +318,8 @@ pub trait Kind: Send + Sync + 'static {
         future::ready(Ok(Vec::new()))
     }
 
-    /// Makes the changes that are not replacements.
+    /// Makes these changes, none of them a replacement, and nothing else: a difference that is not among them is one that
+    /// the script leaves.
     fn update(
         &self,
         cx: &Context<'_>,
@@ -371,6 +379,25 @@ pub trait Kind: Send + Sync + 'static {
         future::ready(Err(Error::failed(refused)))
     }
 
+    /// Adds to what [`Kind::reference`] found what an adoption needs: its tags, and what a comparison looks at.
+    fn complete(
+        &self,
+        _scope: &Scope,
+        found: Live<Self::State>,
+    ) -> impl Future<Output = Result<Live<Self::State>>> + Send {
+        future::ready(Ok(found))
+    }
+
+    /// Its name at the service, where it is found by that. `None` for what is found by its tags alone.
+    fn name_at_service(&self, _live: &Live<Self::State>) -> Option<String> {
+        None
+    }
+
+    /// The name at the service that one of this name has.
+    fn physical(&self, scope: &Scope, name: &str) -> String {
+        scope.physical_of(self.about().kind, name)
+    }
+
     /// Whether an error only looks final: a role that is not usable yet, an interface still being released.
     fn is_transient(&self, _error: &Error) -> bool {
         false
@@ -379,7 +406,7 @@ pub trait Kind: Send + Sync + 'static {
 
 /// A kind without its types, as the registry holds it. Implemented for every [`Kind`].
 #[async_trait]
-pub trait AnyKind: Send + Sync {
+pub trait AnyKind: Adopts + Send + Sync {
     fn about(&self) -> &'static About;
     /// The schema of the options.
     fn schema(&self) -> Schema;
@@ -391,6 +418,8 @@ pub trait AnyKind: Send + Sync {
     /// Whether the service keeps tags of it.
     fn has_tags(&self) -> bool;
     fn row(&self, live: &AnyLive) -> Map;
+    /// What `keep` may name beside the options.
+    fn more_fields(&self, options: &Map) -> Vec<String>;
     /// What it cannot do without.
     fn uses(&self, live: &AnyLive) -> Vec<Used>;
     /// What others mean it by.
@@ -413,7 +442,7 @@ pub trait AnyKind: Send + Sync {
 /// A [`Live`] whose state only its kind can read.
 pub type AnyLive = Live<Arc<dyn Any + Send + Sync>>;
 
-fn erase<T: Send + Sync + 'static>(live: Live<T>) -> AnyLive {
+pub(super) fn erase<T: Send + Sync + 'static>(live: Live<T>) -> AnyLive {
     Live {
         id: live.id,
         name: live.name,
@@ -476,6 +505,10 @@ impl<K: Kind> AnyKind for K {
             Ok(live) => Kind::row(self, &live),
             Err(_) => Map::new(),
         }
+    }
+
+    fn more_fields(&self, options: &Map) -> Vec<String> {
+        Kind::more_fields(self, options)
     }
 
     fn uses(&self, live: &AnyLive) -> Vec<Used> {

@@ -4,6 +4,7 @@
 //! does the rest for all kinds: it runs `ensure` in the background, waits for inputs, finds what is already there,
 //! reports, and destroys. Nothing here knows AWS, SQL Server or Rhai.
 
+pub mod adopt;
 pub mod audit;
 pub mod cancel;
 pub mod chain;
@@ -13,6 +14,7 @@ pub mod destroy;
 pub mod engine;
 pub mod handle;
 pub mod journal;
+mod keep;
 pub mod kind;
 pub mod lease;
 pub mod permit;

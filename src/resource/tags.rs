@@ -84,6 +84,8 @@ pub struct Scope {
     pub descriptive: Tags,
     /// Created-by and its kin: who runs this, when, from which commit.
     pub volatile: Tags,
+    /// What was made by other means keeps its name at the service: `KIND/NAME` to that name.
+    pub adopted: BTreeMap<String, String>,
 }
 
 impl Scope {
@@ -94,6 +96,7 @@ impl Scope {
             environment: environment.into(),
             descriptive: Tags::new(),
             volatile: Tags::new(),
+            adopted: BTreeMap::new(),
         };
         if scope.project.is_empty() || scope.environment.is_empty() {
             return Err(Error::invalid("the project and the environment must have names"));
@@ -106,9 +109,37 @@ impl Scope {
         format!("{}-{}-{name}", self.project, self.environment)
     }
 
-    /// The name that [`Scope::physical`] was made from, when this environment made it.
-    pub fn logical<'a>(&self, physical: &'a str) -> Option<&'a str> {
-        physical.strip_prefix(&format!("{}-{}-", self.project, self.environment))
+    /// The name of one resource at the service: that under which it was adopted, else [`Scope::physical`].
+    pub fn physical_of(&self, kind: &str, name: &str) -> String {
+        match self.adopted_as(kind, name) {
+            Some(physical) => physical.to_owned(),
+            None => self.physical(name),
+        }
+    }
+
+    /// The name at the service under which a resource was, or is to be, adopted.
+    pub fn adopted_as(&self, kind: &str, name: &str) -> Option<&str> {
+        self.adopted.get(&format!("{kind}/{name}")).map(String::as_str)
+    }
+
+    /// The names at the service of a kind that were adopted.
+    pub fn adopted_of(&self, kind: &str) -> impl Iterator<Item = &str> {
+        let of_kind = move |label: &str| label.split_once('/').is_some_and(|(of, _)| of == kind);
+        self.adopted
+            .iter()
+            .filter(move |(label, _)| of_kind(label))
+            .map(|(_, physical)| physical.as_str())
+    }
+
+    /// The name that a name at the service stands for, when it was made by [`Scope::physical`] or adopted. The tags
+    /// decide whose it is.
+    pub fn logical<'a>(&'a self, physical: &'a str) -> Option<&'a str> {
+        let adopted = self.adopted.iter().find(|(_, adopted)| *adopted == physical);
+        let adopted = adopted.and_then(|(label, _)| label.split_once('/'));
+        match adopted {
+            Some((_, name)) => Some(name),
+            None => physical.strip_prefix(&format!("{}-{}-", self.project, self.environment)),
+        }
     }
 
     /// The two tags that every listing filters by.

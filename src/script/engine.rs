@@ -43,6 +43,14 @@ pub trait Interface: Send + Sync {
     /// The value of a variable that the environment file names, or of any other of the process.
     fn variable(&self, name: &str) -> Result<Secret>;
 
+    /// `plan("scripts/recreate.rhai", #{parameters})`: what a run of another script would do, as the document of `--plan`.
+    ///
+    /// # Errors
+    /// The script's; and that there is no such thing where a whole run cannot be begun.
+    fn plan(&self, file: &str, _parameters: &Map) -> Result<Value> {
+        Err(Error::failed(format!("plan(\"{file}\") does not work here")))
+    }
+
     /// A step begins. `depth` counts the steps that it is in.
     fn step_started(&self, title: &str, depth: usize);
 
@@ -205,6 +213,8 @@ impl Shell {
         lazy::register(&mut rhai, &shared);
         flow::register(&mut rhai, &shared);
         super::step::register(&mut rhai, &shared);
+        super::plan::register(&mut rhai, &shared);
+        super::adoption::register(&mut rhai, &shared);
         parallel::register(&mut rhai, &shared);
         assert::register(&mut rhai, &shared);
         trial::register(&mut rhai, &shared);

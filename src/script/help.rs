@@ -73,6 +73,20 @@ pub const COMMON: &[(&str, &str)] = &[
         "In a test: runs a whole script. Gives value, printed, created, changed, deleted, unchanged, summary, resources, \
          seconds. Options: env, environment, only, with_data, allow_replace, purge_secrets, confirm, yes, plan.",
     ),
+    (
+        "plan(file, #{parameters})",
+        "What a run of that script would change, as --plan --json tells it. Writes nothing.",
+    ),
+    (
+        "adopt(kind, id, #{options})",
+        "Takes over what was made by other means: shows how it differs from the options, asks, and writes tags and nothing \
+         else. Gives what ensure gives. A name at the service that is not PROJECT-ENV-NAME stands in [adopt] of the \
+         environment file.",
+    ),
+    (
+        "moved(old, new)",
+        "Renames a resource of this environment: moved(\"vpc/main\", \"vpc/primary\"). True when there was one to rename.",
+    ),
     ("help(name)", "What a function, a module or a library is for."),
 ];
 

@@ -5,6 +5,7 @@
 //! [`crate::error`] in [`diagnostics`]. The engine runs on a thread of its own with a large stack, never on a worker of
 //! the runtime, so that natives can wait.
 
+mod adoption;
 mod assert;
 mod complete;
 pub mod contracts;
@@ -21,6 +22,7 @@ mod natives;
 mod options;
 mod parallel;
 mod params;
+mod plan;
 mod preflight;
 mod prompt;
 mod publishers;

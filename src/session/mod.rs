@@ -159,6 +159,11 @@ impl Session {
             refusal: refusal(&environment, options),
             lease,
         });
+        for label in environment.adopt.keys() {
+            engine
+                .kind(label.split('/').next().unwrap_or_default())
+                .map_err(|error| error.context(format!("environments/{}.toml, [adopt]", environment.name)))?;
+        }
         engine.set_preflight(preflight);
         Ok(Self {
             environment,

@@ -15,6 +15,7 @@ pub fn of(environment: &Environment, now: Timestamp) -> Result<Scope> {
     let flags = flags.map(|(key, is)| (key.to_owned(), is.to_string()));
     scope.descriptive.extend(flags);
 
+    scope.adopted.extend(environment.adopt.clone());
     let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
     let user = user.ok().filter(|user| !user.is_empty());
     let repository = Repository::find(&environment.root);

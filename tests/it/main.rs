@@ -8,6 +8,7 @@ mod calls;
 mod contract;
 mod contracts;
 mod crash;
+mod drift;
 mod dump;
 mod env_diff;
 mod expire;

@@ -170,8 +170,12 @@ impl RouteTable {
     /// Makes the routes and associations what is wanted. Each step says what is or is refused as done already, so that
     /// the whole can be repeated.
     async fn converge(&self, live: &Live<State>, spec: &Spec) -> Result<()> {
-        let wanted = wanted(spec);
-        for route in &wanted {
+        self.converge_routes(live, &wanted(spec)).await?;
+        self.converge_subnets(live, &spec.subnets).await
+    }
+
+    async fn converge_routes(&self, live: &Live<State>, wanted: &[Route]) -> Result<()> {
+        for route in wanted {
             match live.state.routes.iter().find(|r| r.destination == route.destination) {
                 Some(now) if now.target == route.target => {}
                 Some(_) => self.replace(&live.id, route).await?,
@@ -183,12 +187,16 @@ impl RouteTable {
                 self.remove(&live.id, route).await?;
             }
         }
+        Ok(())
+    }
+
+    async fn converge_subnets(&self, live: &Live<State>, wanted: &[String]) -> Result<()> {
         for association in &live.state.associations {
-            if !spec.subnets.contains(&association.subnet) {
+            if !wanted.contains(&association.subnet) {
                 self.disassociate(association).await?;
             }
         }
-        for subnet in &spec.subnets {
+        for subnet in wanted {
             if !live.state.associations.iter().any(|a| a.subnet == *subnet) {
                 self.associate(&live.id, subnet).await?;
             }
@@ -363,8 +371,15 @@ impl Kind for RouteTable {
         .collect()
     }
 
-    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
-        self.converge(live, spec).await
+    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
+        let is = |field: &str| changes.iter().any(|change| change.field == field);
+        if is("routes") {
+            self.converge_routes(live, &wanted(spec)).await?;
+        }
+        if is("subnets") {
+            self.converge_subnets(live, &spec.subnets).await?;
+        }
+        Ok(())
     }
 
     async fn refresh(&self, before: &Live<State>) -> Result<Option<Live<State>>> {

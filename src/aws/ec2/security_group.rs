@@ -233,17 +233,25 @@ impl SecurityGroup {
         Ok(groups)
     }
 
-    async fn apply(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>) -> Result<()> {
+    /// Makes the rules of these directions what is wanted.
+    async fn apply(
+        &self,
+        cx: &Context<'_>,
+        spec: &Spec,
+        live: &Live<State>,
+        directions: impl IntoIterator<Item = Direction>,
+    ) -> Result<()> {
         let is_name = |group: &String| !group.starts_with("sg-");
         let all = spec.ingress.iter().chain(spec.egress.iter().flatten());
         let groups = match all.flat_map(|rule| &rule.security_groups).any(is_name) {
             true => self.groups(cx.scope, &spec.vpc).await?,
             false => BTreeMap::new(),
         };
-        for (direction, now) in [
-            (Direction::In, &live.state.ingress),
-            (Direction::Out, &live.state.egress),
-        ] {
+        for direction in directions {
+            let now = match direction {
+                Direction::In => &live.state.ingress,
+                Direction::Out => &live.state.egress,
+            };
             self.converge(&live.id, direction, now, &wanted(spec, direction, &groups)?)
                 .await?;
         }
@@ -306,7 +314,7 @@ impl Kind for SecurityGroup {
             .0
             .ec2
             .create_security_group()
-            .group_name(cx.scope.physical(name))
+            .group_name(cx.scope.physical_of(ABOUT.kind, name))
             .description(spec.description.as_deref().unwrap_or(name))
             .vpc_id(&spec.vpc)
             .tag_specifications(specification(ResourceType::SecurityGroup, &cx.tags));
@@ -323,7 +331,10 @@ impl Kind for SecurityGroup {
                 groups: BTreeMap::new(),
             },
         };
-        soon(cx, name, || Box::pin(self.apply(cx, spec, &created))).await?;
+        soon(cx, name, || {
+            Box::pin(self.apply(cx, spec, &created, [Direction::In, Direction::Out]))
+        })
+        .await?;
         Ok(created)
     }
 
@@ -355,8 +366,13 @@ impl Kind for SecurityGroup {
         changes
     }
 
-    async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
-        self.apply(cx, spec, live).await
+    async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
+        let is = |field: &str| changes.iter().any(|change| change.field == field);
+        let directions = [("ingress", Direction::In), ("egress", Direction::Out)].into_iter();
+        let directions = directions
+            .filter(|(field, _)| is(field))
+            .map(|(_, direction)| direction);
+        self.apply(cx, spec, live, directions.collect::<Vec<_>>()).await
     }
 
     async fn refresh(&self, before: &Live<State>) -> Result<Option<Live<State>>> {
@@ -416,6 +432,12 @@ impl Kind for SecurityGroup {
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         retag(&self.0, &live.id, set, remove).await
+    }
+
+    /// Rules may name other groups of the environment.
+    async fn complete(&self, scope: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        found.state.groups = self.groups(scope, &found.state.vpc).await?;
+        Ok(found)
     }
 
     async fn reference(&self, options: &Map) -> Result<Live<State>> {

@@ -237,32 +237,37 @@ impl Kind for VpcEndpoint {
         .collect()
     }
 
+    fn more_fields(&self, _: &Map) -> Vec<String> {
+        vec!["type".into(), "private_dns".into()]
+    }
+
     /// From what is there now, so that a second attempt after a lost answer asks for nothing twice.
-    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
+    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
+        let is = |field: &str| changes.iter().any(|change| change.field == field);
         let Some(Live { id, state, .. }) = self.refresh(live).await? else {
             return Ok(());
         };
         let (add, remove) = difference(&state.route_tables, &spec.route_tables);
-        if add.is_some() || remove.is_some() {
+        if is("route_tables") && (add.is_some() || remove.is_some()) {
             self.modify(&id, |call| {
                 call.set_add_route_table_ids(add).set_remove_route_table_ids(remove)
             })
             .await?;
         }
         let (add, remove) = difference(&state.subnets, &spec.subnets);
-        if add.is_some() || remove.is_some() {
+        if is("subnets") && (add.is_some() || remove.is_some()) {
             self.modify(&id, |call| call.set_add_subnet_ids(add).set_remove_subnet_ids(remove))
                 .await?;
         }
         let (add, remove) = difference(&state.security_groups, &spec.security_groups);
-        if add.is_some() || remove.is_some() {
+        if is("security_groups") && (add.is_some() || remove.is_some()) {
             self.modify(&id, |call| {
                 call.set_add_security_group_ids(add)
                     .set_remove_security_group_ids(remove)
             })
             .await?;
         }
-        if !spec.is_gateway() && !state.private_dns {
+        if is("private_dns") && !state.private_dns {
             self.modify(&id, |call| call.private_dns_enabled(true)).await?;
         }
         Ok(())

@@ -90,6 +90,9 @@ pub struct Repository(pub Aws);
 
 /// The name in the registry.
 pub(super) fn physical(scope: &Scope, name: &str) -> String {
+    if let Some(adopted) = scope.adopted_as(ABOUT.kind, name) {
+        return adopted.to_owned();
+    }
     let project = &scope.project;
     match name == project || name.starts_with(&format!("{project}/")) {
         true => name.to_owned(),
@@ -99,7 +102,9 @@ pub(super) fn physical(scope: &Scope, name: &str) -> String {
 
 /// Whether a repository can be the project's, by its name.
 fn may_be_ours(scope: &Scope, physical: &str) -> bool {
-    physical == scope.project || physical.starts_with(&format!("{}/", scope.project))
+    physical == scope.project
+        || physical.starts_with(&format!("{}/", scope.project))
+        || scope.adopted_of(ABOUT.kind).any(|adopted| adopted == physical)
 }
 
 /// The name of one of the project's, whichever environment made it.
@@ -393,6 +398,19 @@ impl Kind for Repository {
             "tag_mutability" => state.mutability.as_str(), "scan_on_push" => state.scan_on_push,
             "created_at" => state.created_at.clone(), "arn" => live.id.as_str(),
         }
+    }
+
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.state.name_at_aws.clone())
+    }
+
+    fn physical(&self, scope: &Scope, name: &str) -> String {
+        physical(scope, name)
+    }
+
+    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        found.tags = self.tags(&found.id).await?;
+        Ok(found)
     }
 
     /// By its name in the registry.

@@ -181,7 +181,7 @@ impl Kind for Clusters {
     }
 
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let physical = cx.scope.physical(name);
+        let physical = cx.scope.physical_of(ABOUT.kind, name);
         // The service answers a name that is taken with the cluster that has it, as if it had just been made.
         let answer = self
             .0
@@ -218,6 +218,10 @@ impl Kind for Clusters {
         let insights = Change::between("container_insights", insights, &spec.container_insights, Class::InPlace);
         let providers = Change::of_sets("capacity_providers", &state.capacity_providers, &wanted, Class::InPlace);
         insights.into_iter().chain(providers).collect()
+    }
+
+    fn more_fields(&self, _: &Map) -> Vec<String> {
+        vec!["capacity_providers".into()]
     }
 
     async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
@@ -288,6 +292,9 @@ impl Kind for Clusters {
         });
         row
     }
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(super::short(&live.id).to_owned())
+    }
 
     async fn reference(&self, options: &Map) -> Result<Live<State>> {
         let id = named::reference(options)?;
@@ -296,7 +303,7 @@ impl Kind for Clusters {
             Some(cluster) => Ok(Live {
                 id: cluster.cluster_arn().unwrap_or_default().to_owned(),
                 name: id,
-                tags: Tags::new(),
+                tags: super::read_tags(cluster.tags()),
                 state: State::new(cluster),
             }),
             None => Err(named::missing("cluster", &id, &self.0.region)),

@@ -214,7 +214,7 @@ impl Kind for CacheParameterGroups {
     }
 
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let id = cx.scope.physical(name);
+        let id = cx.scope.physical_of(ABOUT.kind, name);
         let answer = self
             .0
             .elasticache
@@ -266,18 +266,24 @@ impl Kind for CacheParameterGroups {
         changes
     }
 
-    async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
+    async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
+        let is = |name: &String| {
+            changes
+                .iter()
+                .any(|change| change.field == format!("parameters.{name}"))
+        };
         let wanted = spec.wanted();
         let differing: Vec<_> = wanted
             .iter()
             .filter(|(name, value)| live.state.parameters.get(*name) != Some(*value))
+            .filter(|(name, _)| is(name))
             .collect();
         self.set(&live.id, &differing).await?;
         let stale: Vec<_> = live
             .state
             .parameters
             .keys()
-            .filter(|name| !wanted.contains_key(*name))
+            .filter(|name| !wanted.contains_key(*name) && is(name))
             .collect();
         for some in stale.chunks(AT_ONCE) {
             let list = some
@@ -368,6 +374,20 @@ impl Kind for CacheParameterGroups {
             "family" => live.state.family.as_str(),
             "parameters" => parameters,
         }
+    }
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.id.clone())
+    }
+
+    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        if let TagsOf::Known(tags) = super::read_tags(&self.0, &found.state.arn).await? {
+            found.tags = tags;
+            return Ok(found);
+        }
+        Err(Error::failed(format!(
+            "the service does not tell the tags of {} now",
+            found.id
+        )))
     }
 
     async fn reference(&self, options: &Map) -> Result<Live<State>> {

@@ -144,7 +144,7 @@ impl Kind for CacheSubnetGroups {
     }
 
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let id = cx.scope.physical(name);
+        let id = cx.scope.physical_of(ABOUT.kind, name);
         // The name is unique, so that a call that is sent twice is refused the second time.
         let answer = self
             .0
@@ -177,14 +177,15 @@ impl Kind for CacheSubnetGroups {
         subnets.into_iter().chain(description).collect()
     }
 
-    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
-        // Sends the whole, so that it may be sent twice.
+    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
+        let is = |field: &str| changes.iter().any(|change| change.field == field);
+        // Whole sets, so that it may be sent twice; what is left out stays.
         self.0
             .elasticache
             .modify_cache_subnet_group()
             .cache_subnet_group_name(&live.id)
-            .set_cache_subnet_group_description(spec.description.clone())
-            .set_subnet_ids(Some(spec.subnets.clone()))
+            .set_cache_subnet_group_description(spec.description.clone().filter(|_| is("description")))
+            .set_subnet_ids(is("subnets").then(|| spec.subnets.clone()))
             .send()
             .await
             .call("elasticache:ModifyCacheSubnetGroup")?;
@@ -241,6 +242,20 @@ impl Kind for CacheSubnetGroups {
             "subnets" => live.state.subnets.clone(),
             "zones" => live.state.zones.clone(),
         }
+    }
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.id.clone())
+    }
+
+    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        if let TagsOf::Known(tags) = super::read_tags(&self.0, &found.state.arn).await? {
+            found.tags = tags;
+            return Ok(found);
+        }
+        Err(Error::failed(format!(
+            "the service does not tell the tags of {} now",
+            found.id
+        )))
     }
 
     async fn reference(&self, options: &Map) -> Result<Live<State>> {

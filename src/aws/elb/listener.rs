@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, Certificate, Listener, ProtocolEnum, RedirectActionConfig, RedirectActionStatusCodeEnum,
-};
+use aws_sdk_elasticloadbalancingv2::types::{Action, Certificate, Listener, ProtocolEnum};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::load_balancer;
+use super::rules::{self, Rule, RuleSpec};
 use super::target_group::Protocol;
+use super::{action, load_balancer};
 use crate::aws::error::Call;
 use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
@@ -49,62 +48,33 @@ pub struct Spec {
     /// Send everybody to the same address with https, on port 443.
     #[serde(default)]
     pub redirect_to_https: bool,
+    /// Rules that come before that. One that is not here is deleted.
+    #[serde(default)]
+    pub rules: Vec<RuleSpec>,
+    /// The ARNs of further certificates, of which the client's host name chooses one: all of them.
+    #[serde(default)]
+    pub more_certificates: Vec<String>,
 }
 
 impl Spec {
     fn action(&self) -> String {
         match &self.target_group {
-            Some(arn) => format!("forward to {arn}"),
-            None => REDIRECT.to_owned(),
+            Some(arn) => action::forward_words(arn),
+            None => action::REDIRECT.to_owned(),
         }
     }
 
     fn actions(&self) -> Vec<Action> {
-        let action = match &self.target_group {
-            Some(arn) => Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(arn),
-            None => Action::builder().r#type(ActionTypeEnum::Redirect).redirect_config(
-                RedirectActionConfig::builder()
-                    .protocol("HTTPS")
-                    .port("443")
-                    .status_code(RedirectActionStatusCodeEnum::Http301)
-                    .build(),
-            ),
-        };
-        vec![action.build()]
+        vec![match &self.target_group {
+            Some(arn) => action::forward(arn),
+            None => action::redirect_to_https(),
+        }]
     }
 
     fn certificates(&self) -> Option<Vec<Certificate>> {
         let arn = self.certificate.as_ref()?;
         Some(vec![Certificate::builder().certificate_arn(arn).build()])
     }
-}
-
-const REDIRECT: &str = "redirect to https on port 443";
-
-/// The default actions in words, so that any of them can be compared and shown.
-fn describe(actions: &[Action]) -> String {
-    let one = |action: &Action| match action.r#type() {
-        Some(ActionTypeEnum::Forward) => {
-            let single = action.target_group_arn().map(str::to_owned);
-            let many = action.forward_config().map(|config| {
-                let arns = config
-                    .target_groups()
-                    .iter()
-                    .filter_map(|group| group.target_group_arn());
-                arns.collect::<Vec<_>>().join(" and ")
-            });
-            format!("forward to {}", single.or(many).unwrap_or_default())
-        }
-        Some(ActionTypeEnum::Redirect) => {
-            let config = action.redirect_config();
-            let protocol = config.and_then(|config| config.protocol()).unwrap_or("#{protocol}");
-            let port = config.and_then(|config| config.port()).unwrap_or("#{port}");
-            format!("redirect to {} on port {port}", protocol.to_lowercase())
-        }
-        Some(other) => other.as_str().to_owned(),
-        None => "nothing".to_owned(),
-    };
-    actions.iter().map(one).collect::<Vec<_>>().join(", then ")
 }
 
 #[derive(Clone, Debug, Default)]
@@ -115,6 +85,10 @@ pub struct State {
     certificate: Option<String>,
     ssl_policy: Option<String>,
     action: String,
+    /// Beside the default one. Read for a listener that a script ensures.
+    rules: Option<Vec<Rule>>,
+    /// Beside the default one. Likewise.
+    more_certificates: Option<Vec<String>>,
 }
 
 impl State {
@@ -127,7 +101,9 @@ impl State {
             protocol: protocol.to_lowercase(),
             certificate: first.and_then(|certificate| certificate.certificate_arn().map(str::to_owned)),
             ssl_policy: listener.ssl_policy().map(str::to_owned),
-            action: describe(listener.default_actions()),
+            action: action::words(listener.default_actions()),
+            rules: None,
+            more_certificates: None,
         }
     }
 }
@@ -159,6 +135,13 @@ static ABOUT: About = About {
         "elasticloadbalancing:CreateListener",
         "elasticloadbalancing:ModifyListener",
         "elasticloadbalancing:DeleteListener",
+        "elasticloadbalancing:DescribeRules",
+        "elasticloadbalancing:CreateRule",
+        "elasticloadbalancing:ModifyRule",
+        "elasticloadbalancing:DeleteRule",
+        "elasticloadbalancing:DescribeListenerCertificates",
+        "elasticloadbalancing:AddListenerCertificates",
+        "elasticloadbalancing:RemoveListenerCertificates",
         "elasticloadbalancing:AddTags",
         "elasticloadbalancing:RemoveTags",
     ],
@@ -179,6 +162,55 @@ impl Listeners {
         }
         Ok(found)
     }
+
+    /// The certificates of a listener beside its default one.
+    async fn more_certificates(&self, listener: &str) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        let mut marker = None;
+        loop {
+            let call = self.0.elb.describe_listener_certificates().listener_arn(listener);
+            let answer = call.set_marker(marker).send().await;
+            let page = answer.call("elasticloadbalancing:DescribeListenerCertificates")?;
+            let more = page.certificates().iter().filter(|one| one.is_default() != Some(true));
+            found.extend(more.filter_map(|one| one.certificate_arn().map(str::to_owned)));
+            marker = page.next_marker;
+            if marker.as_ref().is_none_or(String::is_empty) {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn modify(&self, spec: &Spec, id: &str, is: &impl Fn(&str) -> bool) -> Result<()> {
+        // Says what is, so that it may be sent twice; what is left out stays.
+        let call = self
+            .0
+            .elb
+            .modify_listener()
+            .listener_arn(id)
+            .set_port(is("port").then(|| i32::from(spec.port)))
+            .set_protocol(is("protocol").then(|| spec.protocol.sdk()))
+            .set_certificates(spec.certificates().filter(|_| is("certificate")))
+            .set_ssl_policy(is("ssl_policy").then(|| spec.ssl_policy.clone()))
+            .set_default_actions(is("action").then(|| spec.actions()));
+        call.send().await.call("elasticloadbalancing:ModifyListener")?;
+        Ok(())
+    }
+
+    /// Adds what is missing and removes what is not wanted. To do either twice is to do it once.
+    async fn converge_certificates(&self, listener: &str, live: &[String], wanted: &[String]) -> Result<()> {
+        let certificate = |arn: &String| Certificate::builder().certificate_arn(arn).build();
+        for arn in wanted.iter().filter(|arn| !live.contains(arn)) {
+            let call = self.0.elb.add_listener_certificates().listener_arn(listener);
+            let answer = call.certificates(certificate(arn)).send().await;
+            answer.call("elasticloadbalancing:AddListenerCertificates")?;
+        }
+        for arn in live.iter().filter(|arn| !wanted.contains(arn)) {
+            let call = self.0.elb.remove_listener_certificates().listener_arn(listener);
+            let answer = call.certificates(certificate(arn)).send().await;
+            answer.call("elasticloadbalancing:RemoveListenerCertificates")?;
+        }
+        Ok(())
+    }
 }
 
 impl Kind for Listeners {
@@ -195,9 +227,13 @@ impl Kind for Listeners {
         }
         match (spec.protocol, &spec.certificate) {
             (Protocol::Https, None) => return Err(Error::failed("`protocol: \"https\"` needs a `certificate`")),
+            (Protocol::Http, None) if !spec.more_certificates.is_empty() => {
+                return Err(Error::failed("`more_certificates` needs `protocol: \"https\"`"));
+            }
             (Protocol::Http, Some(_)) => return Err(Error::failed("`certificate` needs `protocol: \"https\"`")),
             _ => {}
         }
+        rules::check(&spec.rules)?;
         match super::is_our_balancer(scope, &spec.load_balancer) {
             true => Ok(()),
             false => Err(Error::failed(format!(
@@ -250,12 +286,26 @@ impl Kind for Listeners {
             .listeners()
             .first()
             .ok_or_else(|| Error::failed("elasticloadbalancing:CreateListener: the answer holds none"))?;
+        let id = listener.listener_arn().unwrap_or_default().to_owned();
+        // When a run dies in here, the next one sees what is missing.
+        rules::converge(&self.0, &id, &spec.rules, &[], |_| true).await?;
+        self.converge_certificates(&id, &[], &spec.more_certificates).await?;
         Ok(Live {
-            id: listener.listener_arn().unwrap_or_default().to_owned(),
+            id,
             name: name.to_owned(),
             tags: cx.tags.clone(),
             state: State::new(listener),
         })
+    }
+
+    /// Rules and further certificates are not listed with the listener.
+    async fn inspect(&self, _: &Spec, mut live: Live<State>) -> Result<Live<State>> {
+        live.state.rules = Some(rules::read(&self.0, &live.id).await?);
+        live.state.more_certificates = match live.state.protocol.as_str() {
+            "https" => Some(self.more_certificates(&live.id).await?),
+            _ => Some(Vec::new()),
+        };
+        Ok(live)
     }
 
     fn changes(&self, spec: &Spec, live: &Live<State>) -> Vec<Change> {
@@ -274,24 +324,36 @@ impl Kind for Listeners {
             let from = state.ssl_policy.clone().unwrap_or_default();
             changes.push(Change::between("ssl_policy", &from, &spec.ssl_policy, InPlace));
         }
-        changes.into_iter().flatten().collect()
+        if let Some(now) = &state.more_certificates {
+            let change = Change::of_sets("more_certificates", now, &spec.more_certificates, InPlace);
+            changes.push(change);
+        }
+        let mut changes: Vec<_> = changes.into_iter().flatten().collect();
+        changes.extend(
+            rules::changes(&spec.rules, state.rules.as_deref().unwrap_or_default())
+                .into_iter()
+                .filter(|_| state.rules.is_some()),
+        );
+        changes
     }
 
-    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
-        // Sends the whole, so that it may be sent twice.
-        let mut call = self
-            .0
-            .elb
-            .modify_listener()
-            .listener_arn(&live.id)
-            .port(i32::from(spec.port))
-            .protocol(spec.protocol.sdk())
-            .set_certificates(spec.certificates())
-            .set_default_actions(Some(spec.actions()));
-        if spec.protocol == Protocol::Https {
-            call = call.ssl_policy(&spec.ssl_policy);
+    fn more_fields(&self, _: &Map) -> Vec<String> {
+        vec!["action".into()]
+    }
+
+    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
+        let is = |field: &str| changes.iter().any(|change| change.field == field);
+        let is_other = |change: &Change| change.field == "more_certificates" || change.field.starts_with("rules.");
+        if !changes.iter().all(is_other) {
+            self.modify(spec, &live.id, &is).await?;
         }
-        call.send().await.call("elasticloadbalancing:ModifyListener")?;
+        let now = live.state.rules.as_deref().unwrap_or_default();
+        rules::converge(&self.0, &live.id, &spec.rules, now, is).await?;
+        if is("more_certificates") {
+            let now = live.state.more_certificates.as_deref().unwrap_or_default();
+            self.converge_certificates(&live.id, now, &spec.more_certificates)
+                .await?;
+        }
         Ok(())
     }
 
@@ -342,6 +404,12 @@ impl Kind for Listeners {
             "ssl_policy" => live.state.ssl_policy.clone(),
         });
         row
+    }
+
+    async fn complete(&self, scope: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        let mut tags = super::read_tags(&self.0, scope, std::slice::from_ref(&found.id)).await?;
+        found.tags = tags.remove(&found.id).unwrap_or_default();
+        Ok(found)
     }
 
     /// By its ARN.

@@ -52,8 +52,8 @@ pub struct Spec {
     /// Refuse to be deleted, by iacsh too, until this is false again.
     #[serde(default)]
     pub deletion_protection: bool,
-    /// More attributes by the service's names: `#{ "routing.http.drop_invalid_header_fields.enabled": true }`. Only those
-    /// that are named are compared.
+    /// More attributes by the service's names: `#{ "routing.http.drop_invalid_header_fields.enabled": true }`. One that
+    /// decides how requests are treated and is not named has the service's default.
     #[serde(default)]
     pub attributes: BTreeMap<String, Plain>,
 }
@@ -65,6 +65,38 @@ impl Spec {
         attributes.insert(IDLE_TIMEOUT.into(), self.idle_timeout.to_string());
         attributes.insert(DELETION_PROTECTION.into(), self.deletion_protection.to_string());
         attributes
+    }
+
+    /// Those that are compared: what is named, and the defaults of what the load balancer has beside that.
+    fn expected(&self, live: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let defaults = DEFAULTS.iter().filter(|(key, _)| live.contains_key(*key));
+        let mut attributes: BTreeMap<_, _> = defaults
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        attributes.extend(self.attributes());
+        attributes
+    }
+}
+
+/// Attributes that decide how requests are treated, with the defaults of an application load balancer. What only says
+/// where logs go is left to whoever keeps them. Source: LoadBalancerAttribute of the API reference.
+const DEFAULTS: [(&str, &str); 9] = [
+    ("client_keep_alive.seconds", "3600"),
+    ("routing.http.desync_mitigation_mode", "defensive"),
+    ("routing.http.drop_invalid_header_fields.enabled", "false"),
+    ("routing.http.preserve_host_header.enabled", "false"),
+    ("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false"),
+    ("routing.http.xff_client_port.enabled", "false"),
+    ("routing.http.xff_header_processing.mode", "append"),
+    ("routing.http2.enabled", "true"),
+    ("waf.fail_open.enabled", "false"),
+];
+
+/// The field that an attribute is compared as: below the option that sets it.
+fn field(attribute: &str) -> String {
+    match attribute {
+        IDLE_TIMEOUT | DELETION_PROTECTION => attribute.to_owned(),
+        other => format!("attributes.{other}"),
     }
 }
 
@@ -281,7 +313,7 @@ impl Kind for LoadBalancers {
             .0
             .elb
             .create_load_balancer()
-            .name(super::physical(cx.scope, name))
+            .name(super::physical_of(cx.scope, KIND, name))
             .r#type(LoadBalancerTypeEnum::Application)
             .scheme(scheme)
             .set_subnets(Some(spec.subnets.clone()))
@@ -329,9 +361,9 @@ impl Kind for LoadBalancers {
         .into_iter()
         .flatten()
         .collect();
-        for (key, wanted) in spec.attributes() {
+        for (key, wanted) in spec.expected(&state.attributes) {
             let from = state.attributes.get(&key).cloned().unwrap_or_default();
-            changes.extend(Change::between(&key, &from, &wanted, Class::InPlace));
+            changes.extend(Change::between(&field(&key), &from, &wanted, Class::InPlace));
         }
         changes
     }
@@ -359,8 +391,8 @@ impl Kind for LoadBalancers {
                 .await
                 .call("elasticloadbalancing:SetSecurityGroups")?;
         }
-        let mut attributes = spec.attributes();
-        attributes.retain(|key, _| is(key));
+        let mut attributes = spec.expected(&live.state.attributes);
+        attributes.retain(|key, _| is(&field(key)));
         if !attributes.is_empty() {
             self.set_attributes(&live.id, &attributes).await?;
         }
@@ -448,6 +480,22 @@ impl Kind for LoadBalancers {
             "deletion_protection" => state.attributes.get(DELETION_PROTECTION).is_some_and(|value| value == "true"),
         });
         row
+    }
+
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        // arn:aws:elasticloadbalancing:REGION:ACCOUNT:loadbalancer/app/NAME/ID
+        live.id.split('/').nth(2).map(str::to_owned)
+    }
+
+    fn physical(&self, scope: &Scope, name: &str) -> String {
+        super::physical_of(scope, KIND, name)
+    }
+
+    async fn complete(&self, scope: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        let mut tags = super::read_tags(&self.0, scope, std::slice::from_ref(&found.id)).await?;
+        found.tags = tags.remove(&found.id).unwrap_or_default();
+        found.state.attributes = self.attributes(&found.id).await?.unwrap_or_default();
+        Ok(found)
     }
 
     /// By its ARN or its name.

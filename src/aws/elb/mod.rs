@@ -4,8 +4,10 @@
 //! tells them all at once, and what it lacks is read by twenty ARNs a call. Names have at most 32 characters; a longer one is cut and gets a hash, so that two never meet. Source of limits,
 //! states and error codes: the API reference, version 2015-12-01.
 
+mod action;
 pub mod listener;
 pub mod load_balancer;
+mod rules;
 pub mod target_group;
 #[cfg(test)]
 mod tests;
@@ -46,10 +48,18 @@ pub fn physical(scope: &Scope, name: &str) -> String {
     format!("{}-{hash}", kept.trim_end_matches('-'))
 }
 
-/// Whether a name at the service can be one that [`physical`] gave in this environment. The tags decide.
+/// The name at the service of one of a kind: that under which it was adopted, else [`physical`].
+pub fn physical_of(scope: &Scope, kind: &str, name: &str) -> String {
+    match scope.adopted_as(kind, name) {
+        Some(adopted) => adopted.to_owned(),
+        None => physical(scope, name),
+    }
+}
+
+/// Whether a name at the service can be one that [`physical`] gave in this environment, or one that was adopted. The tags decide.
 pub fn may_be_ours(scope: &Scope, physical: &str) -> bool {
     let prefix = format!("{}-{}-", scope.project, scope.environment);
-    if physical.starts_with(&prefix) {
+    if scope.logical(physical).is_some() {
         return true;
     }
     // The project and the environment may be so long that even they were cut.

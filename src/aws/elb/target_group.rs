@@ -1,5 +1,6 @@
 //! Where a load balancer sends requests, and how it judges the health of what answers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::types::{Matcher, ProtocolEnum, TargetGroup, TargetGroupAttribute, TargetTypeEnum};
@@ -118,11 +119,26 @@ pub struct State {
     health_timeout: i32,
     healthy_threshold: i32,
     unhealthy_threshold: i32,
-    deregistration_delay: String,
+    /// The port that checks go to: `traffic-port` for the targets' own.
+    health_port: String,
+    attributes: BTreeMap<String, String>,
     load_balancers: Vec<String>,
 }
 
+/// Attributes that no option names, with their defaults. Source: TargetGroupAttribute of the API reference.
+const DEFAULTS: [(&str, &str); 3] = [
+    ("load_balancing.algorithm.type", "round_robin"),
+    ("slow_start.duration_seconds", "0"),
+    ("stickiness.enabled", "false"),
+];
+
+const OWN_PORT: &str = "traffic-port";
+
 impl State {
+    fn delay(&self) -> String {
+        self.attributes.get(DELAY).cloned().unwrap_or_default()
+    }
+
     fn new(group: &TargetGroup) -> Self {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Self {
@@ -137,7 +153,8 @@ impl State {
             health_timeout: group.health_check_timeout_seconds().unwrap_or_default(),
             healthy_threshold: group.healthy_threshold_count().unwrap_or_default(),
             unhealthy_threshold: group.unhealthy_threshold_count().unwrap_or_default(),
-            deregistration_delay: String::new(),
+            health_port: text(group.health_check_port()),
+            attributes: BTreeMap::new(),
             load_balancers: group.load_balancer_arns().to_vec(),
         }
     }
@@ -182,8 +199,8 @@ fn whole(number: u32) -> i32 {
 }
 
 impl TargetGroups {
-    /// The deregistration delay; `None` when the group went away meanwhile.
-    async fn delay(&self, arn: &str) -> Result<Option<String>> {
+    /// The attributes; `None` when the group went away meanwhile.
+    async fn attributes(&self, arn: &str) -> Result<Option<BTreeMap<String, String>>> {
         let answer = self
             .0
             .elb
@@ -194,26 +211,25 @@ impl TargetGroups {
             .call("elasticloadbalancing:DescribeTargetGroupAttributes");
         match answer {
             Ok(answer) => {
-                let mut delays = answer
-                    .attributes()
-                    .iter()
-                    .filter(|attribute| attribute.key() == Some(DELAY));
-                let delay = delays.next().and_then(|attribute| attribute.value());
-                Ok(Some(delay.unwrap_or_default().to_owned()))
+                let pair = |attribute: &TargetGroupAttribute| {
+                    let value = attribute.value().unwrap_or_default();
+                    Some((attribute.key()?.to_owned(), value.to_owned()))
+                };
+                Ok(Some(answer.attributes().iter().filter_map(pair).collect()))
             }
             Err(error) if super::is_not_found(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Sets the deregistration delay. To set it twice is to set it once.
-    async fn set_delay(&self, arn: &str, seconds: u32) -> Result<()> {
-        let attribute = TargetGroupAttribute::builder().key(DELAY).value(seconds.to_string());
+    /// Sets attributes. To set one twice is to set it once.
+    async fn set(&self, arn: &str, attributes: &[(&str, String)]) -> Result<()> {
+        let attribute = |(key, value): &(&str, String)| TargetGroupAttribute::builder().key(*key).value(value).build();
         self.0
             .elb
             .modify_target_group_attributes()
             .target_group_arn(arn)
-            .attributes(attribute.build())
+            .set_attributes(Some(attributes.iter().map(attribute).collect()))
             .send()
             .await
             .call("elasticloadbalancing:ModifyTargetGroupAttributes")?;
@@ -264,9 +280,9 @@ impl Kind for TargetGroups {
             Some(Live { id, name, tags, state })
         });
         let ours = try_join_all(ours.map(async |mut live| {
-            let delay = self.delay(&live.id).await?;
-            Ok::<_, Error>(delay.map(|delay| {
-                live.state.deregistration_delay = delay;
+            let attributes = self.attributes(&live.id).await?;
+            Ok::<_, Error>(attributes.map(|attributes| {
+                live.state.attributes = attributes;
                 live
             }))
         }))
@@ -280,7 +296,7 @@ impl Kind for TargetGroups {
             .0
             .elb
             .create_target_group()
-            .name(super::physical(cx.scope, name))
+            .name(super::physical_of(cx.scope, KIND, name))
             .vpc_id(&spec.vpc)
             .port(i32::from(spec.port))
             .protocol(spec.protocol.sdk())
@@ -303,13 +319,13 @@ impl Kind for TargetGroups {
             .ok_or_else(|| Error::failed("elasticloadbalancing:CreateTargetGroup: the answer holds none"))?;
         let id = group.target_group_arn().unwrap_or_default().to_owned();
         // When a run dies between the two calls, the next one sees that the delay differs.
-        self.set_delay(&id, spec.deregistration_delay).await?;
+        self.set(&id, &[(DELAY, spec.deregistration_delay.to_string())]).await?;
         Ok(Live {
             id,
             name: name.to_owned(),
             tags: cx.tags.clone(),
             state: State {
-                deregistration_delay: spec.deregistration_delay.to_string(),
+                attributes: BTreeMap::from([(DELAY.to_owned(), spec.deregistration_delay.to_string())]),
                 ..State::new(group)
             },
         })
@@ -319,7 +335,14 @@ impl Kind for TargetGroups {
         use Class::{InPlace, Replace};
         let state = &live.state;
         let protocol = spec.protocol.sdk().as_str().to_lowercase();
-        [
+        let attributes = DEFAULTS.iter().filter_map(|(key, default)| {
+            let now = state.attributes.get(*key)?.clone();
+            Change::between(&format!("attributes.{key}"), &now, &(*default).to_owned(), InPlace)
+        });
+        let health_port = Some(&state.health_port).filter(|port| !port.is_empty());
+        let health_port =
+            health_port.and_then(|port| Change::between("health_port", port, &OWN_PORT.to_owned(), InPlace));
+        let own = [
             Change::between("vpc", &state.vpc, &spec.vpc, Replace),
             Change::between("port", &state.port, &i32::from(spec.port), Replace),
             Change::between("protocol", &state.protocol, &protocol, Replace),
@@ -352,36 +375,48 @@ impl Kind for TargetGroups {
             ),
             Change::between(
                 "deregistration_delay",
-                &state.deregistration_delay,
+                &state.delay(),
                 &spec.deregistration_delay.to_string(),
                 InPlace,
             ),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+            health_port,
+        ];
+        own.into_iter().flatten().chain(attributes).collect()
+    }
+
+    fn more_fields(&self, _: &Map) -> Vec<String> {
+        ["target_type", "health_port", "attributes"].map(str::to_owned).to_vec()
     }
 
     async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
-        let is_delay = |change: &Change| change.field == "deregistration_delay";
-        if changes.iter().any(|change| !is_delay(change)) {
-            // Sends the whole, so that it may be sent twice.
+        let is = |field: &str| changes.iter().any(|change| change.field == field);
+        let is_attribute =
+            |change: &Change| change.field == "deregistration_delay" || change.field.starts_with("attributes.");
+        if changes.iter().any(|change| !is_attribute(change)) {
+            let when = |field: &str, value: u32| is(field).then(|| whole(value));
+            let matcher = || Matcher::builder().http_code(&spec.health_codes).build();
+            // Says what is, so that it may be sent twice; what is left out stays.
             self.0
                 .elb
                 .modify_target_group()
                 .target_group_arn(&live.id)
-                .health_check_path(&spec.health_path)
-                .health_check_interval_seconds(whole(spec.health_interval))
-                .health_check_timeout_seconds(whole(spec.health_timeout))
-                .healthy_threshold_count(whole(spec.healthy_threshold))
-                .unhealthy_threshold_count(whole(spec.unhealthy_threshold))
-                .matcher(Matcher::builder().http_code(&spec.health_codes).build())
+                .set_health_check_port(is("health_port").then(|| OWN_PORT.to_owned()))
+                .set_health_check_path(is("health_path").then(|| spec.health_path.clone()))
+                .set_health_check_interval_seconds(when("health_interval", spec.health_interval))
+                .set_health_check_timeout_seconds(when("health_timeout", spec.health_timeout))
+                .set_healthy_threshold_count(when("healthy_threshold", spec.healthy_threshold))
+                .set_unhealthy_threshold_count(when("unhealthy_threshold", spec.unhealthy_threshold))
+                .set_matcher(is("health_codes").then(matcher))
                 .send()
                 .await
                 .call("elasticloadbalancing:ModifyTargetGroup")?;
         }
-        if changes.iter().any(is_delay) {
-            self.set_delay(&live.id, spec.deregistration_delay).await?;
+        let mut attributes = vec![(DELAY, spec.deregistration_delay.to_string())];
+        attributes.retain(|_| is("deregistration_delay"));
+        let defaults = DEFAULTS.iter().filter(|(key, _)| is(&format!("attributes.{key}")));
+        attributes.extend(defaults.map(|(key, value)| (*key, (*value).to_owned())));
+        if !attributes.is_empty() {
+            self.set(&live.id, &attributes).await?;
         }
         Ok(())
     }
@@ -403,7 +438,7 @@ impl Kind for TargetGroups {
         let group = answer.target_groups().first();
         Ok(group.map(|group| Live {
             state: State {
-                deregistration_delay: live.state.deregistration_delay.clone(),
+                attributes: live.state.attributes.clone(),
                 ..State::new(group)
             },
             ..live.clone()
@@ -450,10 +485,25 @@ impl Kind for TargetGroups {
         row.extend(map! {
             "id" => state.service_name.as_str(),
             "health_codes" => state.health_codes.as_str(),
-            "deregistration_delay" => state.deregistration_delay.as_str(),
+            "deregistration_delay" => state.delay(),
             "load_balancers" => state.load_balancers.clone(),
         });
         row
+    }
+
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.state.service_name.clone())
+    }
+
+    fn physical(&self, scope: &Scope, name: &str) -> String {
+        super::physical_of(scope, KIND, name)
+    }
+
+    async fn complete(&self, scope: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        let mut tags = super::read_tags(&self.0, scope, std::slice::from_ref(&found.id)).await?;
+        found.tags = tags.remove(&found.id).unwrap_or_default();
+        found.state.attributes = self.attributes(&found.id).await?.unwrap_or_default();
+        Ok(found)
     }
 
     /// By its ARN or its name.

@@ -59,6 +59,9 @@ pub struct Spec {
     /// All inline policies: a map from name to policy document. One that is not here is deleted.
     #[serde(default)]
     pub inline_policies: BTreeMap<String, Json>,
+    /// The ARN of the managed policy that bounds its permissions. Without it there is no bound.
+    #[serde(default)]
+    pub permissions_boundary: Option<String>,
 }
 
 impl Spec {
@@ -78,6 +81,8 @@ impl Spec {
 pub struct State {
     name_at_aws: String,
     trust: Json,
+    /// An ARN.
+    boundary: Option<String>,
     created_at: Value,
     policies: Option<Policies>,
 }
@@ -100,6 +105,7 @@ static ABOUT: About = About {
         "iam:AttachRolePolicy",
         "iam:CreateRole",
         "iam:DeleteRole",
+        "iam:DeleteRolePermissionsBoundary",
         "iam:DeleteRolePolicy",
         "iam:DetachRolePolicy",
         "iam:GetAccountAuthorizationDetails",
@@ -108,6 +114,7 @@ static ABOUT: About = About {
         "iam:ListAttachedRolePolicies",
         "iam:ListRolePolicies",
         "iam:ListRoles",
+        "iam:PutRolePermissionsBoundary",
         "iam:PutRolePolicy",
         "iam:TagRole",
         "iam:UntagRole",
@@ -137,6 +144,10 @@ fn live(name: String, role: &Described) -> Live<State> {
                 .assume_role_policy_document()
                 .map(document::read)
                 .unwrap_or_default(),
+            boundary: role
+                .permissions_boundary()
+                .and_then(|boundary| boundary.permissions_boundary_arn())
+                .map(str::to_owned),
             created_at: meant::moment(Some(role.create_date())),
             policies: None,
         },
@@ -154,6 +165,10 @@ fn live_of(name: String, tags: Tags, role: &RoleDetail) -> Live<State> {
                 .assume_role_policy_document()
                 .map(document::read)
                 .unwrap_or_default(),
+            boundary: role
+                .permissions_boundary()
+                .and_then(|boundary| boundary.permissions_boundary_arn())
+                .map(str::to_owned),
             created_at: meant::moment(role.create_date()),
             policies: Some(Policies::of(role)),
         },
@@ -208,12 +223,12 @@ impl Role {
             .collect()
     }
 
-    async fn set_policies(&self, physical: &str, now: &Policies, spec: &Spec) -> Result<()> {
-        let wanted = Policies {
+    /// All policies that the options want.
+    fn wanted(&self, spec: &Spec) -> Policies {
+        Policies {
             managed: self.managed(spec),
             inline: spec.inline_policies.clone(),
-        };
-        now.change(&self.0, physical, &wanted).await
+        }
     }
 
     async fn delete_with(&self, physical: &str, policies: &Policies) -> Result<()> {
@@ -252,9 +267,12 @@ impl Kind for Role {
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
         if let Some(all) = self.all().await? {
             let path = path(scope);
+            // Adopted ones have a path of their own.
+            let is_adopted =
+                |role: &RoleDetail| scope.adopted_of(ABOUT.kind).any(|name| role.role_name() == Some(name));
             let ours = all
                 .iter()
-                .filter(|role| role.path().is_some_and(|of| of.starts_with(&path)));
+                .filter(|role| role.path().is_some_and(|of| of.starts_with(&path)) || is_adopted(role));
             let ours = ours.filter_map(|role| {
                 let tags = read_tags(role.tags());
                 let name = scope.name_of(ABOUT.kind, &tags)?.to_owned();
@@ -265,7 +283,13 @@ impl Kind for Role {
         let pages = self.0.iam.list_roles().path_prefix(path(scope));
         let found = pages.into_paginator().items().send().try_collect().await;
         let roles = found.call("iam:ListRoles")?;
-        let roles = try_join_all(roles.iter().map(async |role| self.get(role.role_name()).await)).await?;
+        // Adopted ones have a path of their own.
+        let mut names: Vec<_> = roles.iter().map(|role| role.role_name()).collect();
+        names.extend(scope.adopted_of(ABOUT.kind));
+        // One that was made again has ours.
+        names.sort_unstable();
+        names.dedup();
+        let roles = try_join_all(names.into_iter().map(async |name| self.get(name).await)).await?;
         let ours = roles.iter().flatten().filter_map(|role| {
             let tags = read_tags(role.tags());
             Some(live(scope.name_of(ABOUT.kind, &tags)?.to_owned(), role))
@@ -276,7 +300,7 @@ impl Kind for Role {
     /// Why this is safe: the name is unique and the tags are in the create call; a policy that is missing is found by
     /// the next comparison.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let physical = cx.scope.physical(name);
+        let physical = cx.scope.physical_of(ABOUT.kind, name);
         let tags = tags::write(&cx.tags, |key, value| Tag::builder().key(key).value(value).build());
         let tags = tags.into_iter().collect::<Result<Vec<_>, _>>();
         let call = self
@@ -285,13 +309,16 @@ impl Kind for Role {
             .create_role()
             .role_name(&physical)
             .path(path(cx.scope))
+            .set_permissions_boundary(spec.permissions_boundary.clone())
             .assume_role_policy_document(spec.trust().to_string())
             .set_tags(Some(tags.map_err(|error| Error::failed(error.to_string()))?));
         let answer = call.send().await.call("iam:CreateRole")?;
         let role = answer
             .role
             .ok_or_else(|| Error::failed("iam:CreateRole: the answer holds no role"))?;
-        self.set_policies(&physical, &Policies::default(), spec).await?;
+        Policies::default()
+            .change(&self.0, &physical, &self.wanted(spec))
+            .await?;
         let mut created = live(name.to_owned(), &role);
         created.tags = cx.tags.clone();
         Ok(created)
@@ -310,6 +337,13 @@ impl Kind for Role {
         let mut changes = Vec::new();
         let (was, is) = (document::normal(&live.state.trust), document::normal(&spec.trust()));
         changes.extend(Change::between("trust", &was, &is, Class::InPlace));
+        let none_or = |arn: &Option<String>| arn.clone().unwrap_or_else(|| "none".into());
+        changes.extend(Change::between(
+            "permissions_boundary",
+            &none_or(&live.state.boundary),
+            &none_or(&spec.permissions_boundary),
+            Class::InPlace,
+        ));
         let managed = self.managed(spec);
         changes.extend(Change::of_sets(
             "managed_policies",
@@ -335,18 +369,47 @@ impl Kind for Role {
         changes
     }
 
+    fn more_fields(&self, _: &Map) -> Vec<String> {
+        vec!["trust".into()]
+    }
+
     async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
         let physical = &live.state.name_at_aws;
-        if changes.iter().any(|change| change.field == "trust") {
+        let is = |field: &str| changes.iter().any(|change| change.field == field);
+        if is("trust") {
             let call = self.0.iam.update_assume_role_policy().role_name(physical);
             let call = call.policy_document(spec.trust().to_string());
             call.send().await.call("iam:UpdateAssumeRolePolicy")?;
+        }
+        if is("permissions_boundary") {
+            match &spec.permissions_boundary {
+                Some(arn) => {
+                    let call = self.0.iam.put_role_permissions_boundary().role_name(physical);
+                    let answer = call.permissions_boundary(arn).send().await;
+                    answer.call("iam:PutRolePermissionsBoundary")?;
+                }
+                None => {
+                    let call = self.0.iam.delete_role_permissions_boundary().role_name(physical);
+                    absent_is_fine(call.send().await.call("iam:DeleteRolePermissionsBoundary"))?;
+                }
+            }
         }
         let now = match &live.state.policies {
             Some(policies) => policies.clone(),
             None => Policies::read(&self.0, physical).await?,
         };
-        self.set_policies(physical, &now, spec).await
+        // What does not differ, or is kept, is wanted as it is.
+        let mut wanted = self.wanted(spec);
+        if !is("managed_policies") {
+            wanted.managed.clone_from(&now.managed);
+        }
+        let kept = |name: &String| !is(&format!("inline_policies.{name}"));
+        wanted.inline.retain(|name, _| !kept(name));
+        let left = now.inline.iter().filter(|(name, _)| kept(name));
+        wanted
+            .inline
+            .extend(left.map(|(name, policy)| (name.clone(), policy.clone())));
+        now.change(&self.0, physical, &wanted).await
     }
 
     async fn refresh(&self, before: &Live<State>) -> Result<Option<Live<State>>> {
@@ -394,6 +457,10 @@ impl Kind for Role {
             "name_at_aws" => state.name_at_aws.as_str(), "trusts" => trusted.to_string(),
             "created_at" => state.created_at.clone(), "arn" => live.id.as_str(),
         }
+    }
+
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.state.name_at_aws.clone())
     }
 
     /// By its name or its ARN.

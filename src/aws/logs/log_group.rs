@@ -160,7 +160,17 @@ impl Kind for LogGroup {
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Live<State>>> {
-        let groups = self.found(&scope.physical("")).await?;
+        let prefix = scope.physical("");
+        let mut groups = self.found(&prefix).await?;
+        let elsewhere = |adopted: &&str| !adopted.starts_with(&prefix);
+        for adopted in scope.adopted_of(ABOUT.kind).filter(elsewhere) {
+            let found = self.found(adopted).await?;
+            groups.extend(
+                found
+                    .into_iter()
+                    .filter(|group| group.log_group_name() == Some(adopted)),
+            );
+        }
         if groups.is_empty() {
             return Ok(Vec::new());
         }
@@ -183,7 +193,7 @@ impl Kind for LogGroup {
     /// Why this is safe: the name is unique and the tags are in the create call; a retention that is missing is found
     /// by the next comparison.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let physical = cx.scope.physical(name);
+        let physical = cx.scope.physical_of(ABOUT.kind, name);
         let call = self.0.logs.create_log_group().log_group_name(&physical);
         let call = call.set_tags(Some(cx.tags.clone().into_iter().collect()));
         call.send().await.call("logs:CreateLogGroup")?;
@@ -251,6 +261,15 @@ impl Kind for LogGroup {
             "retention_days" => state.retention_days.map_or(Value::Null, Value::from),
             "stored_bytes" => state.stored_bytes, "arn" => live.id.as_str(),
         }
+    }
+
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.state.name_at_aws.clone())
+    }
+
+    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        found.tags = self.tags(&found.id).await?.unwrap_or_default();
+        Ok(found)
     }
 
     /// By its name.

@@ -9,9 +9,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::present;
-use crate::aws::Aws;
 use crate::aws::error::Call;
 use crate::aws::plain::Plain;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -52,7 +52,7 @@ impl Spec {
 }
 
 /// What RDS says of a parameter group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     arn: String,
     family: String,
@@ -207,7 +207,7 @@ impl Kind for DbParameterGroups {
     /// Why this is safe: the name is unique. When a run dies between the two calls, the next one finds the group and sees
     /// that its parameters differ.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let id = cx.scope.physical(name);
+        let id = cx.scope.physical_of(ABOUT.kind, name);
         let call = self
             .0
             .rds
@@ -258,12 +258,18 @@ impl Kind for DbParameterGroups {
         family.into_iter().chain(parameters).collect()
     }
 
-    async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
+    async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
+        let is = |name: &String| {
+            changes
+                .iter()
+                .any(|change| change.field == format!("parameters.{name}"))
+        };
         let wanted = spec.wanted();
         let now = &live.state.parameters;
         let mut parameters = some(wanted.iter().filter(|(name, value)| now.get(*name) != Some(*value)));
         let stale = now.keys().filter(|name| !wanted.contains_key(*name));
         parameters.extend(stale.map(|name| (name, None)));
+        parameters.retain(|(name, _)| is(name));
         let waiting = self.set(&live.id, &parameters).await?;
         if !waiting.is_empty() {
             cx.warn(&format!(
@@ -306,6 +312,27 @@ impl Kind for DbParameterGroups {
             "family" => live.state.family.as_str(),
             "parameters" => parameters,
         }
+    }
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.id.clone())
+    }
+
+    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        found.tags = super::tags_of(&self.0, &found.state.arn).await?.unwrap_or_default();
+        Ok(found)
+    }
+
+    /// By its name.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let unknown = Live {
+            id: id.clone(),
+            name: id.clone(),
+            tags: Tags::new(),
+            state: State::default(),
+        };
+        let found = self.refresh(&unknown).await?;
+        found.ok_or_else(|| named::missing("database parameter group", &id, &self.0.region))
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::present;
-use crate::aws::Aws;
 use crate::aws::error::Call;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{
@@ -35,7 +35,7 @@ pub struct Spec {
 }
 
 /// What RDS says of a subnet group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     arn: String,
     description: String,
@@ -138,7 +138,7 @@ impl Kind for DbSubnetGroups {
 
     /// Why this is safe: the name is unique, so that a call that is sent twice is refused the second time.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let id = cx.scope.physical(name);
+        let id = cx.scope.physical_of(ABOUT.kind, name);
         let call = self
             .0
             .rds
@@ -168,15 +168,20 @@ impl Kind for DbSubnetGroups {
         subnets.into_iter().chain(description).collect()
     }
 
-    /// Sends the whole, so that it may be sent twice.
-    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
+    /// Sends whole sets, so that it may be sent twice. The subnets must be given; without a description it stays.
+    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
+        let is = |field: &str| changes.iter().any(|change| change.field == field);
+        let subnets = match is("subnets") {
+            true => &spec.subnets,
+            false => &live.state.subnets,
+        };
         let call = self
             .0
             .rds
             .modify_db_subnet_group()
             .db_subnet_group_name(&live.id)
-            .set_db_subnet_group_description(spec.description.clone())
-            .set_subnet_ids(Some(spec.subnets.clone()));
+            .set_db_subnet_group_description(spec.description.clone().filter(|_| is("description")))
+            .set_subnet_ids(Some(subnets.clone()));
         call.send().await.call("rds:ModifyDBSubnetGroup").map(|_| ())
     }
 
@@ -212,6 +217,27 @@ impl Kind for DbSubnetGroups {
             "subnets" => live.state.subnets.clone(),
             "zones" => live.state.zones.clone(),
         }
+    }
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.id.clone())
+    }
+
+    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        found.tags = super::tags_of(&self.0, &found.state.arn).await?.unwrap_or_default();
+        Ok(found)
+    }
+
+    /// By its name.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let unknown = Live {
+            id: id.clone(),
+            name: id.clone(),
+            tags: Tags::new(),
+            state: State::default(),
+        };
+        let found = self.refresh(&unknown).await?;
+        found.ok_or_else(|| named::missing("database subnet group", &id, &self.0.region))
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::present;
-use crate::aws::Aws;
 use crate::aws::error::Call;
 use crate::aws::plain::Plain;
 use crate::aws::unsupported::is_unsupported;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -55,7 +55,7 @@ impl Spec {
 }
 
 /// What RDS says of an option group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     arn: String,
     engine: String,
@@ -212,7 +212,7 @@ impl Kind for OptionGroups {
     /// Why this is safe: the name is unique. When a run dies between the two calls, the next one finds the group and sees
     /// that its options differ.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let id = cx.scope.physical(name);
+        let id = cx.scope.physical_of(ABOUT.kind, name);
         let call = self
             .0
             .rds
@@ -272,10 +272,13 @@ impl Kind for OptionGroups {
             .collect()
     }
 
-    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
+    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
+        let is = |option: &String| changes.iter().any(|change| change.field == format!("options.{option}"));
         let (wanted, now) = (spec.wanted(), &live.state.options);
-        self.modify(&live.id, &missing(&wanted, now), &stale(&wanted, now))
-            .await
+        let (mut include, mut remove) = (missing(&wanted, now), stale(&wanted, now));
+        include.retain(|option, _| is(option));
+        remove.retain(is);
+        self.modify(&live.id, &include, &remove).await
     }
 
     async fn refresh(&self, live: &Live<State>) -> Result<Option<Live<State>>> {
@@ -312,6 +315,27 @@ impl Kind for OptionGroups {
             "id" => live.id.as_str(), "engine" => state.engine.as_str(),
             "engine_version" => state.engine_version.as_str(), "options" => options, "arn" => state.arn.as_str(),
         }
+    }
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.id.clone())
+    }
+
+    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        found.tags = super::tags_of(&self.0, &found.state.arn).await?.unwrap_or_default();
+        Ok(found)
+    }
+
+    /// By its name.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let unknown = Live {
+            id: id.clone(),
+            name: id.clone(),
+            tags: Tags::new(),
+            state: State::default(),
+        };
+        let found = self.refresh(&unknown).await?;
+        found.ok_or_else(|| named::missing("option group", &id, &self.0.region))
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

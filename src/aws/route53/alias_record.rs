@@ -116,23 +116,23 @@ impl AliasRecord {
     }
 
     /// Says what is, so that it can be repeated.
-    async fn upsert(&self, zone: &str, spec: &Spec) -> Result<State> {
+    async fn upsert(&self, zone: &str, host: &str, target: &str, target_zone: &str) -> Result<State> {
         let alias = AliasTarget::builder()
-            .hosted_zone_id(&spec.target_zone)
-            .dns_name(&spec.target)
+            .hosted_zone_id(target_zone)
+            .dns_name(target)
             // With one target for a name, an answer that nobody gets is no better than one that is not healthy.
             .evaluate_target_health(false)
             .build();
         let set = alias.and_then(|alias| {
-            let set = ResourceRecordSet::builder().name(&spec.host).r#type(RrType::A);
+            let set = ResourceRecordSet::builder().name(host).r#type(RrType::A);
             set.alias_target(alias).build()
         });
         self.send(zone, ChangeAction::Upsert, set.map_err(incomplete)?).await?;
         Ok(State {
             zone: zone.to_owned(),
-            host: plain(&spec.host),
-            target: plain(&spec.target),
-            target_zone: spec.target_zone.clone(),
+            host: plain(host),
+            target: plain(target),
+            target_zone: target_zone.to_owned(),
             other: None,
         })
     }
@@ -224,7 +224,8 @@ impl Kind for AliasRecord {
     /// Why this is safe: there was no record of that name, and an upsert says what is.
     async fn create(&self, _: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
         let zone = zone::find(&self.0, &spec.zone).await?;
-        Ok(live(name, self.upsert(&zone.id, spec).await?))
+        let made = self.upsert(&zone.id, &spec.host, &spec.target, &spec.target_zone);
+        Ok(live(name, made.await?))
     }
 
     fn changes(&self, spec: &Spec, live: &Live<State>) -> Vec<Change> {
@@ -245,8 +246,16 @@ impl Kind for AliasRecord {
         target.into_iter().chain(zone).collect()
     }
 
-    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
-        self.upsert(&live.state.zone, spec).await.map(|_| ())
+    async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
+        let state = &live.state;
+        let is = |field: &str| state.other.is_some() || changes.iter().any(|change| change.field == field);
+        let target = if is("target") { &spec.target } else { &state.target };
+        let zone = if is("target_zone") {
+            &spec.target_zone
+        } else {
+            &state.target_zone
+        };
+        self.upsert(&state.zone, &spec.host, target, zone).await.map(|_| ())
     }
 
     async fn refresh(&self, before: &Live<State>) -> Result<Option<Live<State>>> {

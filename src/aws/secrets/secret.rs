@@ -162,7 +162,7 @@ impl Secret {
 
     /// Takes a secret back that was scheduled for deletion, with its value. When it was not, the error stands.
     async fn restore(&self, cx: &Context<'_>, name: &str, spec: &Spec, because: Error) -> Result<Live<State>> {
-        let physical = cx.scope.physical(name);
+        let physical = cx.scope.physical_of(ABOUT.kind, name);
         let call = self.0.secrets.describe_secret().secret_id(&physical);
         let answer = match call.send().await.call("secretsmanager:DescribeSecret") {
             Err(error) if error.code() == "ResourceNotFoundException" => return Err(because),
@@ -265,7 +265,7 @@ impl Kind for Secret {
     /// whose answer was lost is found by the next listing and kept.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
         let value = self.wanted(spec).await?;
-        let physical = cx.scope.physical(name);
+        let physical = cx.scope.physical_of(ABOUT.kind, name);
         let tags = tags::write(&cx.tags, |key, value| Tag::builder().key(key).value(value).build());
         let version = value.as_ref().map(fingerprint).unwrap_or_default();
         let call = self
@@ -388,6 +388,10 @@ impl Kind for Secret {
             "has_value" => state.has_value, "rotates" => state.rotates, "changed_at" => state.changed_at.clone(),
             "arn" => live.id.as_str(),
         }
+    }
+
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.state.name_at_aws.clone())
     }
 
     /// By its ARN or its name. Not one that is scheduled for deletion.

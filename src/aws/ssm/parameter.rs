@@ -255,10 +255,18 @@ impl Kind for Parameter {
         secure.into_iter().chain(value).collect()
     }
 
-    /// Says what is, so it can be repeated.
+    /// Says what is, so it can be repeated. The type stays: where `keep` leaves it, a secret would be stored as text.
     async fn update(&self, _: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
+        if spec.is_secure() && !live.state.value.is_secure() {
+            return Err(Error::failed("a secret would be stored as text")
+                .hint("without `secure` in `keep` the parameter is replaced by a SecureString"));
+        }
+        let r#type = match live.state.value.is_secure() {
+            true => ParameterType::SecureString,
+            false => ParameterType::String,
+        };
         let call = self.0.ssm.put_parameter().name(&live.state.path).value(spec.text());
-        let call = call.r#type(type_of(spec)).overwrite(true);
+        let call = call.r#type(r#type).overwrite(true);
         call.send().await.call("ssm:PutParameter").map(|_| ())
     }
 
@@ -308,6 +316,20 @@ impl Kind for Parameter {
             "value" => state.value.value(), "version" => state.version, "secure" => state.value.is_secure(),
             "name_at_aws" => state.path.as_str(), "changed_at" => state.changed_at.clone(),
         }
+    }
+
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.state.path.clone())
+    }
+
+    /// Never adopted under another path: that is where every script looks for it.
+    fn physical(&self, scope: &Scope, name: &str) -> String {
+        format!("{}/{name}", folder(scope))
+    }
+
+    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        found.tags = self.tags(&found.state.path).await?;
+        Ok(found)
     }
 
     /// By its whole name, as `/shared/smtp-host`.

@@ -1,5 +1,8 @@
 //! What exists is used like what is ensured, and never tagged, changed or destroyed.
 
+mod adopt;
+mod drift;
+mod keep;
 mod told_tags;
 
 use super::testing::World;
@@ -126,6 +129,12 @@ async fn what_somebody_else_made_is_found_by_its_id() {
             .unwrap_or_else(|error| panic!("{kind} {id}: {error}"));
         assert_eq!(found[output].as_str(), Some(expected), "{kind} {id}");
     }
+    let group = aws.rds.create_db_subnet_group().db_subnet_group_name("shared");
+    let group = group.db_subnet_group_description("shared");
+    group.set_subnet_ids(Some(subnets.clone())).send().await.unwrap();
+    assert!(refer(&world, "db-subnet-group", "shared").await.is_ok());
+    let family = refer(&world, "db-parameter-group", "default.sqlserver-ex-15.0").await;
+    assert!(family.is_ok());
     assert!(refer(&world, "target-group", "shared").await.is_ok());
     assert!(refer(&world, "cache-subnet-group", "shared").await.is_ok());
     assert!(refer(&world, "cache-parameter-group", "default.redis7").await.is_ok());
@@ -148,6 +157,10 @@ async fn what_somebody_else_made_is_found_by_its_id() {
         ("replication-group", "none"),
         ("cache-subnet-group", "none"),
         ("cache-parameter-group", "none"),
+        ("db-subnet-group", "none"),
+        ("db-parameter-group", "none"),
+        ("option-group", "none"),
+        ("service", "none/none"),
         ("task-definition", "none"),
         (
             "listener",

@@ -64,6 +64,7 @@ impl Bench {
             variables: session.variables.clone(),
             generate: true,
             yes: options.yes,
+            planner: None,
         };
         let context = ScriptContext {
             root: session.environment.root.clone(),

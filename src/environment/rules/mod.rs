@@ -7,6 +7,7 @@ mod sandbox;
 
 use std::sync::LazyLock;
 
+use indexmap::IndexMap;
 use regex::Regex;
 
 use super::expiry::Expiry;
@@ -119,6 +120,7 @@ pub(super) fn check(name: &str, environment: &Environment) -> Vec<Problem> {
     ecs::check(&environment.ecs, &mut problems);
     database::check(environment, &mut problems);
     waits(&environment.waits, &mut problems);
+    adopted(&environment.adopt, &mut problems);
     sandbox::check(environment, &mut problems);
     problems.0
 }
@@ -379,6 +381,24 @@ fn redis(redis: &Redis, problems: &mut Problems) {
         if !redis.parameters.is_empty() {
             let message = "`parameters` are for the group that is made, and `parameter_group` names one that exists";
             problems.add(&path("parameters"), message, "keep one of the two");
+        }
+    }
+}
+
+fn adopted(adopted: &IndexMap<String, String>, problems: &mut Problems) {
+    for (label, physical) in adopted {
+        let is_label = label
+            .split_once('/')
+            .is_some_and(|(kind, name)| !kind.is_empty() && !name.is_empty());
+        if !is_label {
+            problems.add(
+                &["adopt", label],
+                format!("\"{label}\" is no KIND/NAME"),
+                "as \"replication-group/redis\" = \"my-redis\"",
+            );
+        }
+        if physical.is_empty() {
+            problems.add(&["adopt", label], "the name at the service is empty", None);
         }
     }
 }

@@ -8,6 +8,7 @@
 mod document;
 mod expect;
 
+use super::adopt;
 use super::converge::{Converged, Wanted, Work};
 use super::engine::Engine;
 use super::kind::{Change, Class, Kind, Live, Readiness};
@@ -46,6 +47,7 @@ pub(super) async fn foresee<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted) 
         found => found?,
     };
     let Some(live) = found else {
+        adopt::refuse_to_double(kind, engine.scope(), &name).await?;
         return work.foresee_creation().await;
     };
     match kind.readiness(&live) {

@@ -1,6 +1,7 @@
 //! `iacsh sandbox serve`, and the strangers who use it: boto3, the AWS CLI, Terraform and a foreign SQL client. Each that
 //! is not to be had is skipped by its name.
 
+mod adopted;
 mod provider;
 mod serving;
 mod terraform;

@@ -17,8 +17,8 @@ use aws_sdk_ecs::types::{
 use futures::future::try_join_all;
 
 use super::cluster;
-use crate::aws::Aws;
 use crate::aws::error::Call;
+use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::resource::{About, Change, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
@@ -157,14 +157,14 @@ impl Services {
         .await
     }
 
-    fn network(spec: &Spec) -> Result<NetworkConfiguration> {
-        let public = match spec.assign_public_ip {
+    fn network(subnets: &[String], security_groups: &[String], public: bool) -> Result<NetworkConfiguration> {
+        let public = match public {
             true => AssignPublicIp::Enabled,
             false => AssignPublicIp::Disabled,
         };
         let configuration = AwsVpcConfiguration::builder()
-            .set_subnets(Some(spec.subnets.clone()))
-            .set_security_groups(Some(spec.security_groups.clone()))
+            .set_subnets(Some(subnets.to_vec()))
+            .set_security_groups(Some(security_groups.to_vec()))
             .assign_public_ip(public)
             .build()
             .map_err(|error| Error::failed(error.to_string()))?;
@@ -173,12 +173,16 @@ impl Services {
             .build())
     }
 
-    fn deployment() -> DeploymentConfiguration {
-        let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(true).build();
+    /// Settings that are given together; those that are left out have the service's defaults.
+    fn deployment(rolls_back: bool, (least, most): (i32, i32)) -> DeploymentConfiguration {
+        let breaker = DeploymentCircuitBreaker::builder()
+            .enable(rolls_back)
+            .rollback(rolls_back)
+            .build();
         DeploymentConfiguration::builder()
             .deployment_circuit_breaker(breaker)
-            .minimum_healthy_percent(100)
-            .maximum_percent(200)
+            .minimum_healthy_percent(least)
+            .maximum_percent(most)
             .build()
     }
 
@@ -234,7 +238,7 @@ impl Kind for Services {
     }
 
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let physical = cx.scope.physical(name);
+        let physical = cx.scope.physical_of(ABOUT.kind, name);
         let mut call = self
             .aws
             .ecs
@@ -246,8 +250,13 @@ impl Kind for Services {
             .desired_count(spec.desired())
             .launch_type(LaunchType::Fargate)
             .set_platform_version(spec.platform_version.clone())
-            .network_configuration(Self::network(spec)?)
-            .deployment_configuration(Self::deployment())
+            .network_configuration(Self::network(
+                &spec.subnets,
+                &spec.security_groups,
+                spec.assign_public_ip,
+            )?)
+            .deployment_configuration(Self::deployment(true, (rollout::LEAST_PERCENT, rollout::MOST_PERCENT)))
+            .enable_execute_command(spec.execute_command)
             .propagate_tags(PropagateTags::Service)
             .enable_ecs_managed_tags(true)
             .set_tags(Some(super::tag_list(&cx.tags)));
@@ -285,28 +294,70 @@ impl Kind for Services {
         spec.changes(&live.state)
     }
 
+    fn more_fields(&self, _: &Map) -> Vec<String> {
+        let fields = [
+            "load_balancer",
+            "rollback_on_failure",
+            "percents",
+            "propagate_tags",
+            "managed_tags",
+            "deployment",
+        ];
+        fields.map(str::to_owned).to_vec()
+    }
+
     async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
         let is = |field: &str| changes.iter().any(|change| change.field == field);
-        // Sends the whole, so that it may be sent twice: what does not differ starts no deployment.
+        // Says what is, so that it may be sent twice: what does not differ starts no deployment, and what is left out
+        // stays.
+        let state = &live.state;
         let mut call = self
             .aws
             .ecs
             .update_service()
-            .cluster(&live.state.cluster)
+            .cluster(&state.cluster)
             .service(&live.id)
-            .task_definition(&spec.task_definition)
-            .network_configuration(Self::network(spec)?)
-            .deployment_configuration(Self::deployment())
-            .propagate_tags(PropagateTags::Service)
-            .enable_ecs_managed_tags(true)
-            .set_platform_version(spec.platform_version.clone());
+            .set_platform_version(spec.platform_version.clone().filter(|_| is("platform_version")));
+        // After a rollback the service has the old one again.
+        if is("task_definition") || is("deployment") {
+            call = call.task_definition(&spec.task_definition);
+        }
+        if is("subnets") || is("security_groups") || is("assign_public_ip") {
+            // The service takes the three together.
+            let one = |field: &str, wanted, now| if is(field) { wanted } else { now };
+            let public = match is("assign_public_ip") {
+                true => spec.assign_public_ip,
+                false => state.assign_public_ip,
+            };
+            call = call.network_configuration(Self::network(
+                one("subnets", &spec.subnets, &state.subnets),
+                one("security_groups", &spec.security_groups, &state.security_groups),
+                public,
+            )?);
+        }
+        if is("rollback_on_failure") || is("percents") {
+            let wanted = (rollout::LEAST_PERCENT, rollout::MOST_PERCENT);
+            let percents = state.percents.filter(|_| !is("percents")).unwrap_or(wanted);
+            let rolls_back = is("rollback_on_failure") || state.rolls_back.unwrap_or(true);
+            call = call.deployment_configuration(Self::deployment(rolls_back, percents));
+        }
+        if is("execute_command") {
+            call = call.enable_execute_command(spec.execute_command);
+        }
+        if is("propagate_tags") {
+            call = call.propagate_tags(PropagateTags::Service);
+        }
+        if is("managed_tags") {
+            call = call.enable_ecs_managed_tags(true);
+        }
         if is("count") {
             call = call.desired_count(spec.desired());
         }
         if is("load_balancer") {
             call = call.set_load_balancers(Some(Self::load_balancers(spec)));
         }
-        if spec.target_group.is_some() {
+        let is_registered_first = is("load_balancer") && spec.target_group.is_some() && state.load_balancers.is_empty();
+        if is("health_check_grace") || is_registered_first {
             call = call.health_check_grace_period_seconds(spec.grace());
         }
         if is("deployment") {
@@ -396,6 +447,32 @@ impl Kind for Services {
             "target_groups" => state.target_groups.clone(),
         });
         row
+    }
+
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.state.service_name.clone())
+    }
+
+    /// By its ARN, or by `CLUSTER/NAME`.
+    async fn reference(&self, options: &Map) -> Result<Live<State>> {
+        let id = named::reference(options)?;
+        let path = id.rsplit_once(":service/").map_or(id.as_str(), |(_, path)| path);
+        let Some((cluster, name)) = path.split_once('/') else {
+            return Err(
+                Error::failed(format!("\"{id}\" does not say in which cluster the service is"))
+                    .hint("give its ARN, or CLUSTER/NAME"),
+            );
+        };
+        let found = self.describe(cluster, &[name.to_owned()]).await?;
+        match found.iter().find(|service| service.status() == Some("ACTIVE")) {
+            Some(service) => Ok(Live {
+                id: service.service_arn().unwrap_or_default().to_owned(),
+                name: name.to_owned(),
+                tags: super::read_tags(service.tags()),
+                state: State::new(service),
+            }),
+            None => Err(named::missing("service", &id, &self.aws.region)),
+        }
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

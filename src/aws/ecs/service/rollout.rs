@@ -15,6 +15,13 @@ use crate::aws::unsupported::is_unsupported;
 use crate::error::{Error, Result};
 use crate::resource::{Engine, Live, Readiness};
 
+/// How many of the wanted tasks run at least during a deployment, in percent: the old ones stay until the new ones are
+/// well.
+pub const LEAST_PERCENT: i32 = 100;
+
+/// How many run at most.
+pub const MOST_PERCENT: i32 = 200;
+
 /// Ended, and not well.
 fn is_bad(status: &ServiceDeploymentStatus) -> bool {
     matches!(

@@ -49,6 +49,9 @@ pub struct Spec {
     /// How many seconds after its start a task's failed health checks at the load balancer do not count.
     #[serde(default = "a_minute")]
     pub health_check_grace: u32,
+    /// Whether a shell may be opened in its tasks, with `aws ecs execute-command`.
+    #[serde(default)]
+    pub execute_command: bool,
     /// The version of Fargate; the service's `LATEST` when it is not given.
     pub platform_version: Option<String>,
     /// Outputs of what must be there first and is not named otherwise, such as the `arn` of the listener: they are waited
@@ -157,6 +160,17 @@ impl Spec {
         if let Some(rolls_back) = &live.rolls_back {
             add(Change::between("rollback_on_failure", rolls_back, &true, InPlace));
         }
+        if let Some(percents) = &live.percents {
+            let wanted = (rollout::LEAST_PERCENT, rollout::MOST_PERCENT);
+            let shown = |(least, most): (i32, i32)| format!("{least} to {most}");
+            add(Change::between("percents", &shown(*percents), &shown(wanted), InPlace));
+        }
+        add(Change::between(
+            "execute_command",
+            &live.execute_command,
+            &self.execute_command,
+            InPlace,
+        ));
         add(Change::between("propagate_tags", &live.propagates_tags, &true, InPlace));
         if let Some(managed_tags) = &live.managed_tags {
             add(Change::between("managed_tags", managed_tags, &true, InPlace));

@@ -61,6 +61,9 @@ pub struct State {
     /// Whether a deployment that fails is stopped and rolled back. `None` where the peer does not tell: AWS always does,
     /// and moto keeps neither this nor `managed_tags`.
     pub rolls_back: Option<bool>,
+    /// How many of the wanted tasks run at least and at most during a deployment, in percent. `None` likewise.
+    pub percents: Option<(i32, i32)>,
+    pub execute_command: bool,
     pub propagates_tags: bool,
     pub managed_tags: Option<bool>,
     pub deployments: Vec<Deployment>,
@@ -121,6 +124,13 @@ impl State {
             target_groups: service.load_balancers().iter().filter_map(target_group).collect(),
             health_check_grace: service.health_check_grace_period_seconds(),
             rolls_back,
+            percents: configuration.and_then(|configuration| {
+                Some((
+                    configuration.minimum_healthy_percent()?,
+                    configuration.maximum_percent()?,
+                ))
+            }),
+            execute_command: service.enable_execute_command(),
             propagates_tags: service.propagate_tags() == Some(&PropagateTags::Service),
             managed_tags: configuration.map(|_| service.enable_ecs_managed_tags()),
             deployments: service.deployments().iter().map(deployment).collect(),

@@ -5,13 +5,16 @@
 //! finds its revision. Revisions are never changed, and old ones stay, so that a service can go back to them.
 
 pub mod content;
+mod revision;
 mod spec;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
 use aws_sdk_ecs::types::{
-    Compatibility, NetworkMode, SortOrder, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus,
+    Compatibility, NetworkMode, SortOrder, TaskDefinition, TaskDefinitionFamilyStatus, TaskDefinitionField,
+    TaskDefinitionStatus,
 };
 use futures::future::try_join_all;
 
@@ -22,6 +25,7 @@ use crate::map;
 use crate::resource::{About, Change, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
 use crate::value::{Map, Value};
 use content::Content;
+use revision::Revision;
 pub use spec::Spec;
 
 pub const KIND: &str = "task-definition";
@@ -32,6 +36,8 @@ pub struct State {
     arn: String,
     revision: i32,
     content: Content,
+    /// As the service tells it, for what a new revision leaves as it is.
+    described: Option<Arc<TaskDefinition>>,
 }
 
 /// The id is the family, which all revisions share.
@@ -139,7 +145,7 @@ impl TaskDefinitions {
         Ok(None)
     }
 
-    async fn register(&self, family: &str, spec: &Spec, tags: &Tags) -> Result<State> {
+    async fn register(&self, family: &str, content: Revision, tags: &Tags) -> Result<State> {
         let answer = self
             .0
             .ecs
@@ -147,12 +153,12 @@ impl TaskDefinitions {
             .family(family)
             .requires_compatibilities(Compatibility::Fargate)
             .network_mode(NetworkMode::Awsvpc)
-            .runtime_platform(content::platform(spec))
-            .cpu(spec.cpu.to_string())
-            .memory(spec.memory.to_string())
-            .set_execution_role_arn(spec.execution_role.clone())
-            .set_task_role_arn(spec.task_role.clone())
-            .set_container_definitions(Some(content::definitions(spec, &self.0.region)))
+            .set_runtime_platform(content.platform)
+            .set_cpu(content.cpu)
+            .set_memory(content.memory)
+            .set_execution_role_arn(content.execution_role)
+            .set_task_role_arn(content.task_role)
+            .set_container_definitions(Some(content.containers))
             .set_tags(Some(super::tag_list(tags)))
             .send()
             .await
@@ -164,11 +170,12 @@ impl TaskDefinitions {
     }
 }
 
-fn state(revision: &aws_sdk_ecs::types::TaskDefinition) -> State {
+fn state(revision: &TaskDefinition) -> State {
     State {
         arn: revision.task_definition_arn().unwrap_or_default().to_owned(),
         revision: revision.revision(),
         content: Content::live(revision),
+        described: Some(Arc::new(revision.clone())),
     }
 }
 
@@ -212,14 +219,18 @@ impl Kind for TaskDefinitions {
                     .unwrap_or_default(),
             );
         }
+        families.extend(scope.adopted_of(KIND).map(str::to_owned));
         families.retain(|family| scope.logical(family).is_some());
+        families.sort();
+        families.dedup();
         let found = try_join_all(families.iter().map(|family| self.newest(scope, family))).await?;
         Ok(found.into_iter().flatten().collect())
     }
 
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let id = cx.scope.physical(name);
-        let state = self.register(&id, spec, &cx.tags).await?;
+        let id = cx.scope.physical_of(ABOUT.kind, name);
+        let content = Revision::wanted(spec, &self.0.region);
+        let state = self.register(&id, content, &cx.tags).await?;
         Ok(Live {
             id,
             name: name.to_owned(),
@@ -237,10 +248,30 @@ impl Kind for TaskDefinitions {
         &["arn", "revision"]
     }
 
-    async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, _: &[Change]) -> Result<()> {
+    /// What a container's settings are called by, when there are several.
+    fn more_fields(&self, options: &Map) -> Vec<String> {
+        let containers = match options.get("containers") {
+            Some(Value::List(containers)) => containers.as_slice(),
+            _ => &[],
+        };
+        let names = containers
+            .iter()
+            .filter_map(|container| container.as_map()?.get("name")?.as_str());
+        let fixed = ["essential", "command", "log_driver", "log"];
+        fixed.into_iter().chain(names).map(str::to_owned).collect()
+    }
+
+    /// A new revision has the changes, and for the rest what the newest one has.
+    async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
         let mut tags = live.tags.clone();
         tags.extend(cx.tags.clone());
-        self.register(&live.id, spec, &tags).await?;
+        let mut left = Kind::changes(self, spec, live);
+        left.retain(|change| !changes.contains(change));
+        let mut content = Revision::wanted(spec, &self.0.region);
+        if let Some(described) = &live.state.described {
+            content = content.leave(&left, described);
+        }
+        self.register(&live.id, content, &tags).await?;
         Ok(())
     }
 
@@ -327,6 +358,10 @@ impl Kind for TaskDefinitions {
         row
     }
 
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.id.clone())
+    }
+
     /// By its family, for its newest revision, or by `FAMILY:REVISION`.
     async fn reference(&self, options: &Map) -> Result<Live<State>> {
         let id = named::reference(options)?;
@@ -335,7 +370,10 @@ impl Kind for TaskDefinitions {
             Some(revision) => Ok(Live {
                 id: revision.family().unwrap_or_default().to_owned(),
                 name: id,
-                tags: Tags::new(),
+                tags: answer
+                    .as_ref()
+                    .map(|answer| super::read_tags(answer.tags()))
+                    .unwrap_or_default(),
                 state: state(revision),
             }),
             None => Err(named::missing("task definition", &id, &self.0.region)),

@@ -182,8 +182,10 @@ impl ReplicationGroups {
             if is("automatic_failover") {
                 call = call.automatic_failover_enabled(spec.replicas > 0);
             }
-            if is("automatic_failover") || is("multi_az") {
+            if is("multi_az") {
                 call = call.multi_az_enabled(spec.multi_az);
+            } else if is("automatic_failover") {
+                call = call.multi_az_enabled(live.state.multi_az);
             }
             if is("security_groups") {
                 call = call.set_security_group_ids(Some(spec.security_groups.clone()));

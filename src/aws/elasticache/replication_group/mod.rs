@@ -244,7 +244,7 @@ impl Kind for ReplicationGroups {
     }
 
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let id = cx.scope.physical(name);
+        let id = cx.scope.physical_of(ABOUT.kind, name);
         let token = self.token(spec).await?;
         // The name is unique, so that a call that is sent twice is refused the second time.
         let answer = self
@@ -286,6 +286,10 @@ impl Kind for ReplicationGroups {
 
     fn changes(&self, spec: &Spec, live: &Live<State>) -> Vec<Change> {
         changes::between(spec, &live.state)
+    }
+
+    fn more_fields(&self, _: &Map) -> Vec<String> {
+        vec!["automatic_failover".into()]
     }
 
     async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
@@ -385,6 +389,20 @@ impl Kind for ReplicationGroups {
             "maintenance_window" => state.maintenance_window.clone(),
         });
         row
+    }
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.id.clone())
+    }
+
+    async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
+        if let TagsOf::Known(tags) = super::read_tags(&self.0, &found.state.arn).await? {
+            found.tags = tags;
+            return Ok(found);
+        }
+        Err(Error::failed(format!(
+            "the service does not tell the tags of {} now",
+            found.id
+        )))
     }
 
     async fn reference(&self, options: &Map) -> Result<Live<State>> {

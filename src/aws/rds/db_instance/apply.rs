@@ -52,10 +52,12 @@ impl DbInstances {
             }
             // "When you increase the allocated storage for a DB instance that uses Provisioned IOPS (gp3, io1, or io2
             // storage type), you must also specify the Iops parameter. You can use the current value" (ModifyDBInstance).
-            if is("iops") || is("storage_type") {
+            if is("iops") {
                 call = call.set_iops(spec.iops.map(whole));
+            } else if is("storage_type") {
+                call = call.set_iops(spec.iops.and(live.state.iops));
             } else if is("storage") {
-                call = call.set_iops(spec.iops.map(whole).or(live.state.iops));
+                call = call.set_iops(live.state.iops);
             }
             if is("max_storage") {
                 // The storage itself as the most means: no growing.

@@ -175,7 +175,7 @@ impl Kind for DbInstances {
     /// Why this is safe: the name is unique, so that a call that is sent twice is refused the second time; the tags are
     /// in the call, and with them whether the instance still has to be compared.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
-        let id = cx.scope.physical(name);
+        let id = cx.scope.physical_of(ABOUT.kind, name);
         let (made, tags) = match self.content(cx, name, &id, spec).await? {
             Some(snapshot) => self.restore(cx, name, &id, spec, &snapshot).await?,
             None => self.create_empty(cx, &id, spec).await?,
@@ -232,6 +232,10 @@ impl Kind for DbInstances {
     /// Until the restored one has its password.
     fn is_unfinished(&self, live: &Live<State>) -> bool {
         live.state.password.is_none()
+    }
+
+    fn more_fields(&self, _: &Map) -> Vec<String> {
+        vec!["copy_tags_to_snapshot".into(), "password".into()]
     }
 
     async fn update(&self, cx: &Context<'_>, spec: &Spec, live: &Live<State>, changes: &[Change]) -> Result<()> {
@@ -334,6 +338,9 @@ impl Kind for DbInstances {
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         super::retag(&self.0, &live.state.arn, set, remove).await
+    }
+    fn name_at_service(&self, live: &Live<State>) -> Option<String> {
+        Some(live.id.clone())
     }
 
     async fn reference(&self, options: &Map) -> Result<Live<State>> {

@@ -21,6 +21,9 @@ pub struct Listener {
     pub port: i64,
     pub protocol: String,
     certificates: Vec<Value>,
+    /// The ARNs of its certificate list: those beside the default one, of which the client's host name chooses.
+    #[serde(default)]
+    more_certificates: Vec<String>,
     ssl_policy: Option<String>,
     /// The default rule is the last one; its actions are the listener's default actions.
     pub default: Rule,
@@ -70,6 +73,7 @@ pub fn create(call: &Call<'_>) -> Answer {
         ssl_policy: (protocol == "HTTPS").then(|| policy_or_default(call.text("SslPolicy"))),
         protocol,
         certificates,
+        more_certificates: Vec::new(),
         default,
         rules: Vec::new(),
     };
@@ -132,6 +136,9 @@ pub fn modify(call: &Call<'_>) -> Answer {
     if !call.list("Certificates").is_empty() || before != listener.protocol {
         listener.certificates = certificates_of(call, &listener.protocol)?;
     }
+    if listener.protocol != "HTTPS" {
+        listener.more_certificates.clear();
+    }
     listener.ssl_policy = (listener.protocol == "HTTPS").then(|| match call.text("SslPolicy") {
         "" => listener.ssl_policy.unwrap_or_else(|| SSL_POLICY.to_owned()),
         policy => policy.to_owned(),
@@ -151,12 +158,60 @@ pub fn delete(call: &Call<'_>) -> Answer {
 
 pub fn certificates(call: &Call<'_>) -> Answer {
     let listener = existing(call, call.text("ListenerArn"))?;
-    let certificates: Vec<_> = listener
-        .certificates
-        .iter()
-        .map(|certificate| json!({ "CertificateArn": certificate["CertificateArn"], "IsDefault": true }))
-        .collect();
+    let default = listener.certificates.iter();
+    let default = default.map(|one| json!({ "CertificateArn": one["CertificateArn"], "IsDefault": true }));
+    let certificates: Vec<_> = default.chain(listener.more_certificates.iter().map(of_list)).collect();
     answer(json!({ "Certificates": certificates }))
+}
+
+fn of_list(arn: &String) -> Value {
+    json!({ "CertificateArn": arn, "IsDefault": false })
+}
+
+/// "If the certificate in already in the certificate list, the call is successful but the certificate is not added
+/// again."
+pub fn add_certificates(call: &Call<'_>) -> Answer {
+    only(call, &["ListenerArn", "Certificates"])?;
+    let mut listener = existing(call, call.text("ListenerArn"))?;
+    if listener.protocol != "HTTPS" {
+        return Err(validation("A certificate cannot be specified for HTTP listeners"));
+    }
+    for certificate in call.list("Certificates") {
+        let arn = usable(call, certificate)?;
+        if !listener.more_certificates.contains(&arn) {
+            listener.more_certificates.push(arn);
+        }
+    }
+    // Elastic Load Balancing quotas: "Certificates per Application Load Balancer (excluding default certificates): 25".
+    let all = of(call, &listener.load_balancer)?;
+    let others = all.iter().filter(|other| other.arn != listener.arn);
+    let count = others.map(|other| other.more_certificates.len()).sum::<usize>();
+    if count + listener.more_certificates.len() > 25 {
+        return Err(Fault::new(
+            "TooManyCertificates",
+            "You've reached the limit on the number of certificates per load balancer.",
+        ));
+    }
+    save(call, &listener)?;
+    answer(json!({ "Certificates": listener.more_certificates.iter().map(of_list).collect::<Vec<_>>() }))
+}
+
+pub fn remove_certificates(call: &Call<'_>) -> Answer {
+    only(call, &["ListenerArn", "Certificates"])?;
+    let mut listener = existing(call, call.text("ListenerArn"))?;
+    for certificate in call.list("Certificates") {
+        let arn = certificate["CertificateArn"].as_str().unwrap_or_default();
+        let is_listed = listener.more_certificates.iter().any(|one| one == arn);
+        if !is_listed && listener.certificates.iter().any(|one| one["CertificateArn"] == arn) {
+            return Err(Fault::new(
+                "OperationNotPermitted",
+                "The default certificate of a listener cannot be removed",
+            ));
+        }
+        listener.more_certificates.retain(|one| one != arn);
+    }
+    save(call, &listener)?;
+    answer(json!({}))
 }
 
 pub fn remove(call: &Call<'_>, listener: &Listener) -> Result<(), Fault> {
@@ -297,21 +352,7 @@ fn certificates_of(call: &Call<'_>, protocol: &str) -> Result<Vec<Value>, Fault>
     match protocol {
         "HTTPS" => match given {
             [] => Err(validation("A certificate must be specified for HTTPS listeners")),
-            [one] => match one["CertificateArn"].as_str() {
-                Some(arn) => match acm::usable(call, arn)? {
-                    Usable::Yes => Ok(vec![json!({ "CertificateArn": arn })]),
-                    Usable::No => Err(not_found(arn)),
-                    // hashicorp/terraform-provider-aws 41789
-                    Usable::NotIssued => Err(Fault::new(
-                        "UnsupportedCertificate",
-                        format!(
-                            "The certificate '{arn}' must have a fully-qualified domain name, a supported signature, and \
-                             a supported key size."
-                        ),
-                    )),
-                },
-                None => Err(not_found("")),
-            },
+            [one] => Ok(vec![json!({ "CertificateArn": usable(call, one)? })]),
             _ => Err(Fault::new(
                 "TooManyCertificates",
                 "You can specify only one default certificate.",
@@ -324,6 +365,23 @@ fn certificates_of(call: &Call<'_>, protocol: &str) -> Result<Vec<Value>, Fault>
     }
 }
 
+/// The ARN of a certificate that can be shown.
+fn usable(call: &Call<'_>, certificate: &Value) -> Result<String, Fault> {
+    let arn = certificate["CertificateArn"].as_str().unwrap_or_default();
+    match acm::usable(call, arn)? {
+        Usable::Yes => Ok(arn.to_owned()),
+        Usable::No => Err(not_found(arn)),
+        // hashicorp/terraform-provider-aws 41789
+        Usable::NotIssued => Err(Fault::new(
+            "UnsupportedCertificate",
+            format!(
+                "The certificate '{arn}' must have a fully-qualified domain name, a supported signature, and a supported \
+                 key size."
+            ),
+        )),
+    }
+}
+
 fn not_found(arn: &str) -> Fault {
     Fault::new("CertificateNotFound", format!("Certificate '{arn}' not found"))
 }
@@ -333,7 +391,10 @@ pub fn users_of_certificate(call: &Call<'_>, arn: &str) -> Result<Vec<String>, F
     let listeners: Vec<Listener> = call.store.linked(KIND, arn)?;
     let mut users: Vec<String> = listeners
         .into_iter()
-        .filter(|listener| listener.certificates.iter().any(|one| one["CertificateArn"] == arn))
+        .filter(|listener| {
+            let is_default = listener.certificates.iter().any(|one| one["CertificateArn"] == arn);
+            is_default || listener.more_certificates.iter().any(|one| one == arn)
+        })
         .map(|listener| listener.load_balancer)
         .collect();
     users.sort();
@@ -398,6 +459,7 @@ pub fn save(call: &Call<'_>, listener: &Listener) -> Result<(), Fault> {
     links.extend(listener.all_rules().map(|rule| rule.arn.clone()));
     let certificates = listener.certificates.iter();
     links.extend(certificates.filter_map(|one| one["CertificateArn"].as_str().map(str::to_owned)));
+    links.extend(listener.more_certificates.iter().cloned());
     call.store
         .entry(KIND, &listener.arn)
         .parent(&listener.load_balancer)

@@ -45,6 +45,8 @@ fn route(call: &Call<'_>) -> Answer {
         "ModifyListener" => listener::modify(call),
         "DeleteListener" => listener::delete(call),
         "DescribeListenerCertificates" => listener::certificates(call),
+        "AddListenerCertificates" => listener::add_certificates(call),
+        "RemoveListenerCertificates" => listener::remove_certificates(call),
         "DescribeListenerAttributes" => listener_attributes::describe(call),
         "ModifyListenerAttributes" => listener_attributes::modify(call),
         "CreateRule" => rule::create(call),

@@ -29,6 +29,8 @@ pub fn handle(call: &mut Call<'_>) -> Answer {
         "DeleteRole" => role::delete(call),
         "UpdateRoleDescription" => role::update_description(call),
         "CreateServiceLinkedRole" => role::create_service_linked(call),
+        "PutRolePermissionsBoundary" => role::put_boundary(call),
+        "DeleteRolePermissionsBoundary" => role::delete_boundary(call),
         "DeleteServiceLinkedRole" => role::delete_service_linked(call),
         "GetServiceLinkedRoleDeletionStatus" => role::deletion_status(call),
         "SimulatePrincipalPolicy" => simulate::principal(call),

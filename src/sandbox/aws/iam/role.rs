@@ -59,9 +59,7 @@ pub fn create(call: &Call<'_>) -> Answer {
     }
     let boundary = call.text("PermissionsBoundary");
     if !boundary.is_empty() && !policy::is(call, boundary)? {
-        return Err(no_such(format!(
-            "Scope ARN: {boundary} does not exist or is not attachable."
-        )));
+        return Err(no_boundary(boundary));
     }
     let role = Role {
         arn: format!("arn:aws:iam::{}:role{path}{name}", call.account),
@@ -153,6 +151,33 @@ pub fn update_description(call: &Call<'_>) -> Answer {
         .map(str::to_owned);
     save(call, &role)?;
     answer(json!({ "Role": role.view(call, true)? }))
+}
+
+fn no_boundary(arn: &str) -> Fault {
+    no_such(format!("Scope ARN: {arn} does not exist or is not attachable."))
+}
+
+pub fn put_boundary(call: &Call<'_>) -> Answer {
+    let mut role = changeable(call)?;
+    let boundary = call.text("PermissionsBoundary");
+    if !policy::is(call, boundary)? {
+        return Err(no_boundary(boundary));
+    }
+    role.boundary = Some(boundary.to_owned());
+    save(call, &role)?;
+    answer(json!({}))
+}
+
+pub fn delete_boundary(call: &Call<'_>) -> Answer {
+    let mut role = changeable(call)?;
+    if role.boundary.take().is_none() {
+        return Err(no_such(format!(
+            "Role {} does not have a permissions boundary",
+            role.name
+        )));
+    }
+    save(call, &role)?;
+    answer(json!({}))
 }
 
 pub fn update_trust(call: &Call<'_>) -> Answer {

@@ -50,12 +50,12 @@ SERVICES = {
         ListTaskDefinitions ListTasks PutClusterCapacityProviders RegisterTaskDefinition RunTask
         StopServiceDeployment StopTask TagResource UntagResource UpdateCluster UpdateClusterSettings UpdateService"""),
     "elasticloadbalancing": ("elbv2", """
-        AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup DeleteListener DeleteLoadBalancer
-        DeleteRule DeleteTargetGroup DeregisterTargets DescribeCapacityReservation DescribeListenerAttributes DescribeListeners
+        AddListenerCertificates AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup DeleteListener DeleteLoadBalancer
+        DeleteRule DeleteTargetGroup DeregisterTargets DescribeCapacityReservation DescribeListenerAttributes DescribeListenerCertificates DescribeListeners
         DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules DescribeTags
         DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
         ModifyListenerAttributes ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup
-        ModifyTargetGroupAttributes RegisterTargets RemoveTags SetRulePriorities SetSecurityGroups SetSubnets"""),
+        ModifyTargetGroupAttributes RegisterTargets RemoveListenerCertificates RemoveTags SetRulePriorities SetSecurityGroups SetSubnets"""),
     "ecr": ("ecr", """
         BatchCheckLayerAvailability BatchDeleteImage BatchGetImage CreateRepository DeleteLifecyclePolicy
         DeleteRepository DeleteRepositoryPolicy DescribeImageScanFindings DescribeImages DescribeRegistry
@@ -64,10 +64,11 @@ SERVICES = {
         SetRepositoryPolicy StartImageScan TagResource UntagResource"""),
     "iam": ("iam", """
         AttachRolePolicy CreatePolicy CreatePolicyVersion CreateRole CreateServiceLinkedRole DeletePolicy
-        DeletePolicyVersion DeleteRole DeleteRolePolicy DeleteServiceLinkedRole DetachRolePolicy
-        GetAccountAuthorizationDetails GetPolicy GetPolicyVersion GetRole GetRolePolicy GetServiceLinkedRoleDeletionStatus
-        ListAttachedRolePolicies ListEntitiesForPolicy ListInstanceProfilesForRole ListPolicies ListPolicyTags ListPolicyVersions
-        ListRolePolicies ListRoleTags ListRoles PutRolePolicy SimulatePrincipalPolicy TagPolicy TagRole UntagPolicy
+        DeletePolicyVersion DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DeleteServiceLinkedRole
+        DetachRolePolicy GetAccountAuthorizationDetails GetPolicy GetPolicyVersion GetRole GetRolePolicy
+        GetServiceLinkedRoleDeletionStatus ListAttachedRolePolicies ListEntitiesForPolicy ListInstanceProfilesForRole
+        ListPolicies ListPolicyTags ListPolicyVersions ListRolePolicies ListRoleTags ListRoles
+        PutRolePermissionsBoundary PutRolePolicy SimulatePrincipalPolicy TagPolicy TagRole UntagPolicy
         UntagRole UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription"""),
     "logs": ("logs", """
         CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream DeleteRetentionPolicy DescribeLogGroups
