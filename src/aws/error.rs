@@ -56,9 +56,8 @@ where
 {
     let service = match error {
         SdkError::ServiceError(service) => service.err(),
-        SdkError::TimeoutError(_) => {
-            return Error::failed(format!("{action}: no answer in time")).hint("run the same command again");
-        }
+        SdkError::TimeoutError(_) => return no_answer(action),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => return no_answer(action),
         SdkError::DispatchFailure(failure) => {
             let cause = innermost(error);
             if failure.is_user() || cause.contains("credential") || causes(error).contains("credentials") {
@@ -98,6 +97,10 @@ where
         }
         _ => translated,
     }
+}
+
+fn no_answer(action: &str) -> Error {
+    Error::failed(format!("{action}: no answer in time")).hint("run the same command again")
 }
 
 fn no_credentials(cause: &str) -> Error {

@@ -4,8 +4,8 @@ use super::Aws;
 use super::error::Call;
 use crate::error::{Error, Result};
 
-/// Asks who calls. Without an `account` in the environment any account will do.
-pub async fn pass(aws: &Aws, expected: Option<&str>) -> Result<()> {
+/// Asks who calls, and gives the ARN. Without an `account` in the environment any account will do.
+pub async fn pass(aws: &Aws, expected: Option<&str>) -> Result<String> {
     let answer = aws.sts.get_caller_identity().send().await;
     let answer = answer.call("sts:GetCallerIdentity")?;
     let (account, caller) = (
@@ -18,7 +18,10 @@ pub async fn pass(aws: &Aws, expected: Option<&str>) -> Result<()> {
         ))
         .note(format!("they are those of {caller}"))
         .hint("choose another profile, or correct `account` in the environment file")),
-        _ => Ok(()),
+        _ => {
+            // The first answer holds for the run.
+            Ok(aws.caller.get_or_init(|| caller.to_owned()).clone())
+        }
     }
 }
 

@@ -20,6 +20,9 @@ pub mod named;
 pub mod plain;
 #[cfg(test)]
 mod plan_tests;
+pub mod policy;
+pub mod preflight;
+pub mod queue;
 pub mod rds;
 mod read_only;
 pub mod reads;
@@ -30,6 +33,7 @@ pub mod ssm;
 pub mod sweep;
 pub mod tagged;
 pub mod tags;
+pub mod target;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -40,7 +44,7 @@ mod untagged;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use aws_config::SdkConfig;
 use aws_sdk_ecr::types::Repository;
@@ -117,6 +121,8 @@ pub struct Aws {
     /// Host and zone of the environment's public address, where the file names both. Records have no tags: the one of
     /// the address is found by these.
     pub address: Option<(String, String)>,
+    /// The ARN of whoever calls, once it was asked for.
+    pub caller: Arc<OnceLock<String>>,
 }
 
 impl Aws {
@@ -128,10 +134,25 @@ impl Aws {
             ($sdk:ident) => {{
                 let (config, calls, writes) = (config.clone(), calls.clone(), writes.clone());
                 Lazy::new(move || {
-                    let config = $sdk::config::Builder::from(&config);
-                    let mut config = config.interceptor(calls).interceptor(writes);
+                    use $sdk::config::retry::{RetryPartition, TokenBucket};
+                    let http_client = config.http_client();
+                    let mut config = $sdk::config::Builder::from(&config)
+                        .interceptor(calls)
+                        .interceptor(writes)
+                        // How often a call is sent is bounded for each call; how many are sent at once, by the queue.
+                        .retry_partition(
+                            RetryPartition::custom(stringify!($sdk))
+                                .token_bucket(TokenBucket::unlimited())
+                                .build(),
+                        );
                     if has_endpoint {
                         config = config.retry_classifier(unsupported::NoPages);
+                    }
+                    if let Some(inner) = http_client {
+                        let queue = queue::Queue::default();
+                        config = config
+                            .interceptor(queue::Turns)
+                            .http_client(queue::Queued { inner, queue });
                     }
                     if mode == Mode::Plan {
                         config = config.interceptor(read_only::ReadOnly);
@@ -165,6 +186,7 @@ impl Aws {
             is_sandbox,
             has_endpoint,
             address: None,
+            caller: Arc::default(),
         }
     }
 

@@ -283,7 +283,8 @@ mod tests {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
-                    folders.push(path);
+                    // Condition keys look like actions.
+                    folders.extend((!path.ends_with("policy")).then_some(path));
                 } else if !path.ends_with("reads.rs") && !path.ends_with("tests.rs") {
                     let text = std::fs::read_to_string(&path).unwrap();
                     used.extend(action.captures_iter(&text).map(|found| found[1].to_owned()));

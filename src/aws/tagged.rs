@@ -13,6 +13,7 @@ pub fn verbs(aws: &Aws) -> Vec<Verb> {
         "Everything with this environment's tags, as the Resource Groups Tagging API lists it: who owns it, who pays for it, \
          which script ensured it, who made it and when. IAM roles are not in it, and what was just deleted may still be.",
     )
+    .actions(&["tag:GetResources"])
     .run(move |cx, _| {
         let aws = aws.clone();
         async move {

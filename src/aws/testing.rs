@@ -102,6 +102,7 @@ impl World {
             .region(Region::new("eu-west-1"))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
             .http_client(sandbox.http_client())
+            .retry_config(super::queue::retries(Duration::from_millis(20)))
             .build();
         let calls = Calls::default();
         Self {
@@ -262,6 +263,12 @@ impl World {
     pub fn database_at(&self, host: &str) -> crate::secret::Secret {
         let sandbox = self.sandbox.as_ref().unwrap();
         sandbox.database_at(host).unwrap().unwrap().password
+    }
+
+    /// Something goes wrong on purpose.
+    pub fn rule(&self, rule: sandbox::aws::rules::Rule) {
+        let sandbox = self.sandbox.as_ref().unwrap();
+        sandbox.aws().rules().add(rule).unwrap();
     }
 
     /// How many of a kind there are.

@@ -17,6 +17,8 @@ Examples:
   iacsh env diff staging production      what differs between two environments
   iacsh destroy                          delete everything disposable of an environment
   iacsh test                             run the tests of the scripts, each in a sandbox of its own
+  iacsh iam policy --env staging         what AWS has to allow
+  iacsh runs                             what was done, when, and by whom
 ";
 
 const AFTER: &str = "\
@@ -141,6 +143,8 @@ pub(super) fn command() -> Command {
                 )
                 .subcommand(diff()),
         )
+        .subcommand(iam())
+        .subcommand(runs())
         .subcommand(
             Command::new("sandbox")
                 .about("The embedded cloud: serve, show, save, load, list, reset, conformance")
@@ -266,6 +270,71 @@ fn test() -> Command {
                 .long("show-output")
                 .help("Show also what tests print that pass")
                 .action(ArgAction::SetTrue),
+        )
+}
+
+const IAM: &str = "\
+Prints the least that AWS has to allow whoever runs iacsh in an environment, as policies for IAM. They are made from the \
+actions that each kind of resource and each function lists, and bound to the environment's resources by name and tags. \
+What is about all resources is told with the reason. No call is sent, and no credentials are needed.
+
+With --plan: what a plan needs, which only reads.";
+
+const IAM_EXAMPLES: &str = "\
+Examples:
+  iacsh iam policy --env staging > policy.json
+  iacsh iam policy --env staging --plan      for pull requests and nightly jobs
+  iacsh iam policy --env staging --json      names, sizes, and why something is about all resources";
+
+fn iam() -> Command {
+    Command::new("iam")
+        .about("What AWS has to allow: policy")
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand(
+            Command::new("policy")
+                .about("The least-privilege policies of an environment; with --plan those of a plan")
+                .long_about(IAM)
+                .after_help(IAM_EXAMPLES),
+        )
+}
+
+const RUNS: &str = "\
+Shows the runs of this project that left something in the journal, `.iacsh/journal.jsonl`: who, when, what it changed, \
+and how it ended. The newest is number 1 and stands last. Expressions and prompts that only looked around are left out.
+
+`runs show N` tells all of one run: by whom and from which commit, each call that wrote, with the service's id of the \
+request, and what became of each resource.";
+
+const RUNS_EXAMPLES: &str = "\
+Examples:
+  iacsh runs
+  iacsh runs show 1
+  iacsh runs show 1 --json
+
+The journal is for people and for estimates. It can be deleted at any time.";
+
+fn runs() -> Command {
+    Command::new("runs")
+        .about("The runs so far: who, when, what they changed; show")
+        .long_about(RUNS)
+        .after_help(RUNS_EXAMPLES)
+        .disable_help_subcommand(true)
+        .arg(
+            Arg::new("all")
+                .long("all")
+                .help("All of them, not only the last 20")
+                .action(ArgAction::SetTrue),
+        )
+        .subcommand(
+            Command::new("show")
+                .about("One run: each call that wrote, and what became of each resource")
+                .after_help(RUNS_EXAMPLES)
+                .arg(
+                    Arg::new("RUN")
+                        .help("Its number, 1 being the newest, or its id")
+                        .required(true),
+                ),
         )
 }
 

@@ -5,6 +5,7 @@
 //! so that there is one list of them.
 
 mod description;
+mod line;
 mod split;
 
 use std::ffi::OsString;
@@ -35,6 +36,12 @@ pub enum Action {
     Stdin,
     /// `iacsh destroy`
     Destroy,
+    /// `iacsh iam policy`
+    IamPolicy,
+    /// `iacsh runs`; whether all of them
+    Runs(bool),
+    /// `iacsh runs show N`
+    RunsShow(String),
     /// `iacsh env check [NAME]`
     EnvCheck(Option<String>),
     /// `iacsh env diff A B`
@@ -144,10 +151,12 @@ pub struct Invocation {
     pub options: Options,
     /// Parameters of the script in the order of the line: `--name value`, `--name=value`, or `--name` alone.
     pub parameters: Vec<(String, Option<String>)>,
+    /// The line as the journal keeps it.
+    pub line: String,
 }
 
 /// Subcommands that the design names and that do not work yet.
-const LATER_COMMANDS: [&str; 6] = ["iam", "runs", "unlock", "check", "learn", "doc"];
+const LATER_COMMANDS: [&str; 4] = ["unlock", "check", "learn", "doc"];
 
 /// Whether a parameter of a script may not have this name because an option of iacsh has it.
 pub fn is_option(name: &str) -> bool {
@@ -166,6 +175,7 @@ pub fn parse(
                 .map_err(|arg| Error::usage(format!("`{}` is not UTF-8", arg.to_string_lossy())))
         })
         .collect::<Result<Vec<_>>>()?;
+    let line = line::kept(&args);
     let mut command = command();
     let split = Split::new(&command, args)?;
     if split.help
@@ -176,6 +186,7 @@ pub fn parse(
             action: Action::ScriptHelp(script.into()),
             options: Options::default(),
             parameters: split.parameters,
+            line,
         });
     }
     let own = std::iter::once("iacsh".to_owned()).chain(split.own);
@@ -189,6 +200,7 @@ pub fn parse(
                     action: Action::Show(error.render().ansi().to_string()),
                     options: Options::default(),
                     parameters: Vec::new(),
+                    line,
                 });
             }
             _ => return Err(usage(&command, &error)),
@@ -204,6 +216,7 @@ pub fn parse(
         action,
         options,
         parameters: split.parameters,
+        line,
     })
 }
 
@@ -214,6 +227,10 @@ fn fits_plan(options: &Options, action: &Action) -> Result<()> {
         Action::Script(_) | Action::Expression(_) | Action::Stdin | Action::Destroy
     );
     let example = "iacsh scripts/recreate.rhai --plan --out FILE, and then iacsh scripts/recreate.rhai --expect FILE";
+    // The policy that a plan needs.
+    if options.plan && *action == Action::IamPolicy {
+        return Ok(());
+    }
     if (options.plan || options.expect.is_some()) && !runs {
         let option = if options.plan { "--plan" } else { "--expect" };
         return Err(Error::usage(format!("`{option}` needs a script or destroy")).hint(example));
@@ -282,6 +299,11 @@ fn action(matches: &ArgMatches) -> Result<Action> {
     }
     Ok(match matches.subcommand() {
         Some(("destroy", _)) => Action::Destroy,
+        Some(("iam", _)) => Action::IamPolicy,
+        Some(("runs", matches)) => match matches.subcommand() {
+            Some(("show", matches)) => Action::RunsShow(required(matches, "RUN")),
+            _ => Action::Runs(matches.get_flag("all")),
+        },
         Some(("env", matches)) => match matches.subcommand() {
             Some(("check", matches)) => Action::EnvCheck(matches.get_one::<String>("NAME").cloned()),
             Some(("diff", matches)) => Action::EnvDiff(EnvDiff {

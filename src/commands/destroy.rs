@@ -76,6 +76,7 @@ impl Destroy {
         let options = DestroyOptions {
             only: self.options.only.clone(),
         };
+        engine.will_destroy();
         let plan = destroy::plan(engine, &options).await?;
         let count = plan.deleted().count();
         if count == 0 {

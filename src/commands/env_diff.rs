@@ -14,6 +14,7 @@ use crate::output::Printer;
 use crate::output::progress::Told;
 use crate::resource::cancel::Cancel;
 use crate::resource::portrait::{self, Portrait};
+use crate::resource::runs::Usual;
 use crate::session::Session;
 use crate::value::{Map, Value};
 
@@ -53,7 +54,7 @@ pub fn diff(root: &Path, options: &Options, names: (&str, &str), files: bool, pr
 /// What exists of an environment, read with its own clients and credentials.
 async fn read(environment: Environment, options: &Options, printer: &Printer, cancel: &Cancel) -> Result<Portrait> {
     let (name, region) = (environment.name.clone(), environment.aws.region.clone());
-    let progress = Arc::new(Told::new(printer.clone()));
+    let progress = Arc::new(Told::new(printer.clone(), Usual::default));
     let portrait = async {
         // As in a plan: the clients refuse every call that is not a read.
         let options = Options {

@@ -3,9 +3,12 @@
 mod destroy;
 mod env;
 mod env_diff;
+mod iam;
 mod interface;
 mod plan;
 mod prompt;
+mod record;
+mod runs;
 mod sandbox;
 mod script;
 mod test;
@@ -23,8 +26,9 @@ use crate::error::{Error, Result};
 use crate::output::Printer;
 use crate::output::progress::Told;
 use crate::resource::plan::Ask;
+use crate::resource::runs::Runs;
 use crate::script::Input;
-use crate::session::Session;
+use crate::session::{RUN_FOLDER, Session};
 
 /// Does what a command line says.
 pub fn run(invocation: Invocation) -> ExitCode {
@@ -72,19 +76,27 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
             sandbox::conformance::conformance(&root(None)?, &invocation.options, *slow, printer)
         }
         Action::SandboxServe(serve) => sandbox::serve::serve(&root(None)?, &invocation.options, serve, printer),
+        Action::IamPolicy => iam::policy(&root(None)?, &invocation.options.env, invocation.options.plan, printer),
+        Action::Runs(all) => runs::list(&root(None)?, *all, printer),
+        Action::RunsShow(which) => runs::show(&root(None)?, which, printer),
         Action::ScriptHelp(file) => Run::begin(invocation, printer, Some(file))?.help(file),
         Action::Script(file) => {
             if !file.is_file() {
                 return Err(missing(file));
             }
-            Run::begin(invocation, printer, Some(file))?.file(file, &invocation.parameters)
+            Run::begin(invocation, printer, Some(file))?
+                .recorded(&invocation.line, true, |run| run.file(file, &invocation.parameters))
         }
         Action::Expression(text) => {
-            Run::begin(invocation, printer, None)?.text(&Input::Text(text.clone()), &invocation.parameters)
+            let input = Input::Text(text.clone());
+            Run::begin(invocation, printer, None)?
+                .recorded(&invocation.line, false, |run| run.text(&input, &invocation.parameters))
         }
-        Action::Stdin => Run::begin(invocation, printer, None)?.text(&Input::Stdin, &invocation.parameters),
-        Action::Destroy => Run::begin(invocation, printer, None)?.destroy(),
-        Action::Prompt => Run::begin(invocation, printer, None)?.prompt(),
+        Action::Stdin => Run::begin(invocation, printer, None)?.recorded(&invocation.line, false, |run| {
+            run.text(&Input::Stdin, &invocation.parameters)
+        }),
+        Action::Destroy => Run::begin(invocation, printer, None)?.recorded(&invocation.line, true, Run::destroy),
+        Action::Prompt => Run::begin(invocation, printer, None)?.recorded(&invocation.line, false, Run::prompt),
     }
 }
 
@@ -142,7 +154,9 @@ impl<'a> Run<'a> {
         let runtime = runtime()?;
         let cancel = Cancel::new();
         runtime.spawn(interruptions(cancel.clone(), printer.clone()));
-        let progress = Arc::new(Told::new(printer.clone()));
+        let folder = root.join(RUN_FOLDER);
+        let usual = move || Runs::read(&folder).unwrap_or_default().usual();
+        let progress = Arc::new(Told::new(printer.clone(), usual));
         let ask: Ask = {
             let (printer, yes) = (printer.clone(), invocation.options.yes);
             Box::new(move |question| printer.confirm(question, yes))

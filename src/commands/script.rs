@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Run;
 use super::interface::{Guide, Person, check_directories};
 use crate::error::{Error, Result};
 use crate::output;
-use crate::output::progress::human;
+use crate::output::progress::{self, human};
 use crate::resource::prune;
 use crate::script::{Input, ScriptContext, Shell, Stepper};
 use crate::session::facts;
 use crate::value::Value;
+
+/// What made a run long is told of one that was.
+const WORTH_TELLING: Duration = Duration::from_secs(5);
 
 impl Run<'_> {
     /// The parameters of a script, without running it.
@@ -111,6 +115,9 @@ impl Run<'_> {
         if self.printer.json() {
             let mut document = Value::Map(report.to_map()).to_json();
             if let Some(document) = document.as_object_mut() {
+                if let Some(chain) = self.session.engine.longest_chain() {
+                    document.insert("longest_chain".into(), chain.to_json());
+                }
                 match &outcome {
                     Ok((value, _)) => document.insert("result".into(), value.to_json()),
                     Err(error) => document.insert("error".into(), output::error::to_json(error)),
@@ -141,6 +148,10 @@ impl Run<'_> {
         let calls = self.session.calls.total();
         let count = report.records.len();
         let summary = report.summary();
+        let chain = self.session.engine.longest_chain();
+        if let Some(chain) = chain.filter(|chain| chain.took() >= WORTH_TELLING && chain.links.len() > 1) {
+            self.printer.message(&progress::chain(&chain));
+        }
         self.printer
             .message(&format!("{count} resources in {took} with {calls} calls: {summary}"));
     }

@@ -1,13 +1,15 @@
 //! Progress: a line for each piece of running work on a terminal, plain lines elsewhere.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Printer, paint, plain, style};
+use crate::resource::chain::Chain;
 use crate::resource::progress::Progress;
+use crate::resource::runs::{Usual, Work};
 use crate::secret::mask;
 
 /// How often one piece of work says that it still waits, where there is no terminal.
@@ -17,21 +19,35 @@ const BETWEEN: Duration = Duration::from_secs(10);
 pub struct Told {
     printer: Printer,
     running: Mutex<HashMap<String, Running>>,
+    /// How long things took in earlier runs, read when it is needed first.
+    usual: LazyLock<Usual, Box<dyn FnOnce() -> Usual + Send>>,
 }
 
 struct Running {
     since: Instant,
     /// When it last said that it waits.
     said: Instant,
+    work: Work,
     line: Option<ProgressBar>,
 }
 
 impl Told {
-    pub fn new(printer: Printer) -> Self {
+    /// `usual` tells how long things took in earlier runs; it is asked once something has to be waited for.
+    pub fn new(printer: Printer, usual: impl FnOnce() -> Usual + Send + 'static) -> Self {
         Self {
             printer,
             running: Mutex::new(HashMap::new()),
+            usual: LazyLock::new(Box::new(usual)),
         }
+    }
+
+    /// ` of about 8 min`, where earlier runs tell it.
+    fn estimate(&self, label: &str, work: Work) -> String {
+        let kind = label.split('/').next().unwrap_or_default();
+        let usual = self.usual.get(&(work, kind.to_owned()));
+        usual
+            .map(|usual| format!(" of about {}", about(*usual)))
+            .unwrap_or_default()
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
@@ -52,6 +68,7 @@ impl Told {
         let running = Running {
             since: now,
             said: now,
+            work: Work::Creating,
             line,
         };
         let before = self.running().insert(label.to_owned(), running);
@@ -73,12 +90,14 @@ impl Told {
         if let Some(line) = &running.line {
             let reason = paint(style::FAINT, plain(&mask(reason)));
             line.set_message(format!("{} {reason}", plain(&mask(label))));
+            line.set_prefix(self.estimate(label, running.work));
         } else if !self.quiet() && now.duration_since(running.said) >= BETWEEN {
             running.said = now;
-            let waited = human(now.duration_since(running.since));
+            let (waited, work) = (human(now.duration_since(running.since)), running.work);
             drop(all);
+            let estimate = self.estimate(label, work);
             self.printer
-                .line(&format!("  {}: {} ({waited})", plain(label), plain(reason)));
+                .line(&format!("  {}: {} ({waited}{estimate})", plain(label), plain(reason)));
         }
     }
 }
@@ -86,6 +105,12 @@ impl Told {
 impl Progress for Told {
     fn started(&self, label: &str) {
         self.start(label, Instant::now());
+    }
+
+    fn removing(&self, label: &str) {
+        if let Some(running) = self.running().get_mut(label) {
+            running.work = Work::Deleting;
+        }
     }
 
     fn waiting(&self, label: &str, reason: &str) {
@@ -126,7 +151,27 @@ fn spinner() -> ProgressStyle {
     ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-const TEMPLATE: &str = "{spinner} {wide_msg} {elapsed:>5}";
+const TEMPLATE: &str = "{spinner} {wide_msg} {elapsed:>5}{prefix}";
+
+/// A time that is only about right: `8 min`, not `7 min 53 s`.
+fn about(time: Duration) -> String {
+    match (time.as_millis() + 500) / 1000 {
+        0 => "1 s".to_owned(),
+        seconds @ 1..60 => format!("{seconds} s"),
+        seconds @ 60..5400 => format!("{} min", (seconds + 30) / 60),
+        seconds => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}
+
+/// `longest chain 4 min 12 s: vpc/main 2.0 s > replication-group/redis 4 min 2 s`.
+pub fn chain(chain: &Chain) -> String {
+    let links: Vec<_> = chain
+        .links
+        .iter()
+        .map(|link| format!("{} {}", plain(&link.label), human(link.took)))
+        .collect();
+    format!("longest chain {}: {}", human(chain.took()), links.join(" > "))
+}
 
 /// A time as people say it: `350 ms`, `1.2 s`, `2 min 5 s`, `1 h 3 min`.
 pub fn human(time: Duration) -> String {
@@ -146,10 +191,49 @@ mod tests {
     use super::*;
     use crate::cli::Options;
     use crate::output::printer::Written;
+    use crate::resource::chain::Link;
 
     fn told(options: &Options) -> (Told, Written) {
         let (printer, _, err) = Written::printer(options);
-        (Told::new(printer), err)
+        let usual = || {
+            Usual::from([(
+                (Work::Creating, "db-instance".to_owned()),
+                Duration::from_secs(14 * 60 + 20),
+            )])
+        };
+        (Told::new(printer, usual), err)
+    }
+
+    #[test]
+    fn what_earlier_runs_took_is_told_and_nothing_is_made_up() {
+        let (told, err) = told(&Options::default());
+        let start = Instant::now();
+        for label in ["db-instance/main", "vpc/main", "db-instance/old"] {
+            told.start(label, start);
+        }
+        told.removing("db-instance/old");
+        for label in ["db-instance/main", "vpc/main", "db-instance/old"] {
+            told.wait(label, "creating", start + Duration::from_secs(125));
+        }
+        assert_eq!(
+            err.text(),
+            "  db-instance/main: creating (2 min 5 s of about 14 min)\n  \
+             vpc/main: creating (2 min 5 s)\n  \
+             db-instance/old: creating (2 min 5 s)\n"
+        );
+    }
+
+    #[test]
+    fn a_chain_is_one_line() {
+        let link = |label: &str, seconds| Link {
+            label: label.into(),
+            took: Duration::from_secs(seconds),
+        };
+        let links = vec![link("vpc/main", 2), link("replication-group/redis", 242)];
+        assert_eq!(
+            chain(&Chain { links }),
+            "longest chain 4 min 4 s: vpc/main 2.0 s > replication-group/redis 4 min 2 s"
+        );
     }
 
     #[test]

@@ -232,6 +232,7 @@ impl<K: Kind> Work<'_, K> {
         let tags = self.engine.scope().for_create(about.kind, self.name, self.section);
         let context = self.context(tags);
         self.engine.may_write()?;
+        self.engine.preflight().await?;
         self.engine.journal("creating", about.kind, self.name, "");
         let mut waiter = Waiter::new(self.label(), TRANSIENT, self.engine.pace(), self.engine.cancel());
         let created = loop {
@@ -305,6 +306,7 @@ impl<K: Kind> Work<'_, K> {
         }
         self.expect(&Outcome::Changed(changes.clone()))?;
         self.engine.may_write()?;
+        self.engine.preflight().await?;
         self.engine.journal("changing", about.kind, self.name, &live.id);
         let context = self.context(self.engine.scope().changed_by());
         let own: Vec<_> = changes
@@ -467,7 +469,9 @@ async fn delete<'a, K: Kind>(kind: &K, engine: &'a Engine, live: &Live<K::State>
     };
     let limit = engine.delete_limit(about);
     engine.may_write()?;
+    engine.preflight().await?;
     engine.journal("deleting", about.kind, &live.name, &live.id);
+    engine.progress().removing(&label);
     let mut waiter = Waiter::new(&label, limit, engine.pace(), engine.cancel());
     // What still uses it goes away in its own time: the service is asked again until it accepts.
     while let Err(error) = kind.delete(&context, live).await {

@@ -17,11 +17,13 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::chain::{Chain, Trace};
 use super::converge::Wanted;
 use super::handle::Handle;
 use super::journal::Journal;
 use super::kind::{About, AnyKind, AnyLive, KEEP, name_in};
 use super::plan::{self, Expectation};
+use super::preflight::Checks;
 use super::progress::Progress;
 use super::prune::Census;
 use super::report::{Outcome, Record, Report};
@@ -106,6 +108,8 @@ struct Inner {
     end: Mutex<Option<Error>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     passed: OnceCell<()>,
+    trace: Trace,
+    checks: Checks,
 }
 
 /// See the module's page. Clones share everything.
@@ -135,6 +139,8 @@ impl Engine {
             end: Mutex::default(),
             tasks: Mutex::default(),
             passed: OnceCell::new(),
+            trace: Trace::new(),
+            checks: Checks::default(),
         }))
     }
 
@@ -166,6 +172,10 @@ impl Engine {
 
     pub fn cancel(&self) -> &Cancel {
         &self.0.options.cancel
+    }
+
+    pub(super) fn checks(&self) -> &Checks {
+        &self.0.checks
     }
 
     pub fn pace(&self) -> Pace {
@@ -243,6 +253,11 @@ impl Engine {
             .options
             .journal
             .write(event, serde_json::json!({ "kind": kind, "name": name, "id": id }));
+    }
+
+    /// Where the run is kept.
+    pub fn run_journal(&self) -> &Journal {
+        &self.0.options.journal
     }
 
     /// Writes an entry of another part of the run to the journal.
@@ -401,6 +416,7 @@ impl Engine {
             );
         }
         lock(&self.0.records).insert(label.clone(), None);
+        self.0.trace.asked(&label, about.kind, &options);
 
         let (engine, promise) = (self.clone(), handle.promise.clone());
         let task = self.0.options.runtime.spawn(async move {
@@ -422,7 +438,7 @@ impl Engine {
         promise: &Promise,
     ) {
         let record = |id: &str, outcome: Outcome, took: Duration, lines: Vec<String>, remarks: Vec<String>| {
-            let record = Record {
+            self.record(Record {
                 kind: kind.about().kind.to_owned(),
                 name: name.clone(),
                 id: id.to_owned(),
@@ -431,8 +447,7 @@ impl Engine {
                 took,
                 lines,
                 remarks,
-            };
-            lock(&self.0.records).insert(label.clone(), Some(record));
+            });
         };
         let options = match options.resolve().await {
             Ok(options) => options,
@@ -447,6 +462,7 @@ impl Engine {
         if !self.is_plan() {
             self.progress().started(&label);
         }
+        self.0.trace.began(&label);
         let began = Instant::now();
         let (options, keep) = split_keep(options);
         let shown = self.is_plan().then(|| options.clone());
@@ -468,6 +484,7 @@ impl Engine {
                 if !self.is_plan() {
                     let words = converged.outcome.words();
                     self.progress().finished(&label, &words, took, true);
+                    self.0.trace.known_as(&label, &converged.id, &converged.outputs);
                 }
                 let lines = match (&converged.outcome, shown) {
                     (Outcome::Created, Some(options)) => plan::lines(&options),
@@ -551,9 +568,17 @@ impl Engine {
         lock(&self.0.end).get_or_insert(why);
     }
 
-    /// Tells what an acting verb did.
+    /// Tells what became of a resource, or what an acting verb did. The journal keeps what is not as it was before.
     pub fn record(&self, record: Record) {
         let label = format!("{}/{}", record.kind, record.name);
+        // A plan tells what would be.
+        if !self.is_plan() {
+            let gone_before = self.kind(&record.kind).map(|kind| kind.about().gone_before);
+            self.0.trace.finished(&record, gone_before.unwrap_or_default());
+            if let Some(entry) = record.entry() {
+                self.0.options.journal.write("finished", entry);
+            }
+        }
         lock(&self.0.records).insert(label, Some(record));
     }
 
@@ -571,6 +596,7 @@ impl Engine {
             }
         }
         let mut errors = std::mem::take(&mut *lock(&self.0.errors));
+        self.0.checks.once(&mut errors);
         // An interruption reaches every resource that waits; once is enough.
         if errors.iter().any(|error| error.exit() == Exit::Interrupted) {
             errors.retain(|error| error.exit() != Exit::Interrupted);
@@ -586,6 +612,11 @@ impl Engine {
         }
     }
 
+    /// Which resources made the run as long as it was.
+    pub fn longest_chain(&self) -> Option<Chain> {
+        self.0.trace.longest()
+    }
+
     /// Begins a new run on the same clients: the prompt does so for each statement.
     pub fn forget(&self) {
         lock(&self.0.listings).clear();
@@ -593,6 +624,8 @@ impl Engine {
         lock(&self.0.entries).clear();
         lock(&self.0.records).clear();
         lock(&self.0.errors).clear();
+        self.0.trace.forget();
+        self.0.checks.forget();
         *lock(&self.0.end) = None;
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod cancel;
+pub mod chain;
 pub mod contracts;
 pub mod converge;
 pub mod destroy;
@@ -15,9 +16,11 @@ pub mod journal;
 pub mod kind;
 pub mod plan;
 pub mod portrait;
+pub mod preflight;
 pub mod progress;
 pub mod prune;
 pub mod report;
+pub mod runs;
 pub mod tags;
 pub mod verb;
 pub mod wait;

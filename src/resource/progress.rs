@@ -8,6 +8,9 @@ pub trait Progress: Send + Sync {
     /// Work on a resource has begun.
     fn started(&self, label: &str);
 
+    /// It is being removed: what follows until it is over is about that.
+    fn removing(&self, _label: &str) {}
+
     /// It waits, and for what: `available (creating)`.
     fn waiting(&self, label: &str, reason: &str);
 

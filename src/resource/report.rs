@@ -34,6 +34,19 @@ impl Outcome {
         )
     }
 
+    /// For the journal: one word for what is not as it was before, or that it failed.
+    pub fn word(&self) -> Option<&'static str> {
+        match self {
+            Outcome::Unchanged | Outcome::Kept(_) | Outcome::NotStarted(_) => None,
+            Outcome::Created => Some("created"),
+            Outcome::Changed(_) => Some("changed"),
+            Outcome::Replaced(_) => Some("replaced"),
+            Outcome::Deleted => Some("deleted"),
+            Outcome::Failed(_) => Some("failed"),
+            Outcome::Acted(_) => Some("acted"),
+        }
+    }
+
     /// One word, or a few.
     pub fn words(&self) -> String {
         match self {
@@ -74,6 +87,17 @@ pub struct Record {
     pub lines: Vec<String>,
     /// What a person should know although it is no change.
     pub remarks: Vec<String>,
+}
+
+impl Record {
+    /// What the journal keeps: nothing of what is as it was before.
+    pub fn entry(&self) -> Option<serde_json::Value> {
+        let word = self.outcome.word()?;
+        Some(serde_json::json!({
+            "kind": self.kind, "name": self.name, "id": self.id, "outcome": word, "words": self.outcome.words(),
+            "ms": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+        }))
+    }
 }
 
 /// All records of a run, in the order in which the script asked for them.

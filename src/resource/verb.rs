@@ -62,6 +62,8 @@ pub struct Verb {
     /// What it is for, what it gives, which errors it has.
     pub about: &'static str,
     pub params: Vec<Param>,
+    /// The API actions that it uses beside those of the kinds it looks up: `ecs:UpdateService`.
+    pub actions: &'static [&'static str],
     pub run: Run,
     /// How an acting verb tells what it would do, where it can be known.
     pub foresee: Option<Foresee>,
@@ -76,6 +78,7 @@ impl Verb {
             effect: Effect::Reads,
             about,
             params: Vec::new(),
+            actions: &[],
         }
     }
 
@@ -87,6 +90,7 @@ impl Verb {
             effect: Effect::Acts,
             about,
             params: Vec::new(),
+            actions: &[],
         }
     }
 }
@@ -98,9 +102,16 @@ pub struct VerbBuilder {
     effect: Effect,
     about: &'static str,
     params: Vec<Param>,
+    actions: &'static [&'static str],
 }
 
 impl VerbBuilder {
+    /// The API actions that it uses beside those of the kinds it looks up.
+    pub fn actions(mut self, actions: &'static [&'static str]) -> Self {
+        self.actions = actions;
+        self
+    }
+
     /// A parameter that must be given. `T` is read with [`Value::read`]; use [`Anything`] for a handle.
     pub fn param<T: JsonSchema>(mut self, name: &'static str, about: &'static str) -> Self {
         self.params.push(Param {
@@ -134,6 +145,7 @@ impl VerbBuilder {
             effect: self.effect,
             about: self.about,
             params: self.params,
+            actions: self.actions,
             run: Arc::new(move |cx, args| Box::pin(run(cx, args))),
             foresee: None,
         }

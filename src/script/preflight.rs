@@ -1,7 +1,7 @@
 //! What can be known of a script before it runs: it parses, its imports are there, its functions exist and are called
 //! with as many arguments as they take, options that are written out are right, and which directories it names.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rhai::{ASTNode, Engine as Rhai, Expr, FnAccess, FnCallExpr, Position, Stmt};
 use schemars::Schema;
@@ -49,6 +49,8 @@ pub struct Checked {
     pub about: String,
     pub parameters: Vec<Parameter>,
     pub directories: Vec<Directory>,
+    /// The native functions that it calls, and all that it imports.
+    pub calls: BTreeSet<String>,
 }
 
 /// What a name in front of `::` stands for.
@@ -64,10 +66,14 @@ impl Shared {
             way: Vec::new(),
             errors: Vec::new(),
             directories: Vec::new(),
+            called: BTreeSet::new(),
         };
         check.script(&script, &[], &Aliases::new());
         let Check {
-            errors, directories, ..
+            errors,
+            directories,
+            called,
+            ..
         } = check;
         if let Some(error) = Error::all(errors) {
             return Err(error);
@@ -77,6 +83,7 @@ impl Shared {
             about: about(script.ast.doc()),
             parameters,
             directories,
+            calls: called,
             script,
         })
     }
@@ -96,12 +103,14 @@ impl Shared {
             way: Vec::new(),
             errors: Vec::new(),
             directories: Vec::new(),
+            called: BTreeSet::new(),
         };
         let aliases = imported
             .iter()
             .map(|(alias, script)| (alias.clone(), public(script)))
             .collect();
         check.script(script, defined, &aliases);
+        self.engine.will_call(std::mem::take(&mut check.called));
         Error::all(check.errors).map_or(Ok(()), Err)
     }
 }
@@ -148,6 +157,7 @@ struct Check<'a> {
     way: Vec<String>,
     errors: Vec<Error>,
     directories: Vec<Directory>,
+    called: BTreeSet<String>,
 }
 
 impl Check<'_> {
@@ -251,6 +261,7 @@ impl Check<'_> {
         if BUILT_IN.contains(&name) || name.contains('$') {
             return;
         }
+        self.called.insert(name.to_owned());
         let known: Vec<&Function> = own.iter().chain(self.shared.functions()).collect();
         self.known(name, name, call.args.len(), &known, position);
     }
@@ -287,6 +298,7 @@ impl Check<'_> {
             self.known(&call.name, &full, call.args.len(), &known, position);
             return;
         }
+        self.called.insert(full.clone());
         if !self.shared.modules().iter().any(|module| module == root) {
             let error = Error::invalid(format!("there is no module `{root}`"));
             let modules = self

@@ -82,6 +82,7 @@ impl Shell {
     /// error once.
     pub fn run(&self, checked: &Checked, given: &[(String, String)]) -> Result<Finished> {
         let parameters = convert(&checked.parameters, given)?;
+        self.shared.engine.will_call(checked.calls.iter().cloned());
         *self.shared.parameters.lock().unwrap_or_else(PoisonError::into_inner) = parameters;
         on_large_stack(|| {
             let mut scope = Scope::new();
@@ -157,6 +158,11 @@ fn together(script: Error, background: Error) -> Error {
     let mut all: Vec<Error> = Vec::new();
     for error in script.split().into_iter().chain(background.split()) {
         let same = |known: &Error| known.message() == error.message() && known.location() == error.location();
+        // What is missing in the configuration stops each resource for the same reason.
+        let same = |known: &Error| {
+            let is_missing = known.exit() == Exit::Config && !known.notes().is_empty();
+            same(known) || (is_missing && error.exit() == Exit::Config && known.notes() == error.notes())
+        };
         if !all.iter().any(same) {
             all.push(error);
         }

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{Builder, ConnectorBuilder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::aws::calls::Calls;
-use crate::aws::{Aws, gate, sweep};
+use crate::aws::{Aws, gate, queue, sweep};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::resource::Mode;
 use crate::resource::engine::{Gate, Sweep};
+use crate::resource::journal::Journal;
 use crate::resource::prune::Census;
 use crate::sandbox::Sandbox;
 
@@ -26,7 +29,13 @@ pub struct Cloud {
 }
 
 /// Makes the clients. No call is sent.
-pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: Calls, mode: Mode) -> Result<Cloud> {
+pub async fn open(
+    environment: &Environment,
+    sandbox: Option<&Sandbox>,
+    calls: Calls,
+    journal: &Journal,
+    mode: Mode,
+) -> Result<Cloud> {
     let mut aws = match (environment.aws.is_sandbox(), sandbox) {
         (true, Some(sandbox)) => {
             let config = embedded(&environment.aws.region, sandbox);
@@ -53,10 +62,14 @@ pub async fn open(environment: &Environment, sandbox: Option<&Sandbox>, calls: C
     aws.address = address.and_then(|address| Some((address.host.clone(), address.zone.clone()?)));
     let expected = environment.aws.account.clone();
     let gate: Gate = {
-        let aws = aws.clone();
+        let (aws, journal) = (aws.clone(), journal.clone());
         Arc::new(move || {
-            let (aws, expected) = (aws.clone(), expected.clone());
-            Box::pin(async move { gate::pass(&aws, expected.as_deref()).await })
+            let (aws, expected, journal) = (aws.clone(), expected.clone(), journal.clone());
+            Box::pin(async move {
+                let caller = gate::pass(&aws, expected.as_deref()).await?;
+                journal.hold("caller", serde_json::json!({ "arn": caller }));
+                Ok(())
+            })
         })
     };
     let sweep: Sweep = {
@@ -89,8 +102,23 @@ fn embedded(region: &str, sandbox: &Sandbox) -> SdkConfig {
         .region(Region::new(region.to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(sandbox.http_client())
-        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(20)))
+        .retry_config(queue::retries(Duration::from_millis(20)))
         .build()
+}
+
+/// The SDK's own HTTPS client, made here so that all services share its connections and calls can wait in front of it. As
+/// the SDK does it: rustls, and a proxy where HTTPS_PROXY and its kin name one.
+fn https() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector =
+            ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.build()
+    })
 }
 
 /// The configuration for AWS, or for what answers at `endpoint`. Credentials come from the profile or the usual
@@ -99,11 +127,13 @@ pub(super) async fn remote(environment: &Environment) -> SdkConfig {
     let aws = &environment.aws;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(aws.region.clone()))
-        .retry_config(RetryConfig::standard().with_max_attempts(5))
+        .http_client(https())
+        .retry_config(queue::retries(Duration::from_secs(1)))
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(5))
-                .operation_attempt_timeout(Duration::from_secs(30))
+                // From the sending of a request to its answer. The time of an attempt would count the wait for a turn.
+                .read_timeout(Duration::from_secs(30))
                 .build(),
         );
     if let Some(profile) = &aws.profile {

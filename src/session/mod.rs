@@ -10,6 +10,7 @@ mod expiry;
 mod facts;
 mod folder;
 pub mod isolated;
+mod policy;
 mod repository;
 mod sandbox;
 mod scope;
@@ -40,6 +41,7 @@ use crate::resource::{Engine, EngineOptions, Mode, Verb};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
+pub use policy::policies;
 pub use sandbox::row as rule_row;
 pub use variables::{Purpose, Variables};
 
@@ -83,12 +85,18 @@ impl Session {
         // Whose AWS the environment has; its SQL Server can be the sandbox's without that.
         let cloud_of = sandbox.as_ref().filter(|_| environment.aws.is_sandbox());
         let variables = Variables::new(&environment, sandbox.as_ref());
-        let calls = Calls::default();
+        let started = Timestamp::now();
+        let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%S"), std::process::id());
+        let journal = Journal::open(&place.runs, &run).unwrap_or_else(|error| {
+            progress.warn(&format!("the journal cannot be written: {error}"));
+            Journal::none()
+        });
+        let calls = Calls::new(journal.clone());
         let mode = match options.plan {
             true => Mode::Plan,
             false => Mode::Apply,
         };
-        let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone(), mode).await?;
+        let cloud = cloud::open(&environment, sandbox.as_ref(), calls.clone(), &journal, mode).await?;
         let database = database::setup(&environment, sandbox.as_ref(), &variables, &cloud.aws, mode);
 
         let mut verbs = more;
@@ -106,12 +114,6 @@ impl Session {
             },
         }));
 
-        let started = Timestamp::now();
-        let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%S"), std::process::id());
-        let journal = Journal::open(&place.runs, &run).unwrap_or_else(|error| {
-            progress.warn(&format!("the journal cannot be written: {error}"));
-            Journal::none()
-        });
         let scope = scope::of(&environment, started)?;
         let expect = options
             .expect
@@ -119,6 +121,7 @@ impl Session {
             .map(|file| Expectation::new(PlanDocument::read(file)?, &file.display().to_string(), &scope, ask))
             .transpose()?;
         let names = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+        let preflight = policy::preflight(&environment, &cloud.aws, progress.clone());
         let engine = Engine::new(EngineOptions {
             mode,
             expect: expect.map(Arc::new),
@@ -144,6 +147,7 @@ impl Session {
             refusal: refusal(&environment, options),
             seed: uuid::Uuid::new_v4().to_string(),
         });
+        engine.set_preflight(preflight);
         Ok(Self {
             environment,
             engine,

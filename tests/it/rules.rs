@@ -8,15 +8,19 @@ const VPC: &str = "ec2::ensure_vpc(#{ name: \"main\", cidr: \"10.0.0.0/16\" })";
 fn a_script_adds_rules_that_the_next_process_meets_lists_and_clears() {
     let project = Project::new();
     let run = |text: &str| project.iacsh(&["-c", text, "--json"]);
-    run("sandbox::deny(\"ec2:CreateVpc\")").code(0);
+    run("sandbox::deny(\"ec2:DescribeVpcs\")").code(0);
     run(VPC).code(78).says("UnauthorizedOperation");
     let rules = run("sandbox::rules()").code(0).json();
     assert_eq!(
         (&rules[0]["rule"], &rules[0]["action"]),
-        (&"deny".into(), &"CreateVpc".into())
+        (&"deny".into(), &"DescribeVpcs".into())
     );
     assert!(rules[0]["met"].as_i64().is_some_and(|met| met >= 1), "{rules}");
     run("sandbox::clear(sandbox::rules()[0].id)").code(0);
+    // That a write is denied is known before it is sent.
+    run("sandbox::deny(\"ec2:CreateVpc\")").code(0);
+    run(VPC).code(78).says("missing: ec2:CreateVpc");
+    run("sandbox::clear()").code(0);
     run(VPC).code(0);
     run("sandbox::throttle(\"ec2\", \"DescribeVpcz\")")
         .code(1)

@@ -37,6 +37,7 @@ fn certificate(aws: &Aws) -> Verb {
          `names`, `status` and `expires`. It must be issued, and in the environment's region. It is used and never changed.",
     )
     .param::<Which>("which", "`arn`, `domain` or both.")
+    .actions(&["acm:DescribeCertificate", "acm:ListCertificates"])
     .run(move |cx, args| {
         let aws = aws.clone();
         async move {
@@ -59,6 +60,7 @@ fn certificates(aws: &Aws) -> Verb {
         "certificates",
         "All certificates of the account in the environment's region: their names, status, and when they expire.",
     )
+    .actions(&["acm:DescribeCertificate", "acm:ListCertificates"])
     .run(move |cx, _| {
         let aws = aws.clone();
         async move {

@@ -47,6 +47,7 @@ fn zones(aws: &Aws) -> Verb {
         "zones",
         "The names of the region's availability zones, as a list in the order of the alphabet.",
     )
+    .actions(&["ec2:DescribeAvailabilityZones"])
     .run(move |cx, _| {
         let aws = aws.clone();
         async move {
@@ -66,6 +67,7 @@ fn pick_zones(aws: &Aws) -> Verb {
          region. Fails when the region has not that many, or not these.",
     )
     .param::<Zones>("zones", "How many, or a list of names.")
+    .actions(&["ec2:DescribeAvailabilityZones"])
     .run(move |cx, args| {
         let aws = aws.clone();
         async move {

@@ -40,6 +40,7 @@ fn images(aws: &Aws) -> Verb {
          bytes and `pushed_at`. Fails when there is no such repository.",
     )
     .param::<Anything>("repository", "Its handle, a row of ecr::repositories(), or its name.")
+    .actions(&["ecr:DescribeImages"])
     .run(move |cx, args| {
         let aws = aws.clone();
         async move {
@@ -73,6 +74,7 @@ fn require_image(aws: &Aws) -> Verb {
     )
     .param::<Anything>("repository", "Its handle, a row of ecr::repositories(), or its name.")
     .param::<String>("tag", "The image's tag, as `1.0`.")
+    .actions(&["ecr:DescribeImages", "ecr:DescribeRepositories"])
     .run(move |cx, args| {
         let aws = aws.clone();
         async move {

@@ -28,6 +28,9 @@ const LONGEST_NAME: usize = 32;
 /// How many hexadecimal digits a cut name ends with.
 const HASH: usize = 8;
 
+/// How much of a name is kept when it is cut.
+pub(super) const KEPT: usize = LONGEST_NAME - HASH - 1;
+
 /// DescribeTags: "You can specify up to 20 resources in a single call".
 const ARNS_AT_ONCE: usize = 20;
 
@@ -39,7 +42,7 @@ pub fn physical(scope: &Scope, name: &str) -> String {
     }
     let digest = Sha256::digest(whole.as_bytes());
     let hash: String = digest.iter().take(HASH / 2).map(|byte| format!("{byte:02x}")).collect();
-    let kept: String = whole.chars().take(LONGEST_NAME - HASH - 1).collect();
+    let kept: String = whole.chars().take(KEPT).collect();
     format!("{}-{hash}", kept.trim_end_matches('-'))
 }
 

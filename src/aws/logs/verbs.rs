@@ -68,6 +68,7 @@ pub fn all(aws: &Aws) -> Vec<Verb> {
          group, which begins with `/`.",
     )
     .optional::<Options>("options", "`lines`, `filter`, `stream_prefix`.")
+    .actions(&["logs:FilterLogEvents"])
     .run(move |cx, args| {
         let aws = aws.clone();
         async move {

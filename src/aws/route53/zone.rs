@@ -45,6 +45,7 @@ fn zone(aws: &Aws) -> Verb {
          `name_servers`. It is used and never changed.",
     )
     .param::<Which>("which", "`id` or `name`.")
+    .actions(&["route53:GetHostedZone", "route53:ListHostedZonesByName"])
     .run(move |cx, args| {
         let aws = aws.clone();
         async move {
@@ -73,6 +74,7 @@ fn zones(aws: &Aws) -> Verb {
         "zones",
         "All hosted zones of the account: name, id, how many records, and whether only VPCs see them.",
     )
+    .actions(&["route53:ListHostedZones"])
     .run(move |cx, _| {
         let aws = aws.clone();
         async move {

@@ -19,6 +19,7 @@ pub fn all(aws: &Aws) -> Vec<Verb> {
         "secret",
         "A secret of this environment (its handle, a row of secrets::secrets(), or its name), or the ARN of any secret.",
     )
+    .actions(&["secretsmanager:GetSecretValue"])
     .run(move |cx, args| {
         let aws = aws.clone();
         async move {

@@ -123,7 +123,15 @@ impl<K: Kind> Work<'_, K> {
     /// What is changed is not known, nor what the kind says changes with it.
     fn outputs_after(&self, live: &Live<K::State>, changes: &[Change]) -> Map {
         let mut outputs = self.kind.outputs(live);
-        let unsettled = self.kind.unsettled(changes);
+        let own: Vec<_> = changes
+            .iter()
+            .filter(|change| !change.field.starts_with("tag "))
+            .cloned()
+            .collect();
+        let unsettled = match own.is_empty() {
+            true => &[][..],
+            false => self.kind.unsettled(&own),
+        };
         for (field, value) in &mut outputs {
             let is_changed = changes.iter().any(|change| change.field == *field);
             if is_changed || unsettled.contains(&field.as_str()) {

@@ -28,6 +28,7 @@ pub fn scale(aws: &Aws) -> Verb {
     )
     .param::<Anything>("service", SERVICE)
     .param::<u32>("count", "how many tasks there should be; 0 stops all")
+    .actions(&["ecs:UpdateService"])
     .run(move |cx, args| set_count(aws.clone(), services.clone(), cx, args))
 }
 
@@ -41,6 +42,7 @@ pub fn redeploy(aws: &Aws) -> Verb {
          A deployment that fails is an error with the reasons.",
     )
     .param::<Anything>("service", SERVICE)
+    .actions(&["ecs:UpdateService"])
     .run(move |cx, args| deploy_again(aws.clone(), services.clone(), cx, args))
 }
 

@@ -30,6 +30,7 @@ pub fn tasks(aws: &Aws) -> Verb {
          it stopped, the reason.",
     )
     .optional::<Anything>("service", SERVICE)
+    .actions(&["ecs:DescribeTasks", "ecs:ListTasks"])
     .run(move |cx, args| list_tasks(aws.clone(), cx, args))
 }
 
@@ -41,6 +42,7 @@ pub fn events(aws: &Aws) -> Verb {
         "What the scheduler says of a service, newest first, the last hundred: a list of maps with at and message.",
     )
     .param::<Anything>("service", SERVICE)
+    .actions(&["ecs:DescribeServices"])
     .run(move |cx, args| list_events(services.clone(), cx, args))
 }
 
@@ -67,6 +69,7 @@ pub fn logs(aws: &Aws) -> Verb {
     )
     .param::<Anything>("service", SERVICE)
     .optional::<LogOptions>("options", "`#{ lines: 50 }`")
+    .actions(&["ecs:DescribeTaskDefinition", "ecs:DescribeTasks", "ecs:ListTasks", "logs:FilterLogEvents", "logs:GetLogEvents"])
     .run(move |cx, args| read_logs(aws.clone(), services.clone(), cx, args))
 }
 
@@ -79,6 +82,7 @@ pub fn deployments(aws: &Aws) -> Verb {
          ROLLBACK_SUCCESSFUL, ...), reason, created and finished.",
     )
     .param::<Anything>("service", SERVICE)
+    .actions(&["ecs:DescribeServiceDeployments", "ecs:ListServiceDeployments"])
     .run(move |cx, args| list_deployments(aws.clone(), services.clone(), cx, args))
 }
 

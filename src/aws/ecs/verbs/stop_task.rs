@@ -37,6 +37,7 @@ pub fn verb(aws: &Aws) -> Verb {
     )
     .param::<Anything>("task", "a row of `ecs::tasks`, or the id or ARN of a task")
     .optional::<Options>("options", "`#{ reason: \"...\" }`")
+    .actions(&["ecs:DescribeTasks", "ecs:ListTasks", "ecs:StopTask"])
     .run(move |cx, args| stop_task(aws.clone(), cx, args))
 }
 

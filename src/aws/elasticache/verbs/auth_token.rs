@@ -30,6 +30,7 @@ pub fn rotate(aws: &Aws) -> Verb {
     )
     .param::<Anything>("group", "the replication group: its handle, a row of the listing, or its name")
     .param::<Secret>("token", "the new token, a secret of 16 to 128 characters")
+    .actions(&["elasticache:ModifyReplicationGroup", "secretsmanager:GetSecretValue"])
     .run(move |cx, args| change(aws.clone(), cx, args, AuthTokenUpdateStrategyType::Rotate))
 }
 
@@ -46,6 +47,7 @@ pub fn settle(aws: &Aws) -> Verb {
         "the replication group: its handle, a row of the listing, or its name",
     )
     .param::<Secret>("token", "the token that was given to `elasticache::rotate_auth_token`")
+    .actions(&["elasticache:ModifyReplicationGroup", "secretsmanager:GetSecretValue"])
     .run(move |cx, args| change(aws.clone(), cx, args, AuthTokenUpdateStrategyType::Set))
 }
 

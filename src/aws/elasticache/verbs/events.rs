@@ -15,6 +15,7 @@ pub fn verb(aws: &Aws) -> Verb {
         "What happened to this environment's caches, oldest first: a list of maps with at, source, type and message.",
     )
     .optional::<events::Options>("options", "`#{ minutes: 60 }`")
+    .actions(&["elasticache:DescribeEvents"])
     .run(move |cx, args| tell(aws.clone(), cx, args))
 }
 

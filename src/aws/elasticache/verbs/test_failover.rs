@@ -27,6 +27,7 @@ pub fn verb(aws: &Aws) -> Verb {
          and seconds.",
     )
     .param::<Anything>("group", "the replication group: its handle, a row of the listing, or its name")
+    .actions(&["elasticache:DescribeReplicationGroups", "elasticache:TestFailover"])
     .run(move |cx, args| test_failover(aws.clone(), cx, args))
 }
 

@@ -20,6 +20,7 @@ pub fn verb(aws: &Aws) -> Verb {
          state (initial, healthy, unhealthy, draining, unused), reason and description.",
     )
     .param::<Anything>("target_group", "the target group: its handle, a row of the listing, or its name")
+    .actions(&["elasticloadbalancing:DescribeTargetHealth"])
     .run(move |cx, args| target_health(aws.clone(), cx, args))
 }
 

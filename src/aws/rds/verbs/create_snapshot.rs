@@ -30,6 +30,11 @@ pub fn verb(aws: &Aws) -> Verb {
         "name",
         "its name in this environment; the instance's and the time when not given",
     )
+    .actions(&[
+        "rds:AddTagsToResource",
+        "rds:CreateDBSnapshot",
+        "rds:DescribeDBSnapshots",
+    ])
     .run(move |cx, args| create_snapshot(aws.clone(), cx, args))
 }
 

@@ -16,6 +16,7 @@ pub fn verb(aws: &Aws) -> Verb {
          group takes), major (what an option group takes) and about.",
     )
     .param::<String>("engine", "such as `sqlserver-ex` or `sqlserver-se`")
+    .actions(&["rds:DescribeDBEngineVersions"])
     .run(move |cx, args| engine_versions(aws.clone(), cx, args))
 }
 

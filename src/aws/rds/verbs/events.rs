@@ -16,6 +16,7 @@ pub fn verb(aws: &Aws) -> Verb {
          at, source, type and message.",
     )
     .optional::<events::Options>("options", "`#{ minutes: 60 }`")
+    .actions(&["rds:DescribeEvents"])
     .run(move |cx, args| tell(aws.clone(), cx, args))
 }
 

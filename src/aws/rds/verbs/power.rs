@@ -20,6 +20,7 @@ pub fn start(aws: &Aws) -> Verb {
         "Starts a database server that was stopped, and waits until it is available. Gives a map with instance and state.",
     )
     .param::<Anything>("instance", INSTANCE)
+    .actions(&["rds:DescribeDBInstances", "rds:StartDBInstance"])
     .run(move |cx, args| switch(aws.clone(), cx, args, true))
 }
 
@@ -32,6 +33,7 @@ pub fn stop(aws: &Aws) -> Verb {
          only; after that the service starts it by itself. Not with `multi_az`. Gives a map with instance and state.",
     )
     .param::<Anything>("instance", INSTANCE)
+    .actions(&["rds:DescribeDBInstances", "rds:StopDBInstance"])
     .run(move |cx, args| switch(aws.clone(), cx, args, false))
 }
 

@@ -32,6 +32,7 @@ pub fn verb(aws: &Aws) -> Verb {
     )
     .param::<Anything>("instance", INSTANCE)
     .optional::<Options>("options", "`#{ force_failover: true }`")
+    .actions(&["rds:DescribeDBInstances", "rds:RebootDBInstance"])
     .run(move |cx, args| reboot(aws.clone(), cx, args))
 }
 

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::super::answers::only;
 use super::super::call::{Answer, Call, Fault};
+use super::super::rules;
 use super::decision::{Decision, Rights, Verdict, context};
 use super::statement::Context;
 use super::{document, no_such, paged};
 
-/// The user of the sandbox may do everything; of others it knows roles.
+/// The user of the sandbox may do everything but what a rule denies; of others it knows roles.
 pub fn principal(call: &Call<'_>) -> Answer {
     only(
         call,
@@ -58,7 +59,13 @@ pub fn principal(call: &Call<'_>) -> Answer {
     let mut results = Vec::new();
     for action in call.texts("ActionNames") {
         for resource in &resources {
-            let verdict = rights.decide(&action, resource, &context);
+            let mut verdict = rights.decide(&action, resource, &context);
+            if arn == caller
+                && let Some(rule) = denied(call, &action, resource)?
+            {
+                verdict.decision = Decision::ExplicitDeny;
+                verdict.matched = vec![(format!("rule {rule} of the sandbox"), "none")];
+            }
             results.push((results.len(), view(&action, resource, &verdict)));
         }
     }
@@ -69,6 +76,13 @@ pub fn principal(call: &Call<'_>) -> Answer {
         |(place, _)| format!("{place:06}"),
         |(_, view)| Ok(view.clone()),
     )
+}
+
+/// The rule that denies an action. Actions have the prefix of policies; requests are signed with the service's name.
+fn denied(call: &Call<'_>, action: &str, resource: &str) -> Result<Option<i64>, Fault> {
+    let (service, operation) = action.split_once(':').unwrap_or_default();
+    let service = if service == "tag" { "tagging" } else { service };
+    rules::denies(call, service, operation, resource)
 }
 
 fn given(call: &Call<'_>) -> Context {

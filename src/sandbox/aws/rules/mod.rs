@@ -316,6 +316,18 @@ fn glob(pattern: &str, text: &str) -> bool {
     super::ec2::filters::matches(pattern, text)
 }
 
+/// The rule that refuses every call of an operation for want of a permission, whatever else the call says: one that ends,
+/// is chancy, or has not begun is met by calls and by nothing else.
+pub fn denies(call: &Call<'_>, service: &str, operation: &str, resource: &str) -> Result<Option<i64>, Fault> {
+    let is_always = |rule: &Rule| rule.times.is_none() && rule.share.is_none() && rule.skip == 0;
+    let denies = |listed: &&Listed| {
+        let rule = &listed.rule;
+        let pattern = rule.resource.as_deref().unwrap_or("*");
+        rule.effect == Effect::Deny && is_always(rule) && rule.takes(service, operation) && is_about(pattern, resource)
+    };
+    Ok(in_force(call)?.iter().find(denies).map(|listed| listed.id))
+}
+
 /// A number from 0 to 1 that the seed and the call's number decide (splitmix64).
 fn chance(seed: u64, number: u64) -> f64 {
     let mut mixed = seed.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
