@@ -217,6 +217,18 @@ impl Kind for TaskDefinitions {
         Ok(found.into_iter().flatten().collect())
     }
 
+    /// Those of which the Tagging API names a revision.
+    async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<Live<State>>>> {
+        let arns = self.0.known_tags(scope, "ecs").await?.arns(":task-definition/");
+        let families = arns.iter().filter_map(|arn| super::short(arn).rsplit_once(':'));
+        let mut families: Vec<&str> = families.map(|(family, _)| family).collect();
+        families.retain(|family| scope.logical(family).is_some());
+        families.sort_unstable();
+        families.dedup();
+        let found = try_join_all(families.into_iter().map(|family| self.newest(scope, family))).await?;
+        Ok(Some(found.into_iter().flatten().collect()))
+    }
+
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
         let id = cx.scope.physical(name);
         let state = self.register(&id, spec, &cx.tags).await?;
