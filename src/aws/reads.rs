@@ -260,6 +260,7 @@ mod tests {
             &[
                 "AddTagsToResource",
                 "DeleteParameter",
+                "DeleteParameters",
                 "PutParameter",
                 "RemoveTagsFromResource",
             ],

@@ -20,9 +20,10 @@ use super::calls::Calls;
 use crate::error::{Error, Result};
 use crate::resource::destroy::{self, DestroyOptions};
 use crate::resource::journal::Journal;
+use crate::resource::lease::{Holder, LeaseOptions, Timings};
 use crate::resource::progress::Progress;
 use crate::resource::wait::{Limits, Pace};
-use crate::resource::{Engine, EngineOptions, Mode, Origin, Outcome, Scope};
+use crate::resource::{Engine, EngineOptions, Lease, Mode, Origin, Outcome, Scope};
 use crate::sandbox::{self, Sandbox};
 use crate::value::{Map, Value};
 
@@ -64,6 +65,8 @@ pub struct World {
     pub data_may_go: Vec<String>,
     pub purge_secrets: bool,
     pub limit: Duration,
+    /// With which times runs take leases; without them they take none.
+    pub leases: Option<Timings>,
     sandbox: Option<Sandbox>,
     /// The sandbox's folder, for as long as the world lasts.
     _folder: Option<tempfile::TempDir>,
@@ -115,6 +118,7 @@ impl World {
             data_may_go: Vec::new(),
             purge_secrets: false,
             limit: Duration::from_secs(20),
+            leases: None,
             sandbox: Some(sandbox),
             _folder: Some(folder),
             _peer: None,
@@ -144,9 +148,34 @@ impl World {
             data_may_go: Vec::new(),
             purge_secrets: false,
             limit: Duration::from_secs(20),
+            leases: None,
             sandbox: None,
             _folder: None,
             _peer: Some(peer),
+        })
+    }
+
+    /// Something that goes wrong on purpose.
+    pub fn rule(&self, rule: sandbox::aws::rules::Rule) {
+        self.sandbox.as_ref().unwrap().aws().rules().add(rule).unwrap();
+    }
+
+    /// A lease as a run of the program has it, of a process of its own.
+    fn lease(&self) -> Lease {
+        let Some(timings) = self.leases else {
+            return Lease::none();
+        };
+        Lease::new(LeaseOptions {
+            environment: format!("{}/{}", self.scope.project, self.scope.environment),
+            store: Arc::new(super::ssm::lease::Leases::new(&self.aws, &self.scope)),
+            holder: Holder {
+                // Another machine: nobody knows whether it lives.
+                machine: String::new(),
+                ..Holder::here("anna", "a run")
+            },
+            timings,
+            cancel: Cancel::new(),
+            progress: self.told.clone(),
         })
     }
 
@@ -206,7 +235,7 @@ impl World {
             with_data: self.data_may_go.iter().cloned().collect(),
             purge_secrets: self.purge_secrets,
             refusal: None,
-            seed: uuid::Uuid::new_v4().to_string(),
+            lease: self.lease(),
         })
     }
 
@@ -214,7 +243,7 @@ impl World {
     pub async fn ensure(&self, kind: &str, options: Map) -> Result<(Outcome, Map)> {
         let engine = self.engine();
         let handle = engine.ensure(kind, Value::Map(options), Origin::default())?;
-        engine.settle().await?;
+        engine.finish(engine.settle().await).await?;
         let outputs = handle.promise.wait().await?.as_ref().clone();
         let report = engine.report();
         let record = report.records.first().ok_or_else(|| Error::failed("no record"))?;
@@ -233,7 +262,8 @@ impl World {
             engine,
             origin: Origin::default(),
         };
-        (verb.run)(cx, args).await
+        let engine = cx.engine.clone();
+        engine.finish((verb.run)(cx, args).await).await
     }
 
     /// A run that destroys what is named; empty for everything.
@@ -243,7 +273,7 @@ impl World {
             only: only.iter().map(|only| (*only).to_owned()).collect(),
         };
         let plan = destroy::plan(&engine, &options).await?;
-        destroy::destroy(&engine, plan).await
+        engine.finish(destroy::destroy(&engine, plan).await).await
     }
 
     /// The subnets that [`World::network`] made.
@@ -263,12 +293,6 @@ impl World {
     pub fn database_at(&self, host: &str) -> crate::secret::Secret {
         let sandbox = self.sandbox.as_ref().unwrap();
         sandbox.database_at(host).unwrap().unwrap().password
-    }
-
-    /// Something goes wrong on purpose.
-    pub fn rule(&self, rule: sandbox::aws::rules::Rule) {
-        let sandbox = self.sandbox.as_ref().unwrap();
-        sandbox.aws().rules().add(rule).unwrap();
     }
 
     /// How many of a kind there are.

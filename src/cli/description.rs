@@ -19,6 +19,7 @@ Examples:
   iacsh test                             run the tests of the scripts, each in a sandbox of its own
   iacsh iam policy --env staging         what AWS has to allow
   iacsh runs                             what was done, when, and by whom
+  iacsh unlock --env staging             take an environment from a run that hangs
 ";
 
 const AFTER: &str = "\
@@ -130,6 +131,11 @@ pub(super) fn command() -> Command {
         )
         .subcommand(Command::new("destroy").about("Delete everything disposable of an environment"))
         .subcommand(test())
+        .subcommand(
+            Command::new("unlock")
+                .about("Take an environment from a run that hangs")
+                .long_about(UNLOCK),
+        )
         .subcommand(
             Command::new("env")
                 .about("Environments: list, check, diff")
@@ -337,6 +343,13 @@ fn runs() -> Command {
                 ),
         )
 }
+
+const UNLOCK: &str = "\
+One run changes one environment at a time; a second one ends with exit code 75 and names the first. A run that was killed
+on this machine is replaced at once, one on another machine when it has not said for 75 seconds that it lives. This is for
+a run that lives and hangs: it shows who has the environment, and asks.
+
+The run that had it finds that out at its next look, within 15 seconds, and stops. The next run finishes what it left.";
 
 const SAVE_EXAMPLES: &str = "\
 Examples:

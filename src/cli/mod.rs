@@ -42,6 +42,8 @@ pub enum Action {
     Runs(bool),
     /// `iacsh runs show N`
     RunsShow(String),
+    /// `iacsh unlock`
+    Unlock,
     /// `iacsh env check [NAME]`
     EnvCheck(Option<String>),
     /// `iacsh env diff A B`
@@ -156,7 +158,7 @@ pub struct Invocation {
 }
 
 /// Subcommands that the design names and that do not work yet.
-const LATER_COMMANDS: [&str; 4] = ["unlock", "check", "learn", "doc"];
+const LATER_COMMANDS: [&str; 3] = ["check", "learn", "doc"];
 
 /// Whether a parameter of a script may not have this name because an option of iacsh has it.
 pub fn is_option(name: &str) -> bool {
@@ -304,6 +306,7 @@ fn action(matches: &ArgMatches) -> Result<Action> {
             Some(("show", matches)) => Action::RunsShow(required(matches, "RUN")),
             _ => Action::Runs(matches.get_flag("all")),
         },
+        Some(("unlock", _)) => Action::Unlock,
         Some(("env", matches)) => match matches.subcommand() {
             Some(("check", matches)) => Action::EnvCheck(matches.get_one::<String>("NAME").cloned()),
             Some(("diff", matches)) => Action::EnvDiff(EnvDiff {

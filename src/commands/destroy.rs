@@ -58,7 +58,9 @@ impl Run<'_> {
             let outcome = records.map(|records| records.into_iter().for_each(|record| engine.record(record)));
             return self.finish(outcome.map(|()| (Value::Null, 0)));
         }
-        let outcome = self.runtime.block_on(destroy.run(engine));
+        let outcome = self
+            .runtime
+            .block_on(async { engine.finish(destroy.run(engine).await).await });
         self.finish(outcome.map(|()| (Value::Null, 0)))
     }
 }

@@ -12,6 +12,7 @@ mod runs;
 mod sandbox;
 mod script;
 mod test;
+mod unlock;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -96,6 +97,7 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
             run.text(&Input::Stdin, &invocation.parameters)
         }),
         Action::Destroy => Run::begin(invocation, printer, None)?.recorded(&invocation.line, true, Run::destroy),
+        Action::Unlock => Run::begin(invocation, printer, None)?.recorded(&invocation.line, true, Run::unlock),
         Action::Prompt => Run::begin(invocation, printer, None)?.recorded(&invocation.line, false, Run::prompt),
     }
 }
@@ -200,6 +202,7 @@ async fn interruptions(cancel: Cancel, printer: Printer) {
     loop {
         signals.next().await;
         if cancel.is_cancelled() {
+            printer.message("ended at once; run the same command again: it finishes what is left");
             std::process::exit(crate::error::Exit::Interrupted as i32);
         }
         printer.message("interrupted: calls in flight are waited for; once more ends at once");

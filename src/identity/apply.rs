@@ -19,6 +19,7 @@ use super::wanted::{Cell, Entity, wanted};
 use crate::error::{Error, Exit, Result};
 use crate::mssql::value::{Param, ResultSet};
 use crate::mssql::{Connection, Failure, lock, quote};
+use crate::resource::Permit;
 
 /// The application lock's name.
 const LOCK: &str = "iacsh:identity";
@@ -122,13 +123,19 @@ pub async fn plan(connection: &mut Connection, directory: &Path, variables: &Var
     Ok(report(plan, schema, warnings))
 }
 
-/// Creates and updates what the files of a directory declare. What they do not declare is left alone and told.
-pub async fn apply(connection: &mut Connection, directory: &Path, variables: &Variables<'_>) -> Result<Report> {
+/// Creates and updates what the files of a directory declare. What they do not declare is left alone and told. The permit
+/// is asked when there is something to change.
+pub async fn apply(
+    connection: &mut Connection,
+    directory: &Path,
+    variables: &Variables<'_>,
+    permit: &Permit,
+) -> Result<Report> {
     let (declared, warnings) = declared(directory)?;
     // Every secret is asked for before the lock is taken: a variable that is missing stops nothing half way.
     let entities = wanted(&declared, variables)?;
     lock::take(connection, LOCK, LOCK_LIMIT).await?;
-    let result = locked(connection, &declared, &entities).await;
+    let result = locked(connection, &declared, &entities, permit).await;
     let released = lock::release(connection, LOCK).await;
     let (plan, schema) = result?;
     released?;
@@ -161,13 +168,19 @@ fn report(plan: Plan, schema: &'static str, mut warnings: Vec<String>) -> Report
     }
 }
 
-async fn locked(connection: &mut Connection, declared: &Declared, entities: &[Entity]) -> Result<(Plan, &'static str)> {
+async fn locked(
+    connection: &mut Connection,
+    declared: &Declared,
+    entities: &[Entity],
+    permit: &Permit,
+) -> Result<(Plan, &'static str)> {
     let mut attempt = 1;
     loop {
         let (plan, schema) = read_and_compare(connection, declared, entities).await?;
         if plan.changes.is_empty() {
             return Ok((plan, schema));
         }
+        permit.ask().await?;
         match write_all(connection, &plan.changes).await {
             Ok(()) => return Ok((plan, schema)),
             Err(Failure::Server(error)) if error.is_conflict() && attempt < ATTEMPTS => {

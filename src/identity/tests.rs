@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use crate::error::{Error, Exit, Result};
-use crate::identity::{apply, clients, plan};
+use crate::identity::apply::Report;
+use crate::identity::secrets::Variables;
+use crate::identity::{clients, plan};
 use crate::mssql::testing::{Sandbox, open};
 use crate::mssql::{Connection, migrate};
+use crate::resource::Permit;
 use crate::secret::Secret;
 
 /// The project's own migrations, applied.
@@ -15,6 +18,10 @@ async fn database(sandbox: &Sandbox) -> Connection {
         .await
         .unwrap();
     open(sandbox, "app").await
+}
+
+async fn apply(connection: &mut Connection, directory: &Path, variables: &Variables<'_>) -> Result<Report> {
+    crate::identity::apply(connection, directory, variables, &Permit::always()).await
 }
 
 fn variables(name: &str) -> Result<Secret> {

@@ -133,13 +133,12 @@ async fn apply(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value>
         .database
         .root
         .join(args.get(1).and_then(Value::as_str).unwrap_or_default());
-    cx.engine.may_write()?;
     let label = format!("clients/{}", database.name);
     cx.engine.progress().started(&label);
     let began = Instant::now();
     let applied: Result<Report> = async {
         let mut connection = database.open().await?;
-        let report = apply::apply(&mut connection, &directory, &*setup.variables).await?;
+        let report = apply::apply(&mut connection, &directory, &*setup.variables, &cx.engine.permit()).await?;
         connection.close().await?;
         Ok(report)
     }

@@ -306,6 +306,7 @@ pub fn verbs(setup: &Setup) -> Vec<Verb> {
         .run(async |cx: VerbContext, args| {
             let began = Instant::now();
             let database = Database::of(args.first())?;
+            cx.engine.begin_write().await?;
             let mut connection = database.open().await?;
             let count = connection.execute(text(&args, 1), &parameters(args.get(2))?).await?;
             connection.close().await?;
@@ -362,9 +363,9 @@ async fn up(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
         out_of_order: given.out_of_order,
         lock_timeout: setup.limit,
         ef_history: setup.ef_history,
+        permit: cx.engine.permit(),
         ..migrate::Options::default()
     };
-    cx.engine.may_write()?;
     let label = format!("migrations/{}", database.name);
     cx.engine.progress().started(&label);
     let began = Instant::now();

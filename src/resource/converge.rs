@@ -84,6 +84,7 @@ pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted)
         spec: &spec,
         keep: &keep,
         at,
+        replaces: "",
     };
 
     let found = work.find(false).await?;
@@ -118,6 +119,8 @@ pub(super) struct Work<'a, K: Kind> {
     pub spec: &'a K::Spec,
     pub keep: &'a [String],
     pub at: Option<Location>,
+    /// The id of what was deleted to make room for it.
+    pub replaces: &'a str,
 }
 
 /// What is different between a resource and what is wanted.
@@ -199,7 +202,8 @@ impl<K: Kind> Work<'_, K> {
         Context {
             scope: self.engine.scope(),
             tags,
-            seed: self.engine.seed(),
+            // What was created with a token and deleted again must not be the answer to another creation.
+            seed: self.engine.lease().seed() + self.replaces,
             engine: self.engine,
         }
     }
@@ -213,7 +217,8 @@ impl<K: Kind> Work<'_, K> {
         };
         let mut matches = listing.iter().filter(|live| live.name == self.name);
         let Some(first) = matches.next() else {
-            return self.kind.look_up(self.engine.scope(), self.name, self.spec).await;
+            let look_up = self.kind.look_up(self.engine.scope(), self.name, self.spec);
+            return self.engine.reading(look_up).await;
         };
         if let Some(second) = matches.next() {
             return Err(Error::failed(format!(
@@ -229,10 +234,11 @@ impl<K: Kind> Work<'_, K> {
 
     async fn create(&self) -> Result<Live<K::State>> {
         let about = self.kind.about();
+        if let Some(live) = Box::pin(self.begin_create()).await? {
+            return Ok(Box::pin(self.compare(live)).await?.0);
+        }
         let tags = self.engine.scope().for_create(about.kind, self.name, self.section);
         let context = self.context(tags);
-        self.engine.may_write()?;
-        self.engine.preflight().await?;
         self.engine.journal("creating", about.kind, self.name, "");
         let mut waiter = Waiter::new(self.label(), TRANSIENT, self.engine.pace(), self.engine.cancel());
         let created = loop {
@@ -243,6 +249,7 @@ impl<K: Kind> Work<'_, K> {
                 other => break other,
             }
         };
+        self.engine.was_created(&self.label(), &created);
         let live = match created {
             Ok(live) => live,
             // The answer to an earlier attempt was lost, or a run before this one died after the call.
@@ -268,6 +275,35 @@ impl<K: Kind> Work<'_, K> {
         }
     }
 
+    /// Comes before a creation. What a run that died may have created a moment ago is looked for, for as long as the
+    /// service may take to show it; it is the answer when it is there.
+    async fn begin_create(&self) -> Result<Option<Live<K::State>>> {
+        self.engine.begin_write().await?;
+        if !self.kind.needs_intent() {
+            return Ok(None);
+        }
+        let Some(until) = self.engine.lease().intend(&self.label()).await? else {
+            return Ok(None);
+        };
+        let reason = "looking for what a run that did not end may have created";
+        let limit = until.saturating_duration_since(tokio::time::Instant::now());
+        let mut waiter = Waiter::new(self.label(), limit, self.engine.pace(), self.engine.cancel());
+        loop {
+            if let Some(live) = self.find(true).await? {
+                self.engine.lease().close(&self.label());
+                return Ok(Some(live));
+            }
+            if waiter.is_over() {
+                // The last look comes when the time is over, not before.
+                let left = until.saturating_duration_since(tokio::time::Instant::now());
+                wait::pause(left, self.engine.cancel()).await?;
+                return self.find(true).await;
+            }
+            self.engine.progress().waiting(&self.label(), reason);
+            waiter.pause(reason).await?;
+        }
+    }
+
     /// It went away while it was being waited for: somebody else deleted it.
     fn is_gone(&self) -> Error {
         Error::failed(format!("{} is gone while it was being waited for", self.label()))
@@ -284,7 +320,7 @@ impl<K: Kind> Work<'_, K> {
                 None => return Ok((self.create().await?, Outcome::Created)),
             },
         };
-        let live = self.kind.inspect(self.spec, live).await?;
+        let live = self.engine.reading(self.kind.inspect(self.spec, live)).await?;
         let live = self.with_proved_tags(live).await?;
         let Difference {
             changes,
@@ -305,8 +341,7 @@ impl<K: Kind> Work<'_, K> {
             return Ok((live, Outcome::Unchanged));
         }
         self.expect(&Outcome::Changed(changes.clone()))?;
-        self.engine.may_write()?;
-        self.engine.preflight().await?;
+        self.engine.begin_write().await?;
         self.engine.journal("changing", about.kind, self.name, &live.id);
         let context = self.context(self.engine.scope().changed_by());
         let own: Vec<_> = changes
@@ -350,8 +385,12 @@ impl<K: Kind> Work<'_, K> {
         }
         self.expect(&Outcome::Replaced(changes.clone()))?;
         remove(self.kind, self.engine, &live).await?;
-        let live = self.create().await?;
-        Ok((live, Outcome::Replaced(changes)))
+        let anew = Work {
+            replaces: &live.id,
+            at: self.at.clone(),
+            ..*self
+        };
+        Ok((Box::pin(anew.create()).await?, Outcome::Replaced(changes)))
     }
 
     /// Why it is not replaced: nobody has named it.
@@ -419,7 +458,7 @@ impl<K: Kind> Work<'_, K> {
             };
             self.engine.progress().waiting(&label, &reason);
             waiter.pause(&reason).await?;
-            now = self.kind.refresh(live).await?;
+            now = self.engine.reading(self.kind.refresh(live)).await?;
         }
     }
 }
@@ -444,7 +483,7 @@ pub(super) async fn discard<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::S
 async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
     let mut waiter = delete(kind, engine, live).await?;
     let about = kind.about();
-    while let Some(now) = kind.refresh(live).await? {
+    while let Some(now) = engine.reading(kind.refresh(live)).await? {
         let reason = match kind.readiness(&now) {
             Readiness::Waiting(state) | Readiness::Leaving(state) => state,
             _ => "deleting".into(),
@@ -464,12 +503,11 @@ async fn delete<'a, K: Kind>(kind: &K, engine: &'a Engine, live: &Live<K::State>
     let context = Context {
         scope: engine.scope(),
         tags: tags::Tags::new(),
-        seed: engine.seed(),
+        seed: engine.lease().seed(),
         engine,
     };
     let limit = engine.delete_limit(about);
-    engine.may_write()?;
-    engine.preflight().await?;
+    engine.begin_write().await?;
     engine.journal("deleting", about.kind, &live.name, &live.id);
     engine.progress().removing(&label);
     let mut waiter = Waiter::new(&label, limit, engine.pace(), engine.cancel());

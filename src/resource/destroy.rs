@@ -16,7 +16,7 @@ use super::engine::Engine;
 use super::kind::{AnyKind, AnyLive, Retention};
 use super::report::{Outcome, Record};
 use super::tags::SECTION;
-use super::wait::Waiter;
+use super::wait::{self, Waiter};
 use crate::error::{Error, Exit, Result, nearest};
 
 /// What to delete.
@@ -180,6 +180,9 @@ pub async fn destroy(engine: &Engine, plan: DestroyPlan) -> Result<()> {
     if errors.iter().any(|error| error.exit() == Exit::Interrupted) {
         return Err(Error::interrupted());
     }
+    if plan.only.is_empty() {
+        await_unseen(engine, &plan).await?;
+    }
     if let Err(error) = prove(engine, &plan, errors.is_empty()).await {
         errors.push(error);
     }
@@ -195,6 +198,11 @@ pub(super) async fn delete(engine: &Engine, plan: &DestroyPlan) -> Result<()> {
             Outcome::Kept(planned.kept.clone().unwrap_or_default()),
             Duration::ZERO,
         );
+    }
+
+    if plan.deleted().next().is_some() {
+        engine.begin_write().await?;
+        engine.lease().renew_seed().await?;
     }
 
     // A failed one counts as gone here: those behind it are then refused by the service, with its own words, and what
@@ -310,6 +318,24 @@ fn record(engine: &Engine, planned: &Planned, outcome: Outcome, took: Duration) 
         took,
         ..Record::default()
     });
+}
+
+/// What a run that died may have created, and no listing showed: it is waited until they would, before anything is proved.
+async fn await_unseen(engine: &Engine, plan: &DestroyPlan) -> Result<()> {
+    for planned in &plan.resources {
+        engine
+            .lease()
+            .close(&format!("{}/{}", planned.kind(), planned.live.name));
+    }
+    if let Some((unseen, until)) = engine.lease().unseen() {
+        for label in &unseen {
+            let reason = "a run that did not end may have created it a moment ago";
+            engine.progress().waiting(label, reason);
+        }
+        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        wait::pause(left, engine.cancel()).await?;
+    }
+    Ok(())
 }
 
 /// How long the Tagging API may go on listing what is deleted before that counts as a leftover. See aws/aws-sdk issue

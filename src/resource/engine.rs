@@ -22,6 +22,7 @@ use super::converge::Wanted;
 use super::handle::Handle;
 use super::journal::Journal;
 use super::kind::{About, AnyKind, AnyLive, KEEP, name_in};
+use super::lease::Lease;
 use super::plan::{self, Expectation};
 use super::preflight::Checks;
 use super::progress::Progress;
@@ -81,8 +82,8 @@ pub struct EngineOptions {
     pub purge_secrets: bool,
     /// Why nothing may be written, when that is so: a protected environment.
     pub refusal: Option<Error>,
-    /// From which client tokens are derived; different for each run.
-    pub seed: String,
+    /// Keeps other runs away while this one writes.
+    pub lease: Lease,
 }
 
 struct Entry {
@@ -186,8 +187,9 @@ impl Engine {
         self.0.options.purge_secrets
     }
 
-    pub(super) fn seed(&self) -> &str {
-        &self.0.options.seed
+    /// What keeps other runs away while this one writes.
+    pub fn lease(&self) -> &Lease {
+        &self.0.options.lease
     }
 
     pub(super) fn sweep(&self) -> Option<&Sweep> {
@@ -266,7 +268,7 @@ impl Engine {
     }
 
     /// Refuses to start a write once the run has been interrupted, and in an environment that must not be changed.
-    /// Every write comes after it.
+    /// Before the write itself stands [`Engine::begin_write`].
     pub fn may_write(&self) -> Result<()> {
         match &self.0.options.refusal {
             _ if self.cancel().is_cancelled() => Err(Error::interrupted()),
@@ -343,7 +345,7 @@ impl Engine {
 
     async fn list_now(&self, kind: &Arc<dyn AnyKind>) -> Result<Arc<Vec<AnyLive>>> {
         self.pass_gate().await?;
-        let listing = kind.list(self.scope()).await;
+        let listing = self.reading(kind.list(self.scope())).await;
         listing
             .map(Arc::new)
             .map_err(|error| error.context(format!("listing {}", kind.about().plural)))
@@ -417,6 +419,9 @@ impl Engine {
         }
         lock(&self.0.records).insert(label.clone(), None);
         self.0.trace.asked(&label, about.kind, &options);
+        if kind.needs_intent() {
+            self.lease().expect(&label);
+        }
 
         let (engine, promise) = (self.clone(), handle.promise.clone());
         let task = self.0.options.runtime.spawn(async move {
@@ -453,6 +458,7 @@ impl Engine {
             Ok(options) => options,
             // The error is told once, where it happened.
             Err(error) => {
+                self.lease().expect_no_more(&label);
                 let outcome = Outcome::NotStarted(error.message().to_owned());
                 record("", outcome, Duration::ZERO, Vec::new(), Vec::new());
                 promise.settle(Err(error));
@@ -480,6 +486,7 @@ impl Engine {
         let took = began.elapsed();
         match converged {
             Ok(converged) => {
+                self.lease().close(&label);
                 // Nothing is finished in a plan.
                 if !self.is_plan() {
                     let words = converged.outcome.words();
@@ -494,6 +501,7 @@ impl Engine {
                 promise.settle(Ok(converged.outputs));
             }
             Err(error) => {
+                self.lease().expect_no_more(&label);
                 let mut error = error.context(&label);
                 if let Some(at) = origin.at {
                     error = error.at(at);

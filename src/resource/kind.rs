@@ -185,7 +185,7 @@ pub struct Context<'a> {
     /// For the create call; only the changed-by tags for an update.
     pub tags: Tags,
     /// Makes client tokens, so that a call that is sent twice takes effect once.
-    pub seed: &'a str,
+    pub seed: String,
     pub engine: &'a Engine,
 }
 
@@ -247,6 +247,12 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether the service keeps tags of it.
     fn has_tags(&self) -> bool {
         true
+    }
+
+    /// Whether its create call has neither a client token nor a unique name, so that the lease has to say beforehand that
+    /// it may be created.
+    fn needs_intent(&self) -> bool {
+        false
     }
 
     /// Creates it, with `cx.tags` in the same call wherever the API has them. Returns as soon as the service has
@@ -377,6 +383,8 @@ pub trait AnyKind: Send + Sync {
     fn about(&self) -> &'static About;
     /// The schema of the options.
     fn schema(&self) -> Schema;
+    /// Whether the lease has to say beforehand that it may be created.
+    fn needs_intent(&self) -> bool;
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>>;
     /// A part of it, in fewer calls.
     async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<AnyLive>>>;
@@ -444,6 +452,10 @@ impl<K: Kind> AnyKind for K {
             properties.insert(KEEP.to_owned(), keep);
         }
         schema
+    }
+
+    fn needs_intent(&self) -> bool {
+        Kind::needs_intent(self)
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<AnyLive>> {

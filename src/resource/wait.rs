@@ -92,6 +92,15 @@ pub async fn pause(delay: Duration, cancel: &Cancel) -> Result<()> {
     }
 }
 
+/// Does something that may be left off at any moment, such as a read, unless the run is interrupted.
+pub async fn unless_interrupted<T>(cancel: &Cancel, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Error::interrupted()),
+        done = work => done,
+    }
+}
+
 /// A duration as a person says it: `45 s`, `10 min`.
 pub fn words(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();

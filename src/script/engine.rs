@@ -14,6 +14,7 @@ use super::step::Stepper;
 use super::values::{Lazy, Thing, Values};
 use super::{assert, flow, help, lazy, natives, parallel, trial};
 use crate::error::{Error, Result};
+use crate::resource::wait::unless_interrupted;
 use crate::resource::{Engine, Origin};
 use crate::secret::Secret;
 use crate::value::{Map, Value};
@@ -97,12 +98,24 @@ pub struct Function {
 impl Shared {
     /// Waits for something on the runtime, unless the run is interrupted.
     pub fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let cancel = self.engine.cancel().clone();
+        let work = unless_interrupted(self.engine.cancel(), work);
+        self.context.runtime.block_on(work)
+    }
+
+    /// Waits for something that may write. Once the run has begun to, an interruption does not cut it short: its own waits
+    /// end, and what it sent is answered.
+    pub fn wait_for_act<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let engine = &self.engine;
         self.context.runtime.block_on(async move {
+            tokio::pin!(work);
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => Err(Error::interrupted()),
-                done = work => done,
+                () = engine.cancel().cancelled() => {}
+                done = &mut work => return done,
+            }
+            match engine.lease().is_held() {
+                true => work.await,
+                false => Err(Error::interrupted()),
             }
         })
     }

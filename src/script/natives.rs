@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine as Rhai, EvalAltResult, FuncRegistration, Module, NativeCallContext};
 
 use super::engine::Shared;
-use crate::resource::{AnyKind, Verb, VerbContext};
+use crate::resource::{AnyKind, Effect, Verb, VerbContext};
 use crate::value::Value;
 
 type Outcome = Result<Dynamic, Box<EvalAltResult>>;
@@ -109,7 +109,10 @@ fn add_verb(module: &mut Module, verb: &Verb, shared: &Arc<Shared>) {
                 let engine = s.engine.clone();
                 called.call(VerbContext { engine, origin }, resolved).await
             };
-            s.wait(work)
+            match called.effect {
+                Effect::Reads => s.wait(work),
+                Effect::Acts => s.wait_for_act(work),
+            }
         };
         s.give(position, run())
     });

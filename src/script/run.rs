@@ -145,11 +145,12 @@ impl Shell {
                 Ended::Failed(error) => Err(error),
             },
         };
-        match (ended, settled) {
+        let outcome = match (ended, settled) {
             (Ok(finished), Ok(())) => Ok(finished),
             (Ok(_), Err(error)) | (Err(error), Ok(())) => Err(error),
             (Err(ended), Err(settled)) => Err(together(ended, settled)),
-        }
+        };
+        self.shared.context.runtime.block_on(self.shared.engine.finish(outcome))
     }
 }
 

@@ -22,6 +22,7 @@ mod verbs;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::resource::cancel::Cancel;
 use jiff::Timestamp;
@@ -34,10 +35,12 @@ use crate::error::{Error, Result};
 use crate::identity;
 use crate::mssql;
 use crate::resource::journal::Journal;
+use crate::resource::lease::{Holder, LeaseOptions, Timings};
 use crate::resource::plan::{Ask, Expectation, PlanDocument};
 use crate::resource::progress::Progress;
+use crate::resource::tags::CREATED_BY;
 use crate::resource::wait::{Limits, Pace};
-use crate::resource::{Engine, EngineOptions, Mode, Verb};
+use crate::resource::{Engine, EngineOptions, Lease, Mode, Verb};
 use crate::sandbox::{Clock, Options, Sandbox};
 
 pub use facts::facts;
@@ -122,6 +125,15 @@ impl Session {
             .transpose()?;
         let names = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
         let preflight = policy::preflight(&environment, &cloud.aws, progress.clone());
+        let by = scope.volatile.get(CREATED_BY).map_or("unknown", String::as_str);
+        let lease = Lease::new(LeaseOptions {
+            environment: format!("{}/{}", scope.project, scope.environment),
+            store: Arc::new(aws::ssm::lease::Leases::new(&cloud.aws, &scope)),
+            holder: Holder::here(by, &run),
+            timings: timings(&environment),
+            cancel: cancel.clone(),
+            progress: progress.clone(),
+        });
         let engine = Engine::new(EngineOptions {
             mode,
             expect: expect.map(Arc::new),
@@ -145,7 +157,7 @@ impl Session {
             with_data: names(&options.with_data),
             purge_secrets: options.purge_secrets,
             refusal: refusal(&environment, options),
-            seed: uuid::Uuid::new_v4().to_string(),
+            lease,
         });
         engine.set_preflight(preflight);
         Ok(Self {
@@ -226,6 +238,22 @@ pub fn sandbox_folder(root: &Path) -> PathBuf {
         None => root.join(".sandbox"),
     }
 }
+
+/// The times of the lease. What a listing does not show yet is divided as all times of the sandbox are.
+fn timings(environment: &Environment) -> Timings {
+    let mut timings = Timings::AWS;
+    if environment.aws.is_sandbox() {
+        let divided = timings.consistency / environment.sandbox.time_scale.max(1);
+        timings.consistency = match environment.sandbox.time_scale {
+            0 => SHORTEST_CONSISTENCY,
+            _ => divided.max(SHORTEST_CONSISTENCY),
+        };
+    }
+    timings
+}
+
+/// What the rule `eventually` is usually given, and a bit more.
+const SHORTEST_CONSISTENCY: Duration = Duration::from_millis(500);
 
 fn limits(environment: &Environment) -> Limits {
     let waits = &environment.waits;

@@ -92,6 +92,10 @@ impl Kind for Address {
         Ok(ours.collect())
     }
 
+    fn needs_intent(&self) -> bool {
+        true
+    }
+
     /// Why this is safe: the tags are in the call, which is sent once; see the service's page.
     async fn create(&self, cx: &Context<'_>, name: &str, _: &Spec) -> Result<Live<State>> {
         let tags = specification(ResourceType::ElasticIp, &cx.tags);

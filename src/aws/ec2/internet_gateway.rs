@@ -133,6 +133,10 @@ impl Kind for InternetGateway {
         Ok(ours.collect())
     }
 
+    fn needs_intent(&self) -> bool {
+        true
+    }
+
     /// Why this is safe: the tags are in the create call, which is sent once; one that is not attached is attached by
     /// the next run.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {

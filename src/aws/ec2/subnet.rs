@@ -133,6 +133,10 @@ impl Kind for Subnet {
         Ok(ours.collect())
     }
 
+    fn needs_intent(&self) -> bool {
+        true
+    }
+
     /// Why this is safe: the tags are in the create call, which is sent once, and EC2 refuses a second subnet with the
     /// same range.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {

@@ -184,6 +184,10 @@ impl Kind for Vpc {
         Ok(listing)
     }
 
+    fn needs_intent(&self) -> bool {
+        true
+    }
+
     /// Why this is safe: the tags are in the create call, which is sent once; what follows is found wanting by the next
     /// run's comparison.
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {

@@ -131,7 +131,7 @@ impl Job<'_> {
         let mut waiter = Waiter::new(&self.label, limit, self.engine.pace(), self.engine.cancel());
         let (sql, params) = self.statement();
         loop {
-            self.engine.may_write()?;
+            self.engine.begin_write().await?;
             match task::call(self.database, &sql, &params).await {
                 Ok(_) => break,
                 Err(error) if error.to_string().contains(NOT_ENABLED) => {

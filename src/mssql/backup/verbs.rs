@@ -131,7 +131,6 @@ async fn back_up(setup: Setup, cx: VerbContext, args: Vec<Value>) -> Result<Valu
 }
 
 async fn run(cx: &VerbContext, job: &Job<'_>, file: &S3File) -> Result<Value> {
-    cx.engine.may_write()?;
     let progress = cx.engine.progress();
     progress.started(&job.label);
     let began = Instant::now();

@@ -17,8 +17,9 @@ use super::variables::Variable;
 use crate::error::{Error, Exit, Result};
 use crate::mssql::connect::Connector;
 use crate::mssql::connection::{self, Connection};
-use crate::mssql::value::Param;
+use crate::mssql::value::{Param, ResultSet};
 use crate::mssql::{lock, quote};
+use crate::resource::Permit;
 
 /// How to apply.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// The application's own Entity Framework migrations, to be recorded as done.
     pub ef_history: Option<EfHistory>,
+    /// Asked before the first write, and not when there is nothing to change.
+    pub permit: Permit,
 }
 
 impl Default for Options {
@@ -46,6 +49,7 @@ impl Default for Options {
             lock_timeout: Duration::from_secs(300),
             timeout: None,
             ef_history: None,
+            permit: Permit::always(),
         }
     }
 }
@@ -181,7 +185,10 @@ async fn locked(
     let database = current_database(connection)
         .await?
         .unwrap_or_else(|| database.to_owned());
-    history::create(connection).await?;
+    if !history::exists(connection).await? {
+        options.permit.ask().await?;
+        history::create(connection).await?;
+    }
     let entries = history::read(connection).await?;
     let items = compare(files, &entries);
     refuse(&items, files, options.out_of_order)?;
@@ -198,6 +205,9 @@ async fn locked(
     {
         let start = Instant::now();
         let applied = item.state != State::Applied;
+        if applied {
+            options.permit.ask().await?;
+        }
         let batches = match applied {
             true => run(connection, file, &context).await?,
             false => 0,
@@ -216,7 +226,7 @@ async fn locked(
         });
     }
     let ef_history = match &options.ef_history {
-        Some(history) => record_ef(connection, history).await?,
+        Some(history) => record_ef(connection, history, &options.permit).await?,
         None => Vec::new(),
     };
     changed |= !ef_history.is_empty();
@@ -239,6 +249,7 @@ async fn reach(connector: &Arc<dyn Connector>, database: &str, options: &Options
     if error.code() != "4060" || !options.create {
         return Err(error);
     }
+    options.permit.ask().await?;
     let created = create(connector, database, options).await?;
     // A database that is being created by someone else, or that is coming up, refuses logins for a moment.
     let start = Instant::now();
@@ -308,7 +319,7 @@ async fn current_database(connection: &mut Connection) -> Result<Option<String>>
 }
 
 /// Records the migrations of Entity Framework that are not recorded. Which ones they were.
-async fn record_ef(connection: &mut Connection, history: &EfHistory) -> Result<Vec<String>> {
+async fn record_ef(connection: &mut Connection, history: &EfHistory, permit: &Permit) -> Result<Vec<String>> {
     for migration in &history.migrations {
         // The columns of EF Core's table: nvarchar(150) and nvarchar(32).
         if migration.id.is_empty()
@@ -322,14 +333,20 @@ async fn record_ef(connection: &mut Connection, history: &EfHistory) -> Result<V
         }
     }
     let table = format!("{}.{}", quote::name(&history.schema), quote::name(&history.table));
-    connection
-        .batch(&format!(
-            "IF OBJECT_ID({}, N'U') IS NULL\n    CREATE TABLE {table} (\n        [MigrationId] nvarchar(150) NOT NULL,\n        \
-             [ProductVersion] nvarchar(32) NOT NULL,\n        CONSTRAINT {} PRIMARY KEY ([MigrationId])\n    );",
-            quote::text(&table),
-            quote::name(&format!("PK_{}", history.table)),
-        ))
-        .await?;
+    let id = format!("SELECT OBJECT_ID({}, N'U') AS id;", quote::text(&table));
+    let id = connection.batch(&id).await?;
+    if id.first().and_then(ResultSet::scalar).is_none_or(Value::is_null) {
+        permit.ask().await?;
+        // Asked again by the server: an application that migrates itself may make it at this moment.
+        connection
+            .batch(&format!(
+                "IF OBJECT_ID({}, N'U') IS NULL\n    CREATE TABLE {table} (\n        [MigrationId] nvarchar(150) NOT NULL,\n        \
+                 [ProductVersion] nvarchar(32) NOT NULL,\n        CONSTRAINT {} PRIMARY KEY ([MigrationId])\n    );",
+                quote::text(&table),
+                quote::name(&format!("PK_{}", history.table)),
+            ))
+            .await?;
+    }
     let sets = connection.batch(&format!("SELECT [MigrationId] FROM {table};")).await?;
     let rows = sets.into_iter().next().unwrap_or_default().rows;
     let present: Vec<&str> = rows.iter().filter_map(|row| row.first()?.as_str()).collect();
@@ -339,6 +356,7 @@ async fn record_ef(connection: &mut Connection, history: &EfHistory) -> Result<V
         .iter()
         .filter(|migration| !present.contains(&migration.id.as_str()))
     {
+        permit.ask().await?;
         // 2627: an application that migrated itself at this moment recorded it first, which is as good.
         let result = connection
             .try_execute(

@@ -38,6 +38,7 @@ pub(super) async fn foresee<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted) 
         spec: &spec,
         keep: &keep,
         at: wanted.at,
+        replaces: "",
     };
     let found = match work.find(false).await {
         // It is looked up by its parent, which is not there yet.

@@ -13,6 +13,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 
 use super::Aws;
+use super::crash::Crash;
 use super::protocol::Reply;
 use super::rules::meet::{self, Incoming, Lost};
 
@@ -20,11 +21,13 @@ use super::rules::meet::{self, Incoming, Lost};
 #[derive(Clone, Debug)]
 pub struct Client {
     aws: Arc<Aws>,
+    crash: Option<Crash>,
 }
 
 impl Client {
     pub fn new(aws: Arc<Aws>) -> Self {
-        Self { aws }
+        let crash = Crash::asked();
+        Self { aws, crash }
     }
 }
 
@@ -36,7 +39,7 @@ impl HttpClient for Client {
 
 impl HttpConnector for Client {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let aws = self.aws.clone();
+        let (aws, crash) = (self.aws.clone(), self.crash.clone());
         HttpConnectorFuture::new(async move {
             let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
             let (authorization, target) = (header("authorization"), header("x-amz-target"));
@@ -54,14 +57,33 @@ impl HttpConnector for Client {
                 target,
                 body,
             };
-            match meet::exchange(aws, incoming).await {
-                Ok(reply) => response(reply),
+            let now = aws.now();
+            let crash = crash.and_then(|crash| crash.meet(&aws, &incoming));
+            if let Some(point) = &crash {
+                point.before();
+            }
+            let answer = meet::exchange(aws, incoming).await;
+            if let Some(point) = &crash {
+                point.after();
+            }
+            match answer {
+                Ok(mut reply) => {
+                    // By the sandbox's own clock, which may not be the machine's.
+                    reply.headers.extend(now.ok().map(|now| ("date", date(now))));
+                    response(reply)
+                }
                 Err(Lost::Unreachable) => Err(broken_off("the connection was refused")),
                 Err(Lost::Answer) => Err(broken_off("the connection was reset before the answer came")),
                 Err(Lost::Broken) => Err(ConnectorError::other("the sandbox's thread ended".into(), None)),
             }
         })
     }
+}
+
+/// A time as HTTP writes it, from milliseconds since 1970.
+pub fn date(now: i64) -> String {
+    let now = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
+    now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// As a network that fails: the SDK tries again.

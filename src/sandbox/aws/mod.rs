@@ -29,6 +29,7 @@
 pub mod acm;
 pub mod answers;
 pub mod call;
+mod crash;
 pub mod dispatch;
 pub mod durations;
 pub mod ec2;

@@ -393,7 +393,7 @@ pub fn parts(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> (Engi
         with_data: Default::default(),
         purge_secrets: false,
         refusal: None,
-        seed: "test".into(),
+        lease: crate::resource::Lease::none(),
     });
     let env = map! { "redis" => map! { "node_type" => "cache.t4g.micro", "replicas" => 1_i64 } };
     let context = ScriptContext {

@@ -65,6 +65,7 @@ static ABOUT: About = About {
         "ecs:DeleteTaskDefinitions",
         "ecs:TagResource",
         "ecs:UntagResource",
+        "tag:GetResources",
         "iam:PassRole",
     ],
 };

@@ -55,7 +55,7 @@ async fn set_count(aws: Aws, services: Services, cx: VerbContext, args: Vec<Valu
         .filter(|count| (0..=MOST_TASKS).contains(&i64::from(*count)))
         .ok_or_else(|| Error::failed(format!("the number of tasks is 0 to {MOST_TASKS}, not {count}")))?;
     let (began, before) = (Instant::now(), live.state.desired);
-    cx.engine.may_write()?;
+    cx.engine.begin_write().await?;
     // Sent twice, it sets the same number twice.
     aws.ecs
         .update_service()
@@ -95,7 +95,7 @@ async fn deploy_again(aws: Aws, services: Services, cx: VerbContext, args: Vec<V
     // What ended before is not this deployment's end.
     live.state.rollout.known = live.state.rollout.newest.as_ref().map(|newest| newest.arn.clone());
     let primary_before = live.state.primary().map(|primary| primary.id.clone());
-    cx.engine.may_write()?;
+    cx.engine.begin_write().await?;
     // Sent twice, the second deployment takes the place of the first; the tasks are the same.
     aws.ecs
         .update_service()

@@ -75,7 +75,7 @@ async fn stop_task(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<Value>
     };
 
     let began = Instant::now();
-    cx.engine.may_write()?;
+    cx.engine.begin_write().await?;
     // Sent twice, it stops the same task; the second call changes nothing.
     aws.ecs
         .stop_task()

@@ -59,7 +59,7 @@ async fn change(aws: Aws, cx: VerbContext, args: Vec<Value>, strategy: AuthToken
     let row = meant::find(&cx.engine, replication_group::KIND, &group).await?;
     let (name, id) = (meant::text(&row, "name"), meant::text(&row, "id"));
     let began = Instant::now();
-    cx.engine.may_write()?;
+    cx.engine.begin_write().await?;
     // Sent twice, it sets the same token twice.
     let groups = ReplicationGroups(aws);
     groups.set_token(&id, &token, strategy.clone()).await?;

@@ -50,7 +50,7 @@ async fn test_failover(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<Va
         .to_owned();
     let primary_before = replication_group::State::new(&before, &[]).primary;
 
-    cx.engine.may_write()?;
+    cx.engine.begin_write().await?;
     // Not repeated when the answer is lost: a second failover would be a second fault. The SDK's own retry is safe,
     // because the service refuses one while another is under way.
     aws.elasticache

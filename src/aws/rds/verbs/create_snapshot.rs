@@ -49,7 +49,7 @@ async fn create_snapshot(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<
     let id = scope.physical(&name);
     crate::aws::rds::check_name(scope, &name, "DB snapshot", 255)?;
     let began = Instant::now();
-    cx.engine.may_write()?;
+    cx.engine.begin_write().await?;
     let snapshots = DbSnapshots(aws);
     let tags = scope.for_create(KIND, &name, &cx.origin.section);
     let taken = snapshots.take(&id, &instance, &tags).await?;

@@ -49,7 +49,7 @@ async fn switch(aws: Aws, cx: VerbContext, args: Vec<Value>, on: bool) -> Result
     let began = Instant::now();
     let is_there = meant::text(&row, "state") == wanted;
     if !is_there {
-        cx.engine.may_write()?;
+        cx.engine.begin_write().await?;
         match on {
             true => {
                 let call = aws.rds.start_db_instance().db_instance_identifier(&id);

@@ -43,7 +43,7 @@ async fn reboot(aws: Aws, cx: VerbContext, args: Vec<Value>) -> Result<Value> {
     let row = meant::find(&cx.engine, db_instance::KIND, &instance).await?;
     let (name, id) = (meant::text(&row, "name"), meant::text(&row, "id"));
     let began = Instant::now();
-    cx.engine.may_write()?;
+    cx.engine.begin_write().await?;
     // The service refuses a second one while the first is under way.
     let call = aws.rds.reboot_db_instance().db_instance_identifier(&id);
     // Only for several zones; the service refuses the word otherwise, whatever its value.
