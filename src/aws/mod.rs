@@ -145,14 +145,14 @@ impl Aws {
                                 .token_bucket(TokenBucket::unlimited())
                                 .build(),
                         );
+                    if has_endpoint {
+                        config = config.retry_classifier(unsupported::NoPages);
+                    }
                     if let Some(inner) = http_client {
                         let queue = queue::Queue::default();
                         config = config
                             .interceptor(queue::Turns)
                             .http_client(queue::Queued { inner, queue });
-                    }
-                    if has_endpoint {
-                        config = config.retry_classifier(unsupported::NoPages);
                     }
                     if mode == Mode::Plan {
                         config = config.interceptor(read_only::ReadOnly);

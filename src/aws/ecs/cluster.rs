@@ -84,6 +84,7 @@ static ABOUT: About = About {
         "ecs:DeleteCluster",
         "ecs:TagResource",
         "ecs:UntagResource",
+        "tag:GetResources",
         "iam:CreateServiceLinkedRole",
     ],
 };

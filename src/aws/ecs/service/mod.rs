@@ -78,6 +78,7 @@ pub static ABOUT: About = About {
         "ecs:DescribeTaskDefinition",
         "ecs:TagResource",
         "ecs:UntagResource",
+        "tag:GetResources",
         "logs:GetLogEvents",
         "iam:PassRole",
         "iam:CreateServiceLinkedRole",

@@ -71,6 +71,7 @@ static ABOUT: About = About {
         "ecs:DeleteTaskDefinitions",
         "ecs:TagResource",
         "ecs:UntagResource",
+        "tag:GetResources",
         "iam:PassRole",
     ],
 };
@@ -225,6 +226,18 @@ impl Kind for TaskDefinitions {
         families.dedup();
         let found = try_join_all(families.iter().map(|family| self.newest(scope, family))).await?;
         Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Those of which the Tagging API names a revision.
+    async fn list_known(&self, scope: &Scope) -> Result<Option<Vec<Live<State>>>> {
+        let arns = self.0.known_tags(scope, "ecs").await?.arns(":task-definition/");
+        let families = arns.iter().filter_map(|arn| super::short(arn).rsplit_once(':'));
+        let mut families: Vec<&str> = families.map(|(family, _)| family).collect();
+        families.retain(|family| scope.logical(family).is_some());
+        families.sort_unstable();
+        families.dedup();
+        let found = try_join_all(families.into_iter().map(|family| self.newest(scope, family))).await?;
+        Ok(Some(found.into_iter().flatten().collect()))
     }
 
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
