@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 
 use crate::aws::calls::Calls;
 use crate::aws::policy::{self, Document, Facts, Wide};
+use crate::aws::ssm::lease;
 use crate::aws::{self, Aws, preflight};
 use crate::environment::{Environment, NetworkPlan};
 use crate::resource::Mode;
@@ -27,7 +28,7 @@ fn actions() -> BTreeSet<&'static str> {
     let of_kinds = kinds.iter().flat_map(|kind| kind.about().actions.iter().copied());
     let verbs = aws::verbs(&aws);
     let of_verbs = verbs.iter().flat_map(|verb| verb.actions.iter().copied());
-    of_kinds.chain(of_verbs).collect()
+    of_kinds.chain(of_verbs).chain(lease::ACTIONS).collect()
 }
 
 /// What is asked before the first write.

@@ -21,7 +21,10 @@ const HISTORY: [&str; 9] = [
 ];
 
 /// Members that count what was done on the way, say when, or are drawn by lot.
-const WAY: [&str; 20] = [
+const WAY: [&str; 22] = [
+    // Revisions of a task definition: one whose answer was lost is registered again, with the same content.
+    "last",
+    "definition",
     // Of a target group: the tasks of the moment, each in some zone.
     "targets",
     "accessed",

@@ -107,12 +107,16 @@ async fn found_after<K: Kind>(kind: &K, cx: &Context<'_>, name: &str, error: Err
 const CONSISTENCY: Duration = Duration::from_secs(60);
 
 /// Does something to what was created a moment ago, and tries again while EC2 does not know it yet. `create` itself must
-/// not be repeated for that: it would make a second one.
+/// not be repeated for that, nor for a throttled call: it would make a second one. So the error that remains has no code
+/// that looks as if it could be.
 async fn soon<'a, T>(cx: &Context<'_>, what: &str, act: impl Fn() -> BoxFuture<'a, Result<T>> + Send) -> Result<T> {
     let mut waiter = Waiter::new(what, CONSISTENCY, cx.engine.pace(), cx.engine.cancel());
     loop {
         match act().await {
-            Err(error) if is_absent(&error) && !waiter.is_over() => waiter.pause(error.message()).await?,
+            Err(error) if (is_absent(&error) || is_throttled(&error)) && !waiter.is_over() => {
+                waiter.pause(error.message()).await?;
+            }
+            Err(error) if is_throttled(&error) => return Err(Error::new(error.exit(), error.to_string())),
             other => return other,
         }
     }
