@@ -236,10 +236,14 @@ impl Kind for Vpc {
     }
 
     async fn refresh(&self, live: &Live<State>) -> Result<Option<Live<State>>> {
-        match self.describe(&live.id).await? {
-            Some(vpc) => super::present(self.live(live.name.clone(), read_tags(vpc.tags()), &vpc).await),
-            None => Ok(None),
-        }
+        // What waits wants the state; the attributes are not asked for again.
+        let vpc = self.describe(&live.id).await?;
+        Ok(vpc.map(|vpc| {
+            let mut now = live.clone();
+            now.tags = read_tags(vpc.tags());
+            now.state.state = vpc.state().map(|state| state.as_str().to_owned()).unwrap_or_default();
+            now
+        }))
     }
 
     fn readiness(&self, live: &Live<State>) -> Readiness {
