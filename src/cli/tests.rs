@@ -185,10 +185,7 @@ fn a_wrong_line_says_what_would_be_right() {
             "`--out` belongs to `--plan` (iacsh scripts/recreate.rhai --plan --out FILE, and then iacsh scripts/recreate.rhai \
              --expect FILE)",
         ),
-        (
-            "unlock",
-            "`iacsh unlock` is not there yet (`iacsh --help` shows what is)",
-        ),
+        ("learn", "`iacsh learn` is not there yet (`iacsh --help` shows what is)"),
         (
             "sandbox serve --prot 1",
             "there is no option `--prot` (did you mean `--port`?)",

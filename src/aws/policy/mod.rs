@@ -28,11 +28,12 @@ const ALWAYS: [&str; 7] = [
 ];
 
 /// The lease and the contracts.
-const CONTRACTS: [&str; 4] = [
+const CONTRACTS: [&str; 5] = [
     "ssm:GetParameter",
     "ssm:GetParametersByPath",
     "ssm:PutParameter",
     "ssm:DeleteParameter",
+    "ssm:DeleteParameters",
 ];
 
 /// One policy document.
