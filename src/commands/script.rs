@@ -81,7 +81,9 @@ impl Run<'_> {
         if !self.printer.confirm(&question, self.options.yes)? {
             return Err(Error::declined("what is no longer in the script was left"));
         }
-        self.runtime.block_on(prune::delete(engine, &left))
+        // The script's own lease was given back with its end.
+        self.runtime
+            .block_on(async { engine.finish(prune::delete(engine, &left).await).await })
     }
 
     /// The engine with everything that a script can call.

@@ -92,6 +92,8 @@ pub fn register(rhai: &mut Rhai, shared: &Arc<Shared>) {
             let options = given.next().unwrap_or(Ok(Value::Null))?;
             // What this script began belongs to the world that the other one sees.
             s.settle()?;
+            // The other one is a run of its own, and takes the environment's lease for itself.
+            s.wait(s.engine.finish(Ok(())))?;
             s.context.interface.run(file, parameters, options)
         });
         // A script that was declined, or that has changes, ends itself and not the test.

@@ -66,6 +66,11 @@ pub async fn open(
         Arc::new(move || {
             let (aws, expected, journal) = (aws.clone(), expected.clone(), journal.clone());
             Box::pin(async move {
+                // A plan only reads: where no account is to be compared, its first read tells as well whether the
+                // credentials are any good.
+                if mode == Mode::Plan && expected.is_none() {
+                    return Ok(());
+                }
                 let caller = gate::pass(&aws, expected.as_deref()).await?;
                 journal.hold("caller", serde_json::json!({ "arn": caller }));
                 Ok(())

@@ -26,6 +26,12 @@ use crate::resource::lease::{Kept, LeaseStore, Listed};
 /// The API actions that every run needs which changes something.
 pub const ACTIONS: [&str; 3] = ["ssm:DeleteParameters", "ssm:GetParametersByPath", "ssm:PutParameter"];
 
+/// Whether a parameter is the lease of some environment: `/PROJECT/ENV/lease/N`.
+pub fn is_lease(name: &str) -> bool {
+    let parts: Vec<_> = name.split('/').collect();
+    matches!(parts.as_slice(), ["", _, _, "lease", number] if number.parse::<u64>().is_ok())
+}
+
 /// The leases of one environment.
 pub struct Leases {
     aws: Aws,

@@ -15,6 +15,7 @@ use aws_sdk_iam::types::EntityType;
 use futures::future::{BoxFuture, try_join_all};
 
 use crate::aws::error::Call;
+use crate::aws::ssm::lease;
 use crate::aws::{Aws, tags};
 use crate::error::Result;
 use crate::map;
@@ -396,7 +397,10 @@ async fn parameters(aws: &Aws) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.call("ssm:DescribeParameters")?;
-        found.extend(page.parameters().iter().map(|parameter| {
+        let parameters = page.parameters().iter();
+        // A lease belongs to iacsh, and goes with nobody's costs.
+        let others = parameters.filter(|parameter| !lease::is_lease(parameter.name().unwrap_or_default()));
+        found.extend(others.map(|parameter| {
             let name = parameter.name().unwrap_or_default();
             // An imitation of AWS may leave the ARN out.
             let made = aws.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/')));

@@ -55,10 +55,13 @@ impl Bench {
     ) -> Result<Opened> {
         let printer = output.printer(options);
         let progress = Arc::new(Failures(printer.clone()));
-        let verb = destroy::verb(&environment, &printer, options);
+        let verbs = vec![
+            destroy::verb(&environment, &printer, options),
+            crate::script::contracts::verb(&environment.root),
+        ];
         let session = self
             .isolated
-            .open(environment, options, progress, self.cancel.clone(), vec![verb])?;
+            .open(environment, options, progress, self.cancel.clone(), verbs)?;
         let person = Person {
             printer,
             variables: session.variables.clone(),
