@@ -91,8 +91,9 @@ impl Unknown {
     }
 
     /// Stands for the value where a kind reads its options. Each is another text, so that a set of them stays a set.
+    /// It has no character at which an ARN or a path is taken apart.
     fn placeholder(&self) -> String {
-        format!("(known after apply: {})", self.what)
+        format!("(known after apply {})", self.what.replace(['/', ':', '(', ')'], " "))
     }
 
     /// The end of a plan: the script would go one way or the other, and only a run knows which.
@@ -109,7 +110,7 @@ impl fmt::Display for Unknown {
 
 /// A text as a person reads it, with what stands in a plan for values that are not known.
 pub fn shown(text: &str) -> String {
-    const START: &str = "(known after apply: ";
+    const START: &str = "(known after apply ";
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(START)

@@ -1,0 +1,253 @@
+//! Plans: what they say, that they write nothing, and runs that are held to one.
+
+use crate::project::{Project, Ran};
+
+fn plan(project: &Project, more: &[&str]) -> Ran {
+    project.iacsh(&[&["scripts/recreate.rhai", "--plan"], more].concat())
+}
+
+fn rows(project: &Project, expression: &str) -> usize {
+    let listed = project.iacsh(&["--json", "-c", expression]).code(0).json();
+    listed.as_array().map(Vec::len).unwrap_or_default()
+}
+
+/// What the plan would do with a resource.
+fn action(plan: &serde_json::Value, label: &str) -> serde_json::Value {
+    let actions = plan["actions"].as_array().expect("actions");
+    let is = |action: &&serde_json::Value| {
+        format!(
+            "{}/{}",
+            action["kind"].as_str().unwrap_or_default(),
+            action["name"].as_str().unwrap_or_default()
+        ) == label
+    };
+    actions.iter().find(is).cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_plan_from_nothing_says_everything_and_writes_nothing() {
+    let project = Project::new();
+    plan(&project, &[])
+        .code(2)
+        .says("+ create vpc/main")
+        .says("cidr: 10.0.0.0/16")
+        .says("vpc: (known after apply)")
+        .says("value: http://(known after apply)")
+        .says("value: ********")
+        .says("> run migrations/IdentityServer")
+        .says("apply 0001_identityserver_resources.sql")
+        .says("create client shop")
+        .says("2 to run");
+    for listing in [
+        "ec2::vpcs()",
+        "ssm::parameters()",
+        "secrets::secrets()",
+        "iam::roles()",
+        "ecr::repositories()",
+    ] {
+        assert_eq!(rows(&project, listing), 0, "{listing}");
+    }
+    project
+        .iacsh(&["-c", "mssql::databases(mssql::connect())", "--json"])
+        .code(0);
+    project.iacsh(&["scripts/recreate.rhai"]).code(0);
+    let after = plan(&project, &["--json"]).code(0).json();
+    assert_eq!(after["summary"], "nothing to change");
+    assert_eq!(after["horizon"], serde_json::Value::Null);
+}
+
+#[test]
+fn what_differs_is_told_with_its_class() {
+    let project = Project::new();
+    project.iacsh(&["scripts/recreate.rhai"]).code(0);
+    let file = project.read("environments/sandbox.toml");
+    let changed = file.replace("image = \"identity:1.0\"", "image = \"identity:2.0\"\ncount = 2")
+        + "\n[redis]\nnode_type = \"cache.t4g.small\"\n";
+    project.write("environments/sandbox.toml", &changed);
+    let planned = plan(&project, &["--json"]).code(2).json();
+    let redis = action(&planned, "replication-group/redis");
+    assert_eq!(redis["action"], "change", "{redis}");
+    assert_eq!(redis["changes"][0]["field"], "node_type");
+    assert_eq!(redis["changes"][0]["class"], "interrupting");
+    assert_eq!(action(&planned, "task-definition/identityserver")["action"], "change");
+    // The next revision has an ARN that only a run knows.
+    let service = action(&planned, "service/identityserver");
+    assert_eq!(service["changes"][0]["to"], "(known after apply)", "{service}");
+    plan(&project, &[])
+        .code(2)
+        .says("node_type: cache.t4g.micro -> cache.t4g.small  (interrupts)");
+    let markdown = plan(&project, &["--markdown"]).code(2);
+    assert!(
+        markdown.out.starts_with("### Plan for identity sandbox: "),
+        "{markdown}"
+    );
+    markdown.says("```diff").says("! change replication-group/redis");
+}
+
+#[test]
+fn a_plan_ends_where_the_script_decides_by_what_nobody_knows() {
+    let project = Project::new();
+    project.write(
+        "scripts/decides.rhai",
+        "let vpc = ec2::ensure_vpc(#{ name: \"main\", cidr: \"10.0.0.0/16\" });\n\
+         print(vpc.id);\n\
+         try {\n    if vpc.id == \"vpc-1\" { print(\"one\"); }\n} catch { print(\"caught\"); }\n\
+         logs::ensure_log_group(#{ name: \"later\" });\n",
+    );
+    let ran = project.iacsh(&["scripts/decides.rhai", "--plan"]).code(2);
+    let ran = ran
+        .says("(known after apply)")
+        .says("vpc/main.id is known only after a run")
+        .says("scripts/decides.rhai:4:");
+    assert!(!ran.out.contains("caught") && !ran.out.contains("later"), "{ran}");
+
+    // A run that is held to it asks for what lies behind, and does it when the answer is yes.
+    project
+        .iacsh(&["scripts/decides.rhai", "--plan", "--out", "plan.json"])
+        .code(2);
+    project
+        .iacsh(&["scripts/decides.rhai", "--expect", "plan.json"])
+        .code(77)
+        .says("log-group/later");
+    assert_eq!(
+        (rows(&project, "ec2::vpcs()"), rows(&project, "logs::log_groups()")),
+        (1, 0)
+    );
+    project
+        .iacsh(&["scripts/decides.rhai", "--expect", "plan.json", "--yes"])
+        .code(0);
+    assert_eq!(rows(&project, "logs::log_groups()"), 1);
+}
+
+#[test]
+fn a_run_that_is_held_to_a_plan_does_that_and_nothing_else() {
+    let project = Project::new();
+    plan(&project, &["--out", "plan.json"])
+        .code(2)
+        .says("kept in plan.json");
+    let kept = project.read("plan.json");
+    assert!(kept.contains("\"********\"") || !kept.contains("Password="), "{kept}");
+    project
+        .iacsh(&["scripts/recreate.rhai", "--expect", "plan.json"])
+        .code(0);
+    // Again it is done already, and that is no difference.
+    project
+        .iacsh(&["scripts/recreate.rhai", "--expect", "plan.json"])
+        .code(0)
+        .says("no changes");
+
+    let file = project.read("environments/sandbox.toml");
+    project.write(
+        "environments/sandbox.toml",
+        &(file.clone() + "\n[redis]\nreplicas = 1\n"),
+    );
+    plan(&project, &["--out", "plan.json"]).code(2);
+    project.write("environments/sandbox.toml", &(file + "\n[redis]\nreplicas = 2\n"));
+    project
+        .iacsh(&["scripts/recreate.rhai", "--expect", "plan.json", "--yes"])
+        .code(77)
+        .says("replication-group/redis: changing it is not what plan.json says")
+        .says("the plan says: change (")
+        .says("make the plan again");
+    let caches = project
+        .iacsh(&["--json", "-c", "elasticache::replication_groups()"])
+        .json();
+    assert_eq!(caches[0]["replicas"], 0, "{caches}");
+
+    project.write("environments/other.toml", &project.read("environments/sandbox.toml"));
+    project
+        .iacsh(&["scripts/recreate.rhai", "--env", "other", "--expect", "plan.json"])
+        .code(77)
+        .says("is a plan for identity sandbox");
+    project.write("plan.json", "{}");
+    project
+        .iacsh(&["scripts/recreate.rhai", "--expect", "plan.json"])
+        .code(65)
+        .says("is no plan");
+}
+
+#[test]
+fn a_destroy_is_planned_too() {
+    let project = Project::new();
+    project.iacsh(&["scripts/recreate.rhai"]).code(0);
+    for args in [&["destroy", "--plan"][..], &["scripts/destroy.rhai", "--plan"]] {
+        project
+            .iacsh(args)
+            .code(2)
+            .says("- delete vpc/main")
+            .says("= keep secret/redis-token");
+    }
+    assert_eq!(rows(&project, "ec2::vpcs()"), 1);
+    project
+        .iacsh(&[
+            "-c",
+            "environment::destroy(); ec2::ensure_vpc(#{ name: \"a\", cidr: \"10.0.0.0/16\" })",
+            "--plan",
+        ])
+        .code(2)
+        .says("known only after a run");
+    project.iacsh(&["destroy", "--yes"]).code(0);
+    project.iacsh(&["destroy", "--plan"]).code(0);
+}
+
+#[test]
+fn what_the_script_no_longer_names_is_told_and_goes_with_prune() {
+    let project = Project::new();
+    let both = "logs::ensure_log_group(#{ name: \"one\" });\nlogs::ensure_log_group(#{ name: \"two\" });\n";
+    let one = "logs::ensure_log_group(#{ name: \"one\" });\n";
+    project.write("scripts/own.rhai", both);
+    project.iacsh(&["scripts/own.rhai"]).code(0);
+    project.write("scripts/own.rhai", one);
+    let left = "log-group/two";
+    project
+        .iacsh(&["scripts/own.rhai", "--plan"])
+        .code(0)
+        .says(left)
+        .says("no longer in the script: --prune deletes it");
+    project
+        .iacsh(&["scripts/own.rhai"])
+        .code(0)
+        .says("no longer in the script");
+    assert_eq!(rows(&project, "logs::log_groups()"), 2);
+    project
+        .iacsh(&["scripts/own.rhai", "--plan", "--prune"])
+        .code(2)
+        .says(&format!("- delete {left}"));
+    // Nobody is there to be asked.
+    project.iacsh(&["scripts/own.rhai", "--prune"]).code(77);
+    assert_eq!(rows(&project, "logs::log_groups()"), 2);
+    project
+        .iacsh(&["scripts/own.rhai", "--prune", "--yes"])
+        .code(0)
+        .says("deleted");
+    assert_eq!(rows(&project, "logs::log_groups()"), 1);
+    project.iacsh(&["scripts/own.rhai"]).code(0).says("no changes");
+}
+
+#[test]
+fn a_part_does_not_give_up_what_the_whole_has() {
+    let project = Project::new();
+    project.iacsh(&["scripts/recreate.rhai"]).code(0);
+    for script in ["ecs", "redis", "migrate", "clients", "recreate"] {
+        let script = format!("scripts/{script}.rhai");
+        let ran = project.iacsh(&[&script, "--prune", "--yes"]).code(0);
+        assert!(!format!("{ran}").contains("no longer in the script"), "{script}: {ran}");
+    }
+    project.iacsh(&["scripts/recreate.rhai"]).code(0).says("no changes");
+}
+
+#[test]
+fn options_that_make_no_sense_together_are_refused() {
+    let project = Project::new();
+    for (args, says) in [
+        (&["--plan"][..], "`--plan` needs a script or destroy"),
+        (&["scripts/recreate.rhai", "--plan", "--step"], "exclude each other"),
+        (&["scripts/recreate.rhai", "--out", "x"], "`--out` belongs to `--plan`"),
+        (
+            &["scripts/recreate.rhai", "--plan", "--json", "--markdown"],
+            "exclude each other",
+        ),
+    ] {
+        project.iacsh(args).code(64).says(says);
+    }
+}
