@@ -37,7 +37,8 @@ fn yes() -> bool {
 pub struct State {
     cidr: String,
     state: String,
-    dns: bool,
+    /// `None` in a listing: it costs two calls for each VPC, so it is read for one that a script ensures.
+    dns: Option<bool>,
     is_default: bool,
 }
 
@@ -79,23 +80,28 @@ static ABOUT: About = About {
 pub struct Vpc(pub Aws);
 
 impl Vpc {
-    async fn live(&self, name: String, tags: Tags, vpc: &Described) -> Result<Live<State>> {
+    fn live(name: String, tags: Tags, vpc: &Described) -> Live<State> {
         let id = vpc.vpc_id().unwrap_or_default();
-        let (support, names) = futures::try_join!(
-            self.attribute(id, VpcAttributeName::EnableDnsSupport),
-            self.attribute(id, VpcAttributeName::EnableDnsHostnames)
-        )?;
-        Ok(Live {
+        Live {
             id: id.to_owned(),
             name,
             tags,
             state: State {
                 cidr: vpc.cidr_block().unwrap_or_default().to_owned(),
                 state: vpc.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
-                dns: support && names,
+                dns: None,
                 is_default: vpc.is_default().unwrap_or_default(),
             },
-        })
+        }
+    }
+
+    /// Whether it resolves names and gives them.
+    async fn dns(&self, id: &str) -> Result<bool> {
+        let (support, names) = futures::try_join!(
+            self.attribute(id, VpcAttributeName::EnableDnsSupport),
+            self.attribute(id, VpcAttributeName::EnableDnsHostnames)
+        )?;
+        Ok(support && names)
     }
 
     async fn attribute(&self, id: &str, attribute: VpcAttributeName) -> Result<bool> {
@@ -178,7 +184,7 @@ impl Kind for Vpc {
         for vpc in found.call("ec2:DescribeVpcs")? {
             let tags = read_tags(vpc.tags());
             if let Some(name) = scope.name_of(ABOUT.kind, &tags).map(str::to_owned) {
-                listing.push(self.live(name, tags, &vpc).await?);
+                listing.push(Self::live(name, tags, &vpc));
             }
         }
         Ok(listing)
@@ -213,7 +219,7 @@ impl Kind for Vpc {
                     state: State {
                         cidr: spec.cidr.clone(),
                         state: "pending".into(),
-                        dns: spec.dns,
+                        dns: Some(spec.dns),
                         is_default: false,
                     },
                 }
@@ -221,13 +227,19 @@ impl Kind for Vpc {
             Err(error) => found_after(self, cx, name, error).await?,
         };
         soon(cx, name, || Box::pin(self.switch_dns(&live.id, spec.dns))).await?;
-        live.state.dns = spec.dns;
+        live.state.dns = Some(spec.dns);
+        Ok(live)
+    }
+
+    async fn inspect(&self, _: &Spec, mut live: Live<State>) -> Result<Live<State>> {
+        live.state.dns = Some(self.dns(&live.id).await?);
         Ok(live)
     }
 
     fn changes(&self, spec: &Spec, live: &Live<State>) -> Vec<Change> {
         let cidr = Change::between("cidr", &live.state.cidr, &spec.cidr, Class::Replace);
-        let dns = Change::between("dns", &live.state.dns, &spec.dns, Class::InPlace);
+        let dns = live.state.dns.as_ref();
+        let dns = dns.and_then(|dns| Change::between("dns", dns, &spec.dns, Class::InPlace));
         cidr.into_iter().chain(dns).collect()
     }
 
@@ -275,7 +287,7 @@ impl Kind for Vpc {
 
     fn row(&self, live: &Live<State>) -> Map {
         let mut row = self.outputs(live);
-        row.extend(map! { "state" => live.state.state.as_str(), "dns" => live.state.dns });
+        row.extend(map! { "state" => live.state.state.as_str() });
         if live.state.is_default {
             row.extend(map! { "is_default" => true });
         }
@@ -291,7 +303,7 @@ impl Kind for Vpc {
         let call = self.0.ec2.describe_vpcs().filters(filter("vpc-id", [id.as_str()]));
         let answer = call.send().await.call("ec2:DescribeVpcs")?;
         match answer.vpcs().first() {
-            Some(vpc) => self.live(id, read_tags(vpc.tags()), vpc).await,
+            Some(vpc) => Ok(Self::live(id, read_tags(vpc.tags()), vpc)),
             None => Err(Error::failed(format!("there is no VPC {id} in {}", self.0.region))),
         }
     }
