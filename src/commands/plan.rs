@@ -27,9 +27,11 @@ pub(super) fn planned(engine: &Engine, ended: Result<u8>) -> (PlanDocument, Opti
 
 impl Run<'_> {
     /// Prints the plan and keeps it. Exit code 0 when there is nothing to change, 2 when there is, or when the script goes
-    /// on where a plan cannot see; what failed otherwise is an error.
+    /// on where a plan cannot see, and the script's own where it said one; what failed otherwise is an error.
     pub(super) fn finish_plan(self, outcome: Result<(Value, u8)>) -> Result<u8> {
-        let (plan, failed) = planned(&self.session.engine, outcome.map(|(_, code)| code));
+        // A script that ends with a code of its own, as one that only looks, is planned as far as it went.
+        let said = outcome.as_ref().map_or(0, |(_, code)| *code);
+        let (plan, failed) = planned(&self.session.engine, outcome.map(|_| 0));
         self.print_plan(&plan, failed.as_ref())?;
         if let Some(file) = &self.options.out {
             match &failed {
@@ -44,10 +46,10 @@ impl Run<'_> {
                 Some(_) => self.printer.warn(&format!("{} was not written", file.display())),
             }
         }
-        match (failed, plan.has_changes()) {
-            (Some(error), _) => Err(error),
-            (None, true) => Ok(Exit::Changes as u8),
-            (None, false) => Ok(Exit::Done as u8),
+        match (failed, said, plan.has_changes()) {
+            (Some(error), ..) => Err(error),
+            (None, 0, true) => Ok(Exit::Changes as u8),
+            (None, said, _) => Ok(said),
         }
     }
 
