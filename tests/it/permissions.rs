@@ -31,7 +31,7 @@ fn called(ran: &Ran) -> BTreeSet<String> {
         is_action.then(|| action.to_owned())
     });
     let called: BTreeSet<_> = lines.collect();
-    assert!(called.contains("ec2:DescribeVpcs"), "{called:?} in {ran}");
+    assert!(!called.is_empty(), "{called:?} in {ran}");
     called
 }
 
