@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::resource::Scope;
+use crate::resource::{Kind, Live, Scope, Tags};
 use crate::value::{Map, Value};
 
 /// Refuses a physical name that the service would refuse, before anything is made.
@@ -52,6 +52,23 @@ pub fn check_lower(scope: &Scope, name: &str, what: &str, longest: usize) -> Res
 /// name. Source: EC2 User Guide, "Tag restrictions".
 pub fn check_tag(physical: &str) -> Result<()> {
     check("Name tag", physical, 200, " +-=._:/@")
+}
+
+/// The resource that a reference names, where [`Kind::refresh`] needs nothing but the id.
+pub async fn refreshed<K>(kind: &K, options: &Map, what: &str, region: &str) -> Result<Live<K::State>>
+where
+    K: Kind,
+    K::State: Default,
+{
+    let id = reference(options)?;
+    let named = Live {
+        id: id.clone(),
+        name: id.clone(),
+        tags: Tags::new(),
+        state: K::State::default(),
+    };
+    let found = kind.refresh(&named).await?;
+    found.ok_or_else(|| missing(what, &id, region))
 }
 
 /// The `id` of a reference, in any form: `iam::role(#{ id: "deploy" })`.

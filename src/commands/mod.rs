@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::resource::Verb;
 use crate::resource::cancel::Cancel;
 
 use crate::cli::{Action, Invocation, Options};
@@ -134,6 +135,15 @@ fn missing(file: &Path) -> Error {
     }
 }
 
+/// The verbs that need more of a run than its session: every run has them, that of a test and that of a plan within a
+/// script too.
+fn verbs(environment: &Environment, printer: &Printer, options: &Options) -> Vec<Verb> {
+    vec![
+        destroy::verb(environment, printer, options),
+        crate::script::contracts::verb(&environment.root),
+    ]
+}
+
 /// One run: the session and what it needs of the process.
 struct Run<'a> {
     printer: &'a Printer,
@@ -164,10 +174,7 @@ impl<'a> Run<'a> {
             let (printer, yes) = (printer.clone(), invocation.options.yes);
             Box::new(move |question| printer.confirm(question, yes))
         };
-        let verbs = vec![
-            destroy::verb(&environment, printer, &invocation.options),
-            crate::script::contracts::verb(&root),
-        ];
+        let verbs = verbs(&environment, printer, &invocation.options);
         let session = runtime.block_on(Session::open(
             environment,
             &invocation.options,

@@ -43,10 +43,7 @@ impl Planner {
             &options,
             Arc::new(Silent),
             self.cancel.clone(),
-            vec![
-                super::destroy::verb(&self.environment, &self.printer, &options),
-                crate::script::contracts::verb(&self.root),
-            ],
+            super::verbs(&self.environment, &self.printer, &options),
             Box::new(|_| Ok(false)),
         ))?;
         let context = ScriptContext {

@@ -11,7 +11,7 @@ use super::planner::Planner;
 use crate::error::{Error, Result};
 use crate::output;
 use crate::output::progress::{self, human};
-use crate::resource::prune;
+use crate::resource::{destroy, prune};
 use crate::script::{Input, ScriptContext, Shell, Stepper};
 use crate::session::facts;
 use crate::value::Value;
@@ -69,7 +69,8 @@ impl Run<'_> {
         let prune = self.options.prune;
         let left = self.runtime.block_on(prune::unclaimed(engine, sections))?;
         let count = left.deleted().count();
-        prune::tell(engine, &left, prune);
+        // A deletion is told when it is done; a plan tells what would be.
+        prune::tell(engine, &left, prune && engine.is_plan());
         if !prune || count == 0 || engine.is_plan() {
             return Ok(());
         }
@@ -83,7 +84,7 @@ impl Run<'_> {
         }
         // The script's own lease was given back with its end.
         self.runtime
-            .block_on(async { engine.finish(prune::delete(engine, &left).await).await })
+            .block_on(async { engine.finish(destroy::delete(engine, &left).await).await })
     }
 
     /// The engine with everything that a script can call.

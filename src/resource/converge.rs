@@ -108,7 +108,7 @@ pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted)
         id: live.id.clone(),
         outcome,
         outputs: kind.outputs(&live),
-        remarks: work.remarks(&live),
+        remarks: kind.remarks(&spec, &live),
     })
 }
 
@@ -185,11 +185,6 @@ impl<K: Kind> Work<'_, K> {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', ' ']))
                 || (keep == "tags" && field.starts_with("tag ") && !is_identity)
         })
-    }
-
-    /// What a person should know although it is not put right.
-    fn remarks(&self, live: &Live<K::State>) -> Vec<String> {
-        self.kind.remarks(self.spec, live)
     }
 
     /// Compares what is about to be done with the plan that the run is held to.

@@ -190,7 +190,7 @@ pub async fn destroy(engine: &Engine, plan: DestroyPlan) -> Result<()> {
 }
 
 /// Deletes what the plan says, each resource as soon as what must be gone before it is gone.
-pub(super) async fn delete(engine: &Engine, plan: &DestroyPlan) -> Result<()> {
+pub async fn delete(engine: &Engine, plan: &DestroyPlan) -> Result<()> {
     for planned in plan.kept() {
         record(
             engine,

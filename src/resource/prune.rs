@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::destroy::{self, DestroyPlan, Planned};
+use super::destroy::{DestroyPlan, Planned};
 use super::engine::Engine;
 use super::kind::Retention;
 use super::report::{Outcome, Record};
@@ -78,10 +78,10 @@ pub async fn unclaimed(engine: &Engine, sections: &BTreeSet<String>) -> Result<D
     Ok(DestroyPlan::of(resources))
 }
 
-/// Tells what is left, and what `--prune` would delete.
-pub fn tell(engine: &Engine, left: &DestroyPlan, prune: bool) {
+/// Tells what is left, or with `goes` that it would be deleted.
+pub fn tell(engine: &Engine, left: &DestroyPlan, goes: bool) {
     for planned in &left.resources {
-        let outcome = match (&planned.kept, prune) {
+        let outcome = match (&planned.kept, goes) {
             (Some(why), _) => Outcome::Kept(why.clone()),
             (None, true) => Outcome::Deleted,
             (None, false) => Outcome::Kept(LEFT.into()),
@@ -96,9 +96,4 @@ pub fn tell(engine: &Engine, left: &DestroyPlan, prune: bool) {
             ..Record::default()
         });
     }
-}
-
-/// Deletes what is left, in the order in which a destroy deletes.
-pub async fn delete(engine: &Engine, left: &DestroyPlan) -> Result<()> {
-    destroy::delete(engine, left).await
 }

@@ -214,7 +214,8 @@ fn what_the_script_no_longer_names_is_told_and_goes_with_prune() {
         .code(2)
         .says(&format!("- delete {left}"));
     // Nobody is there to be asked.
-    project.iacsh(&["scripts/own.rhai", "--prune"]).code(77);
+    let declined = project.iacsh(&["scripts/own.rhai", "--prune"]).code(77);
+    assert!(!declined.out.contains("deleted"), "{declined}");
     assert_eq!(rows(&project, "logs::log_groups()"), 2);
     project
         .iacsh(&["scripts/own.rhai", "--prune", "--yes"])

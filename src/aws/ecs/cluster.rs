@@ -293,6 +293,7 @@ impl Kind for Clusters {
         });
         row
     }
+
     fn name_at_service(&self, live: &Live<State>) -> Option<String> {
         Some(super::short(&live.id).to_owned())
     }

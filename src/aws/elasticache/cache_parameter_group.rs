@@ -375,6 +375,7 @@ impl Kind for CacheParameterGroups {
             "parameters" => parameters,
         }
     }
+
     fn name_at_service(&self, live: &Live<State>) -> Option<String> {
         Some(live.id.clone())
     }
@@ -391,15 +392,7 @@ impl Kind for CacheParameterGroups {
     }
 
     async fn reference(&self, options: &Map) -> Result<Live<State>> {
-        let id = named::reference(options)?;
-        let unknown = Live {
-            id: id.clone(),
-            name: id.clone(),
-            tags: Tags::new(),
-            state: State::default(),
-        };
-        let found = self.refresh(&unknown).await?;
-        found.ok_or_else(|| named::missing("cache parameter group", &id, &self.0.region))
+        named::refreshed(self, options, "cache parameter group", &self.0.region).await
     }
 
     async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {

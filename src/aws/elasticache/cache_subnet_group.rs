@@ -243,6 +243,7 @@ impl Kind for CacheSubnetGroups {
             "zones" => live.state.zones.clone(),
         }
     }
+
     fn name_at_service(&self, live: &Live<State>) -> Option<String> {
         Some(live.id.clone())
     }
@@ -259,15 +260,7 @@ impl Kind for CacheSubnetGroups {
     }
 
     async fn reference(&self, options: &Map) -> Result<Live<State>> {
-        let id = named::reference(options)?;
-        let unknown = Live {
-            id: id.clone(),
-            name: id.clone(),
-            tags: Tags::new(),
-            state: State::default(),
-        };
-        let found = self.refresh(&unknown).await?;
-        found.ok_or_else(|| named::missing("cache subnet group", &id, &self.0.region))
+        named::refreshed(self, options, "cache subnet group", &self.0.region).await
     }
 
     async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {

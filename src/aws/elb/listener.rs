@@ -414,15 +414,7 @@ impl Kind for Listeners {
 
     /// By its ARN.
     async fn reference(&self, options: &Map) -> Result<Live<State>> {
-        let id = named::reference(options)?;
-        let unknown = Live {
-            id: id.clone(),
-            name: id.clone(),
-            tags: Tags::new(),
-            state: State::default(),
-        };
-        let found = self.refresh(&unknown).await?;
-        found.ok_or_else(|| named::missing("listener", &id, &self.0.region))
+        named::refreshed(self, options, "listener", &self.0.region).await
     }
 
     async fn tags_now(&self, _: &Scope, live: &Live<State>) -> Result<Option<Tags>> {

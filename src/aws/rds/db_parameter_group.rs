@@ -313,6 +313,7 @@ impl Kind for DbParameterGroups {
             "parameters" => parameters,
         }
     }
+
     fn name_at_service(&self, live: &Live<State>) -> Option<String> {
         Some(live.id.clone())
     }
@@ -324,15 +325,7 @@ impl Kind for DbParameterGroups {
 
     /// By its name.
     async fn reference(&self, options: &Map) -> Result<Live<State>> {
-        let id = named::reference(options)?;
-        let unknown = Live {
-            id: id.clone(),
-            name: id.clone(),
-            tags: Tags::new(),
-            state: State::default(),
-        };
-        let found = self.refresh(&unknown).await?;
-        found.ok_or_else(|| named::missing("database parameter group", &id, &self.0.region))
+        named::refreshed(self, options, "database parameter group", &self.0.region).await
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

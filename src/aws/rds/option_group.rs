@@ -316,6 +316,7 @@ impl Kind for OptionGroups {
             "engine_version" => state.engine_version.as_str(), "options" => options, "arn" => state.arn.as_str(),
         }
     }
+
     fn name_at_service(&self, live: &Live<State>) -> Option<String> {
         Some(live.id.clone())
     }
@@ -327,15 +328,7 @@ impl Kind for OptionGroups {
 
     /// By its name.
     async fn reference(&self, options: &Map) -> Result<Live<State>> {
-        let id = named::reference(options)?;
-        let unknown = Live {
-            id: id.clone(),
-            name: id.clone(),
-            tags: Tags::new(),
-            state: State::default(),
-        };
-        let found = self.refresh(&unknown).await?;
-        found.ok_or_else(|| named::missing("option group", &id, &self.0.region))
+        named::refreshed(self, options, "option group", &self.0.region).await
     }
 
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {

@@ -10,8 +10,8 @@ use super::find::File;
 use super::nested::Nested;
 use super::report::{Ran, Verdict};
 use crate::cli::Options;
-use crate::commands::destroy;
 use crate::commands::interface::Person;
+use crate::commands::verbs;
 use crate::environment::Environment;
 use crate::error::{Error, Exit, Result};
 use crate::output::Printer;
@@ -55,10 +55,7 @@ impl Bench {
     ) -> Result<Opened> {
         let printer = output.printer(options);
         let progress = Arc::new(Failures(printer.clone()));
-        let verbs = vec![
-            destroy::verb(&environment, &printer, options),
-            crate::script::contracts::verb(&environment.root),
-        ];
+        let verbs = verbs(&environment, &printer, options);
         let session = self
             .isolated
             .open(environment, options, progress, self.cancel.clone(), verbs)?;

@@ -286,38 +286,15 @@ impl Aws {
         }
         let input = asked.input(known, request)?;
         let once = |connection: &Connection, input: Map<String, Value>| {
-            let account = self.options.account.as_str();
-            let scope = Scope {
-                now: self.moment(connection)?,
-                ..Scope::default()
-            };
-            let store = Store {
-                connection,
-                account,
-                region: dispatch::home(asked.service, region),
-                scope: &scope,
-            };
-            let mut call = Call {
-                service: asked.service,
-                operation: asked.operation,
-                input,
-                account,
-                region,
-                now: scope.now,
-                time_scale: self.options.time_scale,
-                durations: &self.options.durations,
-                store: &store,
-                dir: &self.dir,
-                vault: &self.vault,
-            };
-            if reads(asked.operation) {
-                limits::hide(&call)?;
-            }
-            let answer = dispatch::handle(&mut call);
-            self.steps.fetch_add(scope.steps.get(), Ordering::Relaxed);
-            let answer = answer?;
-            limits::check(&call)?;
-            Ok(answer)
+            let of = (asked.service, asked.operation, region);
+            self.within(connection, of, input, |call| {
+                if reads(asked.operation) {
+                    limits::hide(call)?;
+                }
+                let answer = dispatch::handle(call)?;
+                limits::check(call)?;
+                Ok(answer)
+            })
         };
         let answer = if reads(asked.operation) {
             match self.state.read(|connection| once(connection, input.clone())) {
@@ -336,7 +313,11 @@ impl Aws {
         let Some(region) = rds::region_of(host) else {
             return Ok(None);
         };
-        let once = |connection: &Connection| self.within(connection, region, |call| rds::database_at(call, host));
+        let once = |connection: &Connection| {
+            self.within(connection, ("rds", "", region), Map::new(), |call| {
+                rds::database_at(call, host)
+            })
+        };
         let found = match self.state.read(once) {
             Err(fault) if fault.status == 500 => self.state.write(once),
             found => found,
@@ -363,19 +344,25 @@ impl Aws {
             return Ok(None);
         };
         self.state.write(|connection| {
-            self.within(connection, region, |call| match rds::of_host(call, host)? {
-                Some(instance) => work(call, &instance).map(Some),
-                None => Ok(None),
-            })
+            self.within(
+                connection,
+                ("rds", "", region),
+                Map::new(),
+                |call| match rds::of_host(call, host)? {
+                    Some(instance) => work(call, &instance).map(Some),
+                    None => Ok(None),
+                },
+            )
         })
     }
 
-    /// Runs something of RDS that comes over no API.
+    /// Carries out something of a service: an operation, or with none what comes over no API.
     fn within<T>(
         &self,
         connection: &Connection,
-        region: &str,
-        work: impl FnOnce(&Call<'_>) -> Result<T, Fault>,
+        (service, operation, region): (&'static str, &str, &str),
+        input: Map<String, Value>,
+        work: impl FnOnce(&mut Call<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let account = self.options.account.as_str();
         let scope = Scope {
@@ -385,13 +372,13 @@ impl Aws {
         let store = Store {
             connection,
             account,
-            region,
+            region: dispatch::home(service, region),
             scope: &scope,
         };
-        work(&Call {
-            service: "rds",
-            operation: "",
-            input: Map::new(),
+        let done = work(&mut Call {
+            service,
+            operation,
+            input,
             account,
             region,
             now: scope.now,
@@ -400,7 +387,9 @@ impl Aws {
             store: &store,
             dir: &self.dir,
             vault: &self.vault,
-        })
+        });
+        self.steps.fetch_add(scope.steps.get(), Ordering::Relaxed);
+        done
     }
 }
 

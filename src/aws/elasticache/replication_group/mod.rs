@@ -390,6 +390,7 @@ impl Kind for ReplicationGroups {
         });
         row
     }
+
     fn name_at_service(&self, live: &Live<State>) -> Option<String> {
         Some(live.id.clone())
     }

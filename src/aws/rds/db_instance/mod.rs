@@ -339,6 +339,7 @@ impl Kind for DbInstances {
     async fn retag(&self, live: &Live<State>, set: &Tags, remove: &[String]) -> Result<()> {
         super::retag(&self.0, &live.state.arn, set, remove).await
     }
+
     fn name_at_service(&self, live: &Live<State>) -> Option<String> {
         Some(live.id.clone())
     }
