@@ -128,7 +128,8 @@ impl Shared {
             EvalAltResult::ErrorTerminated(value, _) => match value.try_cast::<Stop>() {
                 Some(Stop::Exit(code, value)) => return Ended::Exit(code, value),
                 Some(Stop::Refused(error)) => (error, false),
-                Some(Stop::Interrupted) | None => return Ended::Failed(Error::interrupted()),
+                // Where it was at.
+                Some(Stop::Interrupted) | None => return Ended::Failed(self.place(Error::interrupted(), position)),
             },
             EvalAltResult::ErrorParsing(kind, position) => {
                 (self.explain_parse(&ParseError(kind.into(), position)), true)
