@@ -12,9 +12,9 @@ use super::adopt;
 use super::engine::Engine;
 use super::kind::{Change, Class, Context, Kind, Live, Readiness, typed};
 use super::plan;
+use super::remove::remove;
 use super::report::Outcome;
 use super::tags;
-use super::remove::remove;
 use super::wait::{self, Waiter};
 use crate::error::{Error, Location, Result};
 use crate::value::{Map, Value};
@@ -55,6 +55,10 @@ pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted)
         keep,
         at,
     } = wanted;
+    let made_of = match engine.expectation() {
+        Some(_) => plan::lines(&options),
+        None => Vec::new(),
+    };
     let spec: K::Spec = options.read()?;
     kind.check(engine.scope(), &name, &spec)?;
     let work = Work {
@@ -63,6 +67,7 @@ pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted)
         name: &name,
         section: &section,
         spec: &spec,
+        made_of: &made_of,
         keep: &keep,
         at,
         replaces: "",
@@ -99,6 +104,8 @@ pub(super) struct Work<'a, K: Kind> {
     pub name: &'a str,
     pub section: &'a str,
     pub spec: &'a K::Spec,
+    /// The same in the lines of a plan, in a run that is held to one.
+    pub made_of: &'a [String],
     pub keep: &'a [String],
     pub at: Option<Location>,
     /// The id of what was deleted to make room for it.
@@ -170,7 +177,14 @@ impl<K: Kind> Work<'_, K> {
     /// Compares what is about to be done with the plan that the run is held to.
     fn expect(&self, outcome: &Outcome) -> Result<()> {
         match self.engine.expectation() {
-            Some(expectation) => expectation.check(&self.label(), outcome, self.at.as_ref()),
+            Some(expectation) => {
+                // What is changed is told by its changes.
+                let lines = match outcome {
+                    Outcome::Created => self.made_of,
+                    _ => &[],
+                };
+                expectation.check(&self.label(), outcome, lines, self.at.as_ref())
+            }
             None => Ok(()),
         }
     }
@@ -302,7 +316,10 @@ impl<K: Kind> Work<'_, K> {
             _ => match self.await_ready(&live, Some(live.clone())).await? {
                 Some(live) => live,
                 // An earlier destroy was still at it. The name is free now.
-                None => return Ok((self.create().await?, Outcome::Created)),
+                None => {
+                    self.expect(&Outcome::Created)?;
+                    return Ok((self.create().await?, Outcome::Created));
+                }
             },
         };
         let live = self.engine.reading(self.kind.inspect(self.spec, live)).await?;

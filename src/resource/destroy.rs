@@ -288,7 +288,7 @@ async fn delete_one(engine: &Engine, planned: &Planned, users: &[usize], left: &
     }
     let label = format!("{}/{}", planned.kind(), planned.live.name);
     if let Some(expectation) = engine.expectation() {
-        expectation.check(&label, &Outcome::Deleted, None)?;
+        expectation.check(&label, &Outcome::Deleted, &[], None)?;
     }
     engine.progress().started(&label);
     let began = Instant::now();

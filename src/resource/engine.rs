@@ -440,7 +440,8 @@ impl Engine {
                     error = error.at(at);
                 }
                 if !self.is_plan() {
-                    self.progress().finished(&label, error.message_about(&label), took, false);
+                    self.progress()
+                        .finished(&label, error.message_about(&label), took, false);
                 }
                 self.journal("failed", kind.about().kind, &name, error.message());
                 let outcome = Outcome::Failed(error.message_about(&label).to_owned());

@@ -120,6 +120,7 @@ fn still_used(error: Error, blockers: &[String]) -> Error {
     }
     match blockers.is_empty() {
         true => error,
-        false => error.hint("what is not this environment's, iacsh never deletes: whoever owns it has to, then destroy again"),
+        false => error
+            .hint("what is not this environment's, iacsh never deletes: whoever owns it has to, then destroy again"),
     }
 }

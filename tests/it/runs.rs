@@ -61,6 +61,42 @@ fn a_run_is_told_with_each_call_that_wrote() {
 }
 
 #[test]
+fn a_run_says_which_commit_of_the_scripts_it_was() {
+    let project = Project::new();
+    project.write(".git/HEAD", "ref: refs/heads/main\n");
+    project.write(".git/refs/heads/main", "0123456789abcdef0123456789abcdef01234567\n");
+    project.iacsh(&["-c", "publish(\"a\", \"b\")"]).code(0);
+    let shown = project.iacsh(&["runs", "show", "1", "--json"]).code(0).json();
+    assert_eq!(shown["commit"], "0123456789ab", "{shown}");
+    project.iacsh(&["runs", "show", "1"]).code(0).says("0123456789ab");
+}
+
+/// A short run is not worth a word on what made it long.
+#[test]
+fn a_run_that_took_long_says_which_resources_made_it_long() {
+    let project = Project::new();
+    project.write(
+        "scripts/chain.rhai",
+        "sandbox::delay(\"logs\", \"CreateLogGroup\", #{ time: \"5s\" });\n\
+         publish(\"arn\", logs::ensure_log_group(#{ name: \"slow\" }).arn);\n\
+         ssm::ensure_parameter(#{ name: \"aside\", value: \"x\" });\n",
+    );
+    let ran = project.iacsh(&["scripts/chain.rhai"]).code(0);
+    let told = ran
+        .err
+        .lines()
+        .find(|line| line.starts_with("longest chain 5."))
+        .unwrap_or_default();
+    assert!(
+        told.contains(": log-group/slow 5.") && told.contains(" > parameter/arn ") && !told.contains("aside"),
+        "{ran}"
+    );
+    project.iacsh(&["-c", "sandbox::clear()"]).code(0);
+    let again = project.iacsh(&["scripts/chain.rhai"]).code(0);
+    assert!(!again.err.contains("longest chain"), "{again}");
+}
+
+#[test]
 fn the_report_names_the_longest_chain() {
     let project = Project::new();
     let report = project.iacsh(&["--json", "scripts/redis.rhai"]).code(0).json();
