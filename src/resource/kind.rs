@@ -15,6 +15,7 @@ use super::converge::{self, Converged, Wanted};
 use super::engine::Engine;
 use super::plan;
 use super::tags::{Scope, Tags};
+use super::taken;
 use crate::error::{Error, Result};
 use crate::value::{Map, Value};
 
@@ -211,7 +212,7 @@ impl Context<'_> {
 ///
 /// The futures are native, not boxed by a macro: what such a macro adds to each method's signature keeps the compiler
 /// from sharing its proofs that the SDK's futures are `Send`, which cost a third of this crate's build.
-pub trait Kind: Send + Sync + 'static {
+pub trait Kind: Sized + Send + Sync + 'static {
     /// The options of `ensure`. Doc comments are help. Must have a field `name`.
     type Spec: DeserializeOwned + JsonSchema + Send + Sync + 'static;
     /// What a listing tells of one resource.
@@ -243,6 +244,17 @@ pub trait Kind: Send + Sync + 'static {
         _spec: &Self::Spec,
     ) -> impl Future<Output = Result<Option<Live<Self::State>>>> + Send {
         future::ready(Ok(None))
+    }
+
+    /// What has the name that one of ours would have at the service, whosever it is, with its tags and whatever the listings
+    /// show: asked when a create call is refused because the name is taken. `None` where the service does not tell.
+    fn taken_by(
+        &self,
+        scope: &Scope,
+        name: &str,
+        _spec: &Self::Spec,
+    ) -> impl Future<Output = Result<Option<Live<Self::State>>>> + Send {
+        taken::by_name(self, scope, name)
     }
 
     /// Whether the service keeps tags of it.

@@ -26,6 +26,7 @@ pub mod prune;
 pub mod report;
 pub mod runs;
 pub mod tags;
+mod taken;
 pub mod verb;
 pub mod wait;
 mod write;
