@@ -35,6 +35,14 @@ pub fn is_denied(error: &Error) -> bool {
     DENIED.contains(&error.code())
 }
 
+/// Whether a call that failed may have taken effect: its answer was lost, or the service broke down on the way.
+pub fn is_unsure(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        "" | "InternalError" | "InternalFailure" | "ServerException" | "ServiceUnavailable" | "Unavailable"
+    )
+}
+
 /// Adds the call to an SDK result: `client.send().await.call("ec2:CreateVpc")?`.
 pub trait Call<T> {
     fn call(self, action: &str) -> Result<T, Error>;

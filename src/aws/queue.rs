@@ -46,6 +46,11 @@ const THROTTLED: [&str; 8] = [
     "TooManyRequestsException",
 ];
 
+/// Whether a code means: too many requests. The call was not carried out.
+pub fn is_throttled(code: &str) -> bool {
+    THROTTLED.contains(&code)
+}
+
 /// How calls are tried again: the SDK's standard mode, with pauses from `first` on, doubled up to 20 s and shortened by
 /// chance.
 pub fn retries(first: Duration) -> RetryConfig {
@@ -255,7 +260,7 @@ impl Intercept for Turns {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let code = context.response().and_then(refusal).unwrap_or_default();
-        if THROTTLED.contains(&code.as_str())
+        if is_throttled(&code)
             && let Some(slot) = config.load::<Slot>()
             && let Some(turn) = slot.lock().as_mut()
         {

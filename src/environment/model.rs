@@ -400,6 +400,8 @@ pub struct Waits {
     pub database: Wait,
     /// Until a backup of a database on RDS is written or restored.
     pub backup: Wait,
+    /// Until a call to AWS is answered, before it is sent again. At most 30 s: the lease of a run counts on that.
+    pub answer: Wait,
     /// Single kinds of resources, as `replication_group = "20m"`; they come before `resource` and `delete`.
     #[schemars(with = "BTreeMap<String, Wait>")]
     pub kinds: IndexMap<String, Wait>,
@@ -413,12 +415,21 @@ impl Default for Waits {
             delete: None,
             database: Wait::new("2m"),
             backup: Wait::new("4h"),
+            answer: Wait::new("30s"),
             kinds: IndexMap::new(),
         }
     }
 }
 
 impl Waits {
+    /// The longest `answer`: a call that is sent within [`crate::resource::lease::Timings::fresh`] has to be over before
+    /// the lease expires.
+    pub const LONGEST_ANSWER: Duration = Duration::from_secs(30);
+
+    pub fn answer(&self) -> Duration {
+        self.answer.parse().unwrap_or(Self::LONGEST_ANSWER)
+    }
+
     pub fn database(&self) -> Duration {
         // A loaded environment has a right one: the rules refuse others.
         self.database.parse().unwrap_or(Duration::from_secs(120))

@@ -180,6 +180,10 @@ fn times_are_written_as_people_write_them() {
     assert_eq!(seconds(waits.resource.as_ref()), Some(90));
     assert_eq!(seconds(waits.delete.as_ref()), Some(5400));
     assert_eq!(seconds(waits.kinds.get("vpc")), Some(300));
+    assert_eq!(waits.answer(), Duration::from_secs(30));
+    let answer = |text: &str| load(&format!("{SMALL}[waits]\nanswer = \"{text}\"\n"));
+    assert_eq!(answer("200ms").unwrap().waits.answer(), Duration::from_millis(200));
+    assert!(answer("31s").is_err());
     assert_eq!(
         with("[waits]\nservice = \"soon\"\ndatabase = \"-1s\"\nkinds = { vpc = \"9999h\" }\n").len(),
         3

@@ -247,20 +247,10 @@ impl<K: Kind> Work<'_, K> {
         let live = match created {
             Ok(live) => live,
             // The answer to an earlier attempt was lost, or a run before this one died after the call.
-            Err(error) if is_duplicate(&error) => match self.find(true).await? {
-                Some(live) => return Ok(Box::pin(self.compare(live)).await?.0),
-                None => {
-                    return Err(error
-                        .note(format!(
-                            "{} is there already, but it does not carry this environment's tags",
-                            self.label()
-                        ))
-                        .hint(format!(
-                            "adopt(\"{}\", ID, #{{ name: \"{}\", ... }}) takes it over",
-                            about.kind, self.name
-                        )));
-                }
-            },
+            Err(error) if is_duplicate(&error) => {
+                let live = Box::pin(self.find_taken(error)).await?;
+                return Ok(Box::pin(self.compare(live)).await?.0);
+            }
             Err(error) => return Err(error),
         };
         self.engine.journal("created", about.kind, self.name, &live.id);

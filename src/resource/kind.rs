@@ -16,6 +16,7 @@ use super::engine::Engine;
 use super::plan;
 use super::remove;
 use super::tags::{Scope, Tags};
+use super::taken;
 use crate::error::{Error, Result};
 use crate::value::{Map, Value};
 
@@ -212,7 +213,7 @@ impl Context<'_> {
 ///
 /// The futures are native, not boxed by a macro: what such a macro adds to each method's signature keeps the compiler
 /// from sharing its proofs that the SDK's futures are `Send`, which cost a third of this crate's build.
-pub trait Kind: Send + Sync + 'static {
+pub trait Kind: Sized + Send + Sync + 'static {
     /// The options of `ensure`. Doc comments are help. Must have a field `name`.
     type Spec: DeserializeOwned + JsonSchema + Send + Sync + 'static;
     /// What a listing tells of one resource.
@@ -244,6 +245,17 @@ pub trait Kind: Send + Sync + 'static {
         _spec: &Self::Spec,
     ) -> impl Future<Output = Result<Option<Live<Self::State>>>> + Send {
         future::ready(Ok(None))
+    }
+
+    /// What has the name that one of ours would have at the service, whosever it is, with its tags and whatever the listings
+    /// show: asked when a create call is refused because the name is taken. `None` where the service does not tell.
+    fn taken_by(
+        &self,
+        scope: &Scope,
+        name: &str,
+        _spec: &Self::Spec,
+    ) -> impl Future<Output = Result<Option<Live<Self::State>>>> + Send {
+        taken::by_name(self, scope, name)
     }
 
     /// Whether the service keeps tags of it.
@@ -353,6 +365,12 @@ pub trait Kind: Send + Sync + 'static {
         true
     }
 
+    /// Finishes the deletion of what no listing shows any more, where that takes two calls: a destroy may have died between
+    /// them. What is gone already is no error.
+    fn finish_delete(&self, _arns: &[String]) -> impl Future<Output = Result<()>> + Send {
+        future::ready(Ok(()))
+    }
+
     /// What it cannot do without, as a kind and one of its [`Kind::keys`]: what a destroy keeps, keeps these too.
     fn uses(&self, _live: &Live<Self::State>) -> Vec<Used> {
         Vec::new()
@@ -442,6 +460,8 @@ pub trait AnyKind: Adopts + Send + Sync {
     async fn converge(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
     /// What `converge` would do. Only reads.
     async fn foresee(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
+    /// Finishes the deletion of what no listing shows any more.
+    async fn finish_delete(&self, arns: &[String]) -> Result<()>;
     /// Deletes it, and waits until it is gone where that takes its time.
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()>;
 }
@@ -540,6 +560,10 @@ impl<K: Kind> AnyKind for K {
 
     fn is_leaving(&self, live: &AnyLive) -> bool {
         typed(self, live).is_ok_and(|live| matches!(self.readiness(&live), Readiness::Leaving(_)))
+    }
+
+    async fn finish_delete(&self, arns: &[String]) -> Result<()> {
+        Kind::finish_delete(self, arns).await
     }
 
     async fn reference(&self, options: &Map) -> Result<(String, Map)> {

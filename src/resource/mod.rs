@@ -27,6 +27,7 @@ mod remove;
 pub mod report;
 pub mod runs;
 pub mod tags;
+mod taken;
 pub mod verb;
 pub mod wait;
 mod write;

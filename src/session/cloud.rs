@@ -38,7 +38,7 @@ pub async fn open(
 ) -> Result<Cloud> {
     let mut aws = match (environment.aws.is_sandbox(), sandbox) {
         (true, Some(sandbox)) => {
-            let config = embedded(&environment.aws.region, sandbox);
+            let config = embedded(environment, sandbox);
             let account = environment
                 .aws
                 .account
@@ -100,14 +100,23 @@ pub async fn open(
 }
 
 /// The configuration for the sandbox, made by hand: the default chain would look for profiles and metadata services.
-fn embedded(region: &str, sandbox: &Sandbox) -> SdkConfig {
+fn embedded(environment: &Environment, sandbox: &Sandbox) -> SdkConfig {
     let credentials = Credentials::new("AKIASANDBOX000000000", "sandbox", None, None, "sandbox");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(region.to_owned()))
+        .region(Region::new(environment.aws.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(sandbox.http_client())
+        .timeout_config(time_limits(environment))
         .retry_config(queue::retries(Duration::from_millis(20)))
+        .build()
+}
+
+/// From the sending of a request to its answer. The time of an attempt would count the wait for a turn.
+fn time_limits(environment: &Environment) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(environment.waits.answer())
         .build()
 }
 
@@ -134,13 +143,7 @@ pub(super) async fn remote(environment: &Environment) -> SdkConfig {
         .region(Region::new(aws.region.clone()))
         .http_client(https())
         .retry_config(queue::retries(Duration::from_secs(1)))
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(5))
-                // From the sending of a request to its answer. The time of an attempt would count the wait for a turn.
-                .read_timeout(Duration::from_secs(30))
-                .build(),
-        );
+        .timeout_config(time_limits(environment));
     if let Some(profile) = &aws.profile {
         loader = loader.profile_name(profile);
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Kinds that tell what happened, not what there is: events, log lines, network interfaces of tasks and load balancers,
 /// tasks, and the history of a service's deployments.
-const HISTORY: [&str; 9] = [
+const HISTORY: [&str; 8] = [
     "elasticache/event",
     "rds/event",
     "logs/event",
@@ -17,7 +17,6 @@ const HISTORY: [&str; 9] = [
     "ecs/task",
     "ecs/service-deployment",
     "ecs/service-revision",
-    "ecs/task-definition",
 ];
 
 /// Members that count what was done on the way, say when, or are drawn by lot.
@@ -132,10 +131,12 @@ impl Plain {
         let rule = |pattern: &str, by| (Regex::new(pattern).expect("a pattern"), by);
         Self(vec![
             rule(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
-            rule(r"\b[0-9a-f]{6,64}\b", "ID"),
-            rule(r"\b[A-Z0-9]{16,}\b", "ID"),
+            rule(r"(:task-definition/[^:]+):[0-9]+", "$1"),
+            // Before the ids: a suffix may look like one.
             rule(r"-[A-Za-z0-9]{6}\b", "-SUFFIX"),
             rule(r"\.[a-z0-9]{6}\.", ".SUFFIX."),
+            rule(r"\b[0-9a-f]{6,64}\b", "ID"),
+            rule(r"\b[A-Z0-9]{16,}\b", "ID"),
             rule(r"\b1[0-9]{12}\b", "TIME"),
             rule(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z?", "TIME"),
             rule(r"\b[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+\b", "ADDRESS"),

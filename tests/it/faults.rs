@@ -9,13 +9,18 @@ use crate::crash::{copy, project};
 use crate::dump::{Dump, difference, dump};
 use crate::project::{Project, Ran};
 
-/// Throttling, broken services, refused and reset connections, lost answers, late answers: every seed meets other calls.
+const REVISIONS: &str = "ecs/task-definition";
+
+/// Throttling, broken services, refused and reset connections, lost answers, late answers, and answers that come after the
+/// run has gone away (the call is carried out all the same, perhaps while it is sent again): every seed meets other calls.
 fn rules(seed: u32) -> String {
     let rule = |rule: &str, share: f64, more: &str| {
         format!("\n[[sandbox.rules]]\nrule = \"{rule}\"\nservice = \"*\"\nshare = {share}\nseed = {seed}\n{more}")
     };
     [
+        "\n[waits]\nanswer = \"500ms\"\n".to_owned(),
         rule("delay", 0.05, "time = \"200ms\"\n"),
+        rule("delay", 0.02, "time = \"700ms\"\n"),
         rule("throttle", 0.08, ""),
         rule("fail", 0.04, ""),
         rule("fail", 0.02, "code = \"ServiceUnavailable\"\nstatus = 503\n"),
@@ -62,7 +67,13 @@ impl Whole {
         if again.code != 0 {
             wrong.push(format!("after {met}\nagain: {again}"));
         }
-        wrong.extend(difference(&self.expected, &dump(project.path())));
+        let mut found = dump(project.path());
+        // A registration that takes effect after it was looked for makes an equal revision: nothing can be done about it,
+        // and nothing uses it.
+        if let Some(revisions) = found.get_mut(REVISIONS) {
+            revisions.dedup();
+        }
+        wrong.extend(difference(&self.expected, &found));
         (met.code == 0, wrong)
     }
 }
@@ -91,12 +102,16 @@ fn faults_at_random() {
     let (next, good) = (AtomicU32::new(0), AtomicU32::new(0));
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        // Most of a run is waiting.
+        for _ in 0..(runs / 3).clamp(2, 16) {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
                     if seed >= runs {
                         return;
+                    }
+                    if seed % 50 == 49 {
+                        println!("{} of {runs}", seed + 1);
                     }
                     let whole = if seed % 2 == 0 { &recreate } else { &destroy };
                     let (is_good, wrong) = whole.meet(seed);

@@ -455,6 +455,18 @@ fn build_servers_get_their_report() {
         .says("cannot be written");
 }
 
+/// What chooses tests is not what a destroy in them is about.
+#[test]
+fn a_chosen_test_destroys_everything() {
+    let project = Project::new();
+    project.write(
+        "tests/gone.rhai",
+        "fn test_everything_goes() {\n    wait(ec2::ensure_vpc(#{ name: \"main\", cidr: \"10.0.0.0/16\" }));\n    \
+         environment::destroy();\n    assert_eq(ec2::vpcs().len(), 0);\n}\n",
+    );
+    project.iacsh(&["test", "--only", "everything"]).code(0);
+}
+
 /// A nightly job is not kept from its end by a test that has none.
 #[test]
 fn a_test_that_never_ends_has_failed_and_the_others_go_on() {

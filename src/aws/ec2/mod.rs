@@ -23,7 +23,7 @@ use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use futures::future::BoxFuture;
 
-use crate::aws::error::Call;
+use crate::aws::error::{Call, is_unsure};
 use crate::aws::{Aws, tags};
 use crate::error::{Error, Result};
 use crate::resource::wait::Waiter;
@@ -89,11 +89,7 @@ fn is_throttled(error: &Error) -> bool {
 /// what carries our tags is what it created. If nothing is found the error stands, and the next run finds by tag
 /// whatever appears later.
 async fn found_after<K: Kind>(kind: &K, cx: &Context<'_>, name: &str, error: Error) -> Result<Live<K::State>> {
-    let unsure = matches!(
-        error.code(),
-        "" | "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable" | "InvalidSubnet.Conflict"
-    );
-    if unsure {
+    if is_unsure(&error) || error.code() == "InvalidSubnet.Conflict" {
         let listing = kind.list(cx.scope).await;
         let ours = listing.into_iter().flatten().find(|live| live.name == name);
         if let Some(live) = ours {

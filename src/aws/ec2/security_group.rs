@@ -448,6 +448,24 @@ impl Kind for SecurityGroup {
         Ok(found)
     }
 
+    /// A reference has the id; the name is unique within the VPC.
+    async fn taken_by(&self, scope: &Scope, name: &str, spec: &Spec) -> Result<Option<Live<State>>> {
+        let physical = scope.physical_of(ABOUT.kind, name);
+        let filters = [
+            filter("vpc-id", [spec.vpc.as_str()]),
+            filter("group-name", [physical.as_str()]),
+        ];
+        let call = self.0.ec2.describe_security_groups().set_filters(Some(filters.into()));
+        let answer = call.send().await.call("ec2:DescribeSecurityGroups")?;
+        match answer.security_groups().first() {
+            Some(group) => {
+                let found = live(name.to_owned(), group, BTreeMap::new());
+                self.complete(scope, found).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
     async fn reference(&self, options: &Map) -> Result<Live<State>> {
         let id = named::reference_id("security group", "sg-", options)?;
         let by_id = filter("group-id", [id.as_str()]);

@@ -3,6 +3,7 @@
 use crate::aws::testing::World;
 use crate::map;
 use crate::resource::Outcome;
+use crate::sandbox::aws::rules::{Effect, Rule};
 use crate::secret::Secret;
 use crate::value::{Map, Value};
 
@@ -206,6 +207,24 @@ async fn what_was_changed_by_hand_is_put_right() {
     assert_eq!(changed(&world, "service", &options).await, ["rollback_on_failure"]);
     let (outcome, _) = world.ensure("service", options).await.unwrap();
     assert_eq!(outcome, Outcome::Unchanged);
+}
+
+#[tokio::test]
+async fn a_revision_whose_answer_is_lost_is_not_registered_twice() {
+    let world = World::sandbox();
+    world.rule(Rule::new("ecs", "RegisterTaskDefinition", Effect::Throttle).times(2));
+    world.rule(Rule::new("ecs", "RegisterTaskDefinition", Effect::LoseAnswer).times(1));
+    let (_, first) = world.ensure("task-definition", definition()).await.unwrap();
+    assert_eq!(first["revision"].to_string(), "1");
+
+    world.rule(Rule::new("ecs", "RegisterTaskDefinition", Effect::LoseAnswer).times(1));
+    let mut wanted = definition();
+    wanted.insert("cpu".into(), 512.into());
+    wanted.insert("memory".into(), 1024.into());
+    let (_, second) = world.ensure("task-definition", wanted).await.unwrap();
+    assert_eq!(second["revision"].to_string(), "2");
+    let all = world.aws.ecs.list_task_definitions().send().await.unwrap();
+    assert_eq!(all.task_definition_arns().len(), 2);
 }
 
 #[tokio::test]

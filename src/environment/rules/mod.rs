@@ -410,6 +410,7 @@ fn waits(waits: &Waits, problems: &mut Problems) {
         ("delete", waits.delete.as_ref()),
         ("database", Some(&waits.database)),
         ("backup", Some(&waits.backup)),
+        ("answer", Some(&waits.answer)),
     ];
     let check = |path: &[&str], wait: &Wait, problems: &mut Problems| {
         if wait.parse().is_none() {
@@ -419,6 +420,14 @@ fn waits(waits: &Waits, problems: &mut Problems) {
     };
     for (key, wait) in single.into_iter().filter_map(|(key, wait)| Some((key, wait?))) {
         check(&["waits", key], wait, problems);
+    }
+    if waits
+        .answer
+        .parse()
+        .is_some_and(|answer| answer > Waits::LONGEST_ANSWER)
+    {
+        let why = "a run must know of its last call before its lease expires";
+        problems.add(&["waits", "answer"], "an answer is waited for 30 s at most", why);
     }
     for (kind, wait) in &waits.kinds {
         check(&["waits", "kinds", kind], wait, problems);

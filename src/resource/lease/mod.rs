@@ -183,11 +183,13 @@ pub struct Lease {
     inner: Option<Arc<Inner>>,
     /// The seed of one without a store.
     seed: Arc<str>,
+    consistency: Duration,
 }
 
 impl Lease {
     pub fn new(options: LeaseOptions) -> Self {
         Self {
+            consistency: options.timings.consistency,
             inner: Some(Arc::new(Inner {
                 options,
                 turn: tokio::sync::Mutex::default(),
@@ -203,7 +205,13 @@ impl Lease {
         Self {
             inner: None,
             seed: uuid::Uuid::new_v4().simple().to_string().into(),
+            consistency: Timings::AWS.consistency,
         }
+    }
+
+    /// How long what was created may be seen in no listing.
+    pub fn consistency(&self) -> Duration {
+        self.consistency
     }
 
     /// Takes the lease with the first call, and sees with each that it is still ours. No write starts without it. It sends

@@ -1,6 +1,7 @@
 //! The SDK's HTTP client that reaches the embedded AWS instead of the network.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -18,28 +19,39 @@ use super::protocol::Reply;
 use super::rules::meet::{self, Incoming, Lost};
 
 /// Give it to the SDK as its HTTP client. It takes every host: service and region come from the request's signature.
+///
+/// Like a network it keeps the client's own time limit: who waits no longer for an answer goes away, and the call may
+/// still be carried out after that.
 #[derive(Clone, Debug)]
 pub struct Client {
     aws: Arc<Aws>,
     crash: Option<Crash>,
+    read_timeout: Option<Duration>,
 }
 
 impl Client {
     pub fn new(aws: Arc<Aws>) -> Self {
         let crash = Crash::asked();
-        Self { aws, crash }
+        Self {
+            aws,
+            crash,
+            read_timeout: None,
+        }
     }
 }
 
 impl HttpClient for Client {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(Self {
+            read_timeout: settings.read_timeout(),
+            ..self.clone()
+        })
     }
 }
 
 impl HttpConnector for Client {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (aws, crash) = (self.aws.clone(), self.crash.clone());
+        let (aws, crash, limit) = (self.aws.clone(), self.crash.clone(), self.read_timeout);
         HttpConnectorFuture::new(async move {
             let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
             let (authorization, target) = (header("authorization"), header("x-amz-target"));
@@ -62,7 +74,15 @@ impl HttpConnector for Client {
             if let Some(point) = &crash {
                 point.before();
             }
-            let answer = meet::exchange(aws, incoming).await;
+            let answer = tokio::spawn(meet::exchange(aws, incoming));
+            let answer = match limit {
+                Some(limit) => tokio::time::timeout(limit, answer).await,
+                None => Ok(answer.await),
+            };
+            let Ok(answer) = answer else {
+                return Err(ConnectorError::timeout("no answer came in time".into()));
+            };
+            let answer = answer.unwrap_or(Err(Lost::Broken));
             if let Some(point) = &crash {
                 point.after();
             }

@@ -2,7 +2,7 @@
 //!
 //! RegisterTaskDefinition has no token and no unique name: every call is a new revision. So the content of the newest
 //! revision is compared first, and a revision is registered only when something differs; a run that dies after the call
-//! finds its revision. Revisions are never changed, and old ones stay, so that a service can go back to them.
+//! finds its revision, and one whose answer is lost looks for it before it is registered again. Revisions are never changed, and old ones stay, so that a service can go back to them.
 
 pub mod content;
 mod revision;
@@ -11,6 +11,8 @@ mod spec;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_ecs::config::Builder;
+use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
 use aws_sdk_ecs::types::{
     Compatibility, NetworkMode, SortOrder, TaskDefinition, TaskDefinitionFamilyStatus, TaskDefinitionField,
@@ -18,10 +20,12 @@ use aws_sdk_ecs::types::{
 };
 use futures::future::try_join_all;
 
-use crate::aws::error::Call;
+use crate::aws::error::{Call, is_unsure};
+use crate::aws::queue::is_throttled;
 use crate::aws::{Aws, named};
 use crate::error::{Error, Result};
 use crate::map;
+use crate::resource::wait::Waiter;
 use crate::resource::{About, Change, Context, Kind, Live, OutputField, Readiness, Retention, Scope, Tags};
 use crate::value::{Map, Value};
 use content::Content;
@@ -42,6 +46,20 @@ pub struct State {
 
 /// The id is the family, which all revisions share.
 pub struct TaskDefinitions(pub Aws);
+
+/// A revision that is about to be registered.
+struct New<'a> {
+    family: &'a str,
+    /// The number of the newest revision so far; 0 without one.
+    before: i32,
+    content: Revision,
+    /// In what it differs from the options, because `keep` leaves it.
+    left: Vec<Change>,
+    tags: &'a Tags,
+}
+
+/// How long a registration is tried again that was throttled, or of which nobody knows.
+const UNSURE: Duration = Duration::from_secs(60);
 
 static ABOUT: About = About {
     kind: KIND,
@@ -146,12 +164,33 @@ impl TaskDefinitions {
         Ok(None)
     }
 
-    async fn register(&self, family: &str, content: Revision, tags: &Tags) -> Result<State> {
+    /// Registers a revision, once: the SDK's own retries would make one each. A revision of ours that is newer than the
+    /// one `before`, and from which only `left` differs, is the one whose answer was lost.
+    async fn register(&self, cx: &Context<'_>, spec: &Spec, new: New<'_>) -> Result<State> {
+        let mut waiter = Waiter::new(new.family, UNSURE, cx.engine.pace(), cx.engine.cancel());
+        loop {
+            let error = match self.register_once(&new).await {
+                Err(error) if (is_unsure(&error) || is_throttled(error.code())) && !waiter.is_over() => error,
+                other => return other,
+            };
+            waiter.pause(error.message()).await?;
+            if is_unsure(&error)
+                && let Some(found) = self.newest(cx.scope, new.family).await?
+                && found.state.revision > new.before
+                && Kind::changes(self, spec, &found) == new.left
+            {
+                return Ok(found.state);
+            }
+        }
+    }
+
+    async fn register_once(&self, new: &New<'_>) -> Result<State> {
+        let content = new.content.clone();
         let answer = self
             .0
             .ecs
             .register_task_definition()
-            .family(family)
+            .family(new.family)
             .requires_compatibilities(Compatibility::Fargate)
             .network_mode(NetworkMode::Awsvpc)
             .set_runtime_platform(content.platform)
@@ -160,7 +199,9 @@ impl TaskDefinitions {
             .set_execution_role_arn(content.execution_role)
             .set_task_role_arn(content.task_role)
             .set_container_definitions(Some(content.containers))
-            .set_tags(Some(super::tag_list(tags)))
+            .set_tags(Some(super::tag_list(new.tags)))
+            .customize()
+            .config_override(Builder::new().retry_config(RetryConfig::disabled()))
             .send()
             .await
             .call("ecs:RegisterTaskDefinition")?;
@@ -243,7 +284,14 @@ impl Kind for TaskDefinitions {
     async fn create(&self, cx: &Context<'_>, name: &str, spec: &Spec) -> Result<Live<State>> {
         let id = cx.scope.physical_of(ABOUT.kind, name);
         let content = Revision::wanted(spec, &self.0.region);
-        let state = self.register(&id, content, &cx.tags).await?;
+        let new = New {
+            family: &id,
+            before: 0,
+            content,
+            left: Vec::new(),
+            tags: &cx.tags,
+        };
+        let state = self.register(cx, spec, new).await?;
         Ok(Live {
             id,
             name: name.to_owned(),
@@ -284,8 +332,14 @@ impl Kind for TaskDefinitions {
         if let Some(described) = &live.state.described {
             content = content.leave(&left, described);
         }
-        self.register(&live.id, content, &tags).await?;
-        Ok(())
+        let new = New {
+            family: &live.id,
+            before: live.state.revision,
+            content,
+            left,
+            tags: &tags,
+        };
+        self.register(cx, spec, new).await.map(|_| ())
     }
 
     async fn refresh(&self, live: &Live<State>) -> Result<Option<Live<State>>> {
@@ -323,9 +377,13 @@ impl Kind for TaskDefinitions {
                 }
             }
         }
-        // Deregistered revisions stay for ever unless they are deleted too, 10 in a call. They are of no further use, and
-        // no service runs them any more: that this fails leaves litter and nothing that works.
-        for batch in revisions.chunks(10) {
+        Kind::finish_delete(self, &revisions).await
+    }
+
+    /// Deregistered revisions stay for ever unless they are deleted too, 10 in a call. They are of no further use, and no
+    /// service runs them any more: that this fails leaves litter and nothing that works.
+    async fn finish_delete(&self, arns: &[String]) -> Result<()> {
+        for batch in arns.chunks(10) {
             let call = self
                 .0
                 .ecs

@@ -8,7 +8,8 @@ use super::content;
 use super::spec::Spec;
 use crate::resource::Change;
 
-/// A revision that is about to be registered.
+/// What a revision is registered with.
+#[derive(Clone)]
 pub struct Revision {
     pub cpu: Option<String>,
     pub memory: Option<String>,
