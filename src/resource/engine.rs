@@ -114,6 +114,8 @@ struct Inner {
     renamed: Mutex<BTreeSet<String>>,
     /// Why a plan sees no further.
     end: Mutex<Option<Error>>,
+    /// What a plan could not see.
+    unseen: Mutex<Vec<String>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     passed: OnceCell<()>,
     trace: Trace,
@@ -147,6 +149,7 @@ impl Engine {
             adopted: Mutex::default(),
             renamed: Mutex::default(),
             end: Mutex::default(),
+            unseen: Mutex::default(),
             tasks: Mutex::default(),
             passed: OnceCell::new(),
             trace: Trace::new(),
@@ -525,6 +528,15 @@ impl Engine {
         lock(&self.0.end).get_or_insert(why);
     }
 
+    /// Tells of a plan what it could not see: whatever it says, there may be more.
+    pub fn note_unseen(&self, what: &str) {
+        lock(&self.0.unseen).push(what.to_owned());
+    }
+
+    pub(super) fn unseen(&self) -> Vec<String> {
+        lock(&self.0.unseen).clone()
+    }
+
     /// Tells what became of a resource, or what an acting verb did. The journal keeps what is not as it was before.
     pub fn record(&self, record: Record) {
         let label = format!("{}/{}", record.kind, record.name);
@@ -586,6 +598,7 @@ impl Engine {
         self.0.trace.forget();
         self.0.checks.forget();
         *lock(&self.0.end) = None;
+        lock(&self.0.unseen).clear();
     }
 }
 
