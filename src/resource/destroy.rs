@@ -396,8 +396,12 @@ async fn prove(engine: &Engine, done: &DestroyPlan, unseen: &BTreeSet<String>, w
         let mut waiter = Waiter::new("the sweep by tags", SWEEP_LIMIT, engine.pace(), engine.cancel());
         let strange = loop {
             let found = sweep(engine.scope().clone()).await?;
+            if let Some(half_gone) = found.half_gone {
+                engine.begin_write().await?;
+                engine.kind(half_gone.kind)?.finish_delete(&half_gone.arns).await?;
+            }
             let is_strange = |arn: &String| !known.iter().any(|id| is_of(arn, id));
-            let strange: Vec<_> = found.into_iter().filter(is_strange).collect();
+            let strange: Vec<_> = found.there.into_iter().filter(is_strange).collect();
             // The Tagging API lags behind, so what it lists may be gone already.
             if strange.is_empty() || waiter.is_over() {
                 break strange;

@@ -50,7 +50,23 @@ pub struct Origin {
 pub type Gate = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
 
 /// Finds whatever carries the environment's tags, of any kind, by another way than the kinds' own listings.
-pub type Sweep = Arc<dyn Fn(Scope) -> Pin<Box<dyn Future<Output = Result<Vec<String>>> + Send>> + Send + Sync>;
+pub type Sweep = Arc<dyn Fn(Scope) -> Pin<Box<dyn Future<Output = Result<Swept>> + Send>> + Send + Sync>;
+
+/// What carries the environment's tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// The ARNs of what is there.
+    pub there: Vec<String>,
+    /// What a destroy deleted by half before it died, for [`super::Kind::finish_delete`].
+    pub half_gone: Option<HalfGone>,
+}
+
+/// ARNs of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HalfGone {
+    pub kind: &'static str,
+    pub arns: Vec<String>,
+}
 
 /// Whether a run changes anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -358,6 +358,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
         true
     }
 
+    /// Finishes the deletion of what no listing shows any more, where that takes two calls: a destroy may have died between
+    /// them. What is gone already is no error.
+    fn finish_delete(&self, _arns: &[String]) -> impl Future<Output = Result<()>> + Send {
+        future::ready(Ok(()))
+    }
+
     /// What it cannot do without, as a kind and one of its [`Kind::keys`]: what a destroy keeps, keeps these too.
     fn uses(&self, _live: &Live<Self::State>) -> Vec<Used> {
         Vec::new()
@@ -447,6 +453,8 @@ pub trait AnyKind: Adopts + Send + Sync {
     async fn converge(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
     /// What `converge` would do. Only reads.
     async fn foresee(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
+    /// Finishes the deletion of what no listing shows any more.
+    async fn finish_delete(&self, arns: &[String]) -> Result<()>;
     /// Deletes it, and waits until it is gone where that takes its time.
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()>;
 }
@@ -545,6 +553,10 @@ impl<K: Kind> AnyKind for K {
 
     fn is_leaving(&self, live: &AnyLive) -> bool {
         typed(self, live).is_ok_and(|live| matches!(self.readiness(&live), Readiness::Leaving(_)))
+    }
+
+    async fn finish_delete(&self, arns: &[String]) -> Result<()> {
+        Kind::finish_delete(self, arns).await
     }
 
     async fn reference(&self, options: &Map) -> Result<(String, Map)> {
