@@ -149,8 +149,8 @@ impl Sweep {
     }
 }
 
-/// How many writing calls a run with `-v` made.
-fn writes(ran: &Ran) -> u32 {
+/// Whether an action changes nothing.
+pub fn is_read(action: &str) -> bool {
     let reads = [
         "Describe",
         "Get",
@@ -160,9 +160,14 @@ fn writes(ran: &Ran) -> u32 {
         "Filter",
         "Simulate",
     ];
+    reads.iter().any(|reads| action.starts_with(reads))
+}
+
+/// How many writing calls a run with `-v` made.
+fn writes(ran: &Ran) -> u32 {
     let calls = ran.err.lines().filter_map(|line| line.trim().strip_prefix("INFO "));
     let actions = calls.filter_map(|call| call.split_once(':')?.1.split(' ').next());
-    let writes = actions.filter(|action| !reads.iter().any(|reads| action.starts_with(reads)));
+    let writes = actions.filter(|action| !is_read(action));
     u32::try_from(writes.count()).expect("not that many")
 }
 
