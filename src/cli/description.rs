@@ -1,7 +1,11 @@
 //! The options and commands, and the help that teaches them.
 
+use std::time::Duration;
+
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command};
+
+use crate::environment::Wait;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -232,7 +236,8 @@ Options of run(): env, only, with_data, allow_replace, purge_secrets, confirm, y
 environment: #{ network: #{ nat: true } }, which changes the environment's file for this run.
 With plan: true it gives changes (true or false), actions, summary and horizon.
 
-What a test prints is shown when it fails.";
+What a test prints is shown when it fails. One that takes longer than --timeout, by the clock on the wall, is ended and has
+failed; the others go on.";
 
 const TEST_EXAMPLES: &str = "\
 Examples:
@@ -267,6 +272,14 @@ fn test() -> Command {
                 .value_parser(clap::value_parser!(std::num::NonZeroUsize)),
         )
         .arg(
+            Arg::new("timeout")
+                .long("timeout")
+                .value_name("TIME")
+                .help("How long one test may take by the clock on the wall, as 90s or 10m; one that takes longer has failed")
+                .default_value("5m")
+                .value_parser(time),
+        )
+        .arg(
             Arg::new("list")
                 .long("list")
                 .help("Show which tests there are, and run none")
@@ -278,6 +291,12 @@ fn test() -> Command {
                 .help("Show also what tests print that pass")
                 .action(ArgAction::SetTrue),
         )
+}
+
+/// A time as environments write it.
+fn time(text: &str) -> std::result::Result<Duration, String> {
+    let time = Wait::new(text).parse();
+    time.ok_or_else(|| "a time is written 90s, 10m or 1h 30m, and is at most a week".to_owned())
 }
 
 const IAM: &str = "\

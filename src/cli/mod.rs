@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches, Command};
@@ -87,6 +88,8 @@ pub struct Test {
     pub junit: Option<PathBuf>,
     /// How many run at once; `None` for as many as there are cores.
     pub jobs: Option<NonZeroUsize>,
+    /// How long each may take, by the clock on the wall.
+    pub timeout: Duration,
     /// Nothing is run: only what would be.
     pub list: bool,
     /// Also what tests print that pass.
@@ -354,6 +357,7 @@ fn test(matches: &ArgMatches) -> Test {
         files: files.map(PathBuf::from).collect(),
         junit: matches.get_one::<String>("junit").map(PathBuf::from),
         jobs: matches.get_one::<NonZeroUsize>("jobs").copied(),
+        timeout: matches.get_one::<Duration>("timeout").copied().unwrap_or_default(),
         list: matches.get_flag("list"),
         show_output: matches.get_flag("show-output"),
     }

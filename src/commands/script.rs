@@ -175,7 +175,8 @@ impl Run<'_> {
         if let Some(chain) = chain.filter(|chain| chain.took() >= WORTH_TELLING && chain.links.len() > 1) {
             self.printer.message(&progress::chain(&chain));
         }
+        let resources = if count == 1 { "resource" } else { "resources" };
         self.printer
-            .message(&format!("{count} resources in {took} with {calls} calls: {summary}"));
+            .message(&format!("{count} {resources} in {took} with {calls} calls: {summary}"));
     }
 }

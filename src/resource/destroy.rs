@@ -290,7 +290,7 @@ async fn delete_one(engine: &Engine, planned: &Planned, users: &[usize], left: &
     }
     let label = format!("{}/{}", planned.kind(), planned.live.name);
     if let Some(expectation) = engine.expectation() {
-        expectation.check(&label, &Outcome::Deleted, None)?;
+        expectation.check(&label, &Outcome::Deleted, &[], None)?;
     }
     engine.progress().started(&label);
     let began = Instant::now();
@@ -304,8 +304,9 @@ async fn delete_one(engine: &Engine, planned: &Planned, users: &[usize], left: &
         }
         Err(error) => {
             let error = error.context(&label);
-            engine.progress().finished(&label, error.message(), took, false);
-            record(engine, planned, Outcome::Failed(error.message().to_owned()), took);
+            let message = error.message_about(&label);
+            engine.progress().finished(&label, message, took, false);
+            record(engine, planned, Outcome::Failed(message.to_owned()), took);
             Err(error)
         }
     }

@@ -14,6 +14,7 @@ use super::adopt::Adopts;
 use super::converge::{self, Converged, Wanted};
 use super::engine::Engine;
 use super::plan;
+use super::remove;
 use super::tags::{Scope, Tags};
 use super::taken;
 use crate::error::{Error, Result};
@@ -348,6 +349,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// Asks the service to delete it. What is gone already is no error.
     fn delete(&self, cx: &Context<'_>, live: &Live<Self::State>) -> impl Future<Output = Result<()>> + Send;
 
+    /// What keeps it from being deleted, whoever made it, one line each: where the service's refusal does not say. Asked
+    /// when that lasts. Only reads.
+    fn blockers(&self, _live: &Live<Self::State>) -> impl Future<Output = Result<Vec<String>>> + Send {
+        future::ready(Ok(Vec::new()))
+    }
+
     /// Whether it is gone as soon as the service has accepted that: there is nothing to wait for.
     fn goes_at_once(&self) -> bool {
         false
@@ -573,7 +580,7 @@ impl<K: Kind> AnyKind for K {
     }
 
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()> {
-        converge::discard(self, engine, &typed(self, live)?).await
+        remove::discard(self, engine, &typed(self, live)?).await
     }
 }
 

@@ -23,6 +23,7 @@ pub mod portrait;
 pub mod preflight;
 pub mod progress;
 pub mod prune;
+mod remove;
 pub mod report;
 pub mod runs;
 pub mod tags;

@@ -132,7 +132,8 @@ impl Shared {
                     let here = error.exit() == Exit::Changes && error.location().is_none();
                     (error, here)
                 }
-                Some(Stop::Interrupted) | None => return Ended::Failed(Error::interrupted()),
+                // Where it was at.
+                Some(Stop::Interrupted) | None => return Ended::Failed(self.place(Error::interrupted(), position)),
             },
             EvalAltResult::ErrorParsing(kind, position) => {
                 (self.explain_parse(&ParseError(kind.into(), position)), true)

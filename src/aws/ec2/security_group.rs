@@ -7,6 +7,7 @@ use aws_sdk_ec2::types::{IpPermission, ResourceType, SecurityGroup as Described}
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::blockers;
 use super::rules::{self, Rule, RuleSpec};
 use super::{filter, is_absent, ours, read_tags, retag, soon, specification};
 use crate::aws::error::Call;
@@ -75,6 +76,7 @@ static ABOUT: About = About {
         "ec2:CreateTags",
         "ec2:DeleteSecurityGroup",
         "ec2:DeleteTags",
+        "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSecurityGroups",
         "ec2:RevokeSecurityGroupEgress",
         "ec2:RevokeSecurityGroupIngress",
@@ -411,6 +413,12 @@ impl Kind for SecurityGroup {
             }
             other => other,
         }
+    }
+
+    async fn blockers(&self, live: &Live<State>) -> Result<Vec<String>> {
+        let mut found = blockers::interfaces(&self.0, "group-id", &live.id).await?;
+        found.extend(blockers::referring_groups(&self.0, &live.id).await?);
+        Ok(found)
     }
 
     fn outputs(&self, live: &Live<State>) -> Map {

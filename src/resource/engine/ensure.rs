@@ -149,10 +149,11 @@ impl Engine {
                     error = error.at(at);
                 }
                 if !self.is_plan() {
-                    self.progress().finished(&label, error.message(), took, false);
+                    self.progress()
+                        .finished(&label, error.message_about(&label), took, false);
                 }
                 self.journal("failed", kind.about().kind, &name, error.message());
-                let outcome = Outcome::Failed(error.message().to_owned());
+                let outcome = Outcome::Failed(error.message_about(&label).to_owned());
                 record("", outcome, took, Vec::new(), Vec::new());
                 lock(&self.0.errors).push(error.clone());
                 promise.settle(Err(error));

@@ -10,7 +10,8 @@ use super::document::{Action, PlanDocument, PlannedAction, PlannedChange};
 use crate::error::{Error, Location, Result};
 use crate::resource::report::Outcome;
 use crate::resource::tags::Scope;
-use crate::value::KNOWN_AFTER_APPLY;
+use crate::secret::mask;
+use crate::value::{KNOWN_AFTER_APPLY, shown};
 
 /// Asks a person.
 pub type Ask = Box<dyn Fn(&str) -> Result<bool> + Send + Sync>;
@@ -57,8 +58,9 @@ impl Expectation {
         self.actions.contains_key(label)
     }
 
-    /// Whether what is about to be done is what was planned.
-    pub fn check(&self, label: &str, outcome: &Outcome, at: Option<&Location>) -> Result<()> {
+    /// Whether what is about to be done is what was planned. `lines` say what it is made of, or what is done, as in the
+    /// plan.
+    pub fn check(&self, label: &str, outcome: &Outcome, lines: &[String], at: Option<&Location>) -> Result<()> {
         let action = Action::from(outcome);
         let Some(planned) = self.actions.get(label) else {
             return self.behind_the_horizon(label, outcome, at);
@@ -73,7 +75,9 @@ impl Expectation {
                 let now = PlannedChange::from(change);
                 planned.changes.iter().any(|planned| covers(planned, &now))
             });
-        if is_planned {
+        let lines: Vec<_> = lines.iter().map(|line| mask(&shown(line)).into_owned()).collect();
+        let (more, less) = planned.differ(&lines);
+        if is_planned && more.is_empty() && less.is_empty() {
             return Ok(());
         }
         let mut error = Error::declined(format!("{label}: {} is not what {} says", words(outcome), self.file))
@@ -92,8 +96,14 @@ impl Expectation {
                 }
             })
             .hint("make the plan again, and look at it");
+        for line in less {
+            error = error.note(format!("the plan says: {line}"));
+        }
         for change in changes {
             error = error.note(format!("now it is: {}: {} -> {}", change.field, change.from, change.to));
+        }
+        for line in more {
+            error = error.note(format!("now it is: {line}"));
         }
         Err(match at {
             Some(at) => error.at(at.clone()),
@@ -141,6 +151,21 @@ fn planned_words(action: Action) -> &'static str {
         Action::Keep => "keep",
         Action::Run => "run",
         Action::Failed => "it could not be foreseen",
+    }
+}
+
+impl PlannedAction {
+    /// What is done now and was not planned, and what was planned and is not done now. An act does less when a part of it is
+    /// done already; what is created is made of all that was planned, and of nothing else.
+    fn differ<'a>(&'a self, lines: &'a [String]) -> (Vec<&'a String>, Vec<&'a String>) {
+        let is_planned = |line: &&String| self.lines.iter().any(|planned| matches(planned, line));
+        let is_done = |planned: &&String| lines.iter().any(|line| matches(planned, line));
+        let more = lines.iter().filter(|line| !is_planned(line)).collect();
+        let less = match self.action {
+            Action::Create => self.lines.iter().filter(|planned| !is_done(planned)).collect(),
+            _ => Vec::new(),
+        };
+        (more, less)
     }
 }
 
