@@ -166,6 +166,14 @@ impl Error {
         self
     }
 
+    /// The message where it is said already what it is about.
+    pub fn message_about(&self, what: &str) -> &str {
+        let message = self.message();
+        let rest = message.strip_prefix(what);
+        let rest = rest.and_then(|rest| rest.strip_prefix(": ").or_else(|| rest.strip_prefix(' ')));
+        rest.unwrap_or(message)
+    }
+
     /// The same error with another exit code.
     pub fn with_exit(mut self, exit: Exit) -> Self {
         self.0.exit = exit;

@@ -11,9 +11,11 @@ use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use futures::future::try_join_all;
 
 use super::Aws;
+use super::ecs::task_definition;
 use super::error::Call;
 use super::unsupported::is_unsupported;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::resource::engine::{HalfGone, Swept};
 use crate::resource::tags::{ENVIRONMENT, EXPIRES_AT, PROJECT, PROTECT};
 use crate::resource::{Scope, Tags};
 
@@ -28,7 +30,7 @@ const INACTIVE: Option<&str> = Some("INACTIVE");
 /// gateway for about an hour after it was deleted (VPC User Guide, "NAT gateway basics"), on a VPC endpoint for some minutes,
 /// and on a deregistered task definition; deleted clusters and services "might remain discoverable in your account for a
 /// period of time" as INACTIVE (ECS API Reference, DeleteCluster and DeleteService).
-pub async fn sweep(aws: &Aws, scope: &Scope, known: &BTreeSet<String>) -> Result<Vec<String>> {
+pub async fn sweep(aws: &Aws, scope: &Scope, known: &BTreeSet<String>) -> Result<Swept> {
     let found = tagged(aws, scope).await?;
     let found = found.into_iter().map(|(arn, _)| arn);
     let mut arns: Vec<String> = found.filter(|arn| !known.iter().any(|id| is_of(arn, id))).collect();
@@ -40,11 +42,21 @@ pub async fn sweep(aws: &Aws, scope: &Scope, known: &BTreeSet<String>) -> Result
     arns.retain(|arn| !is_cluster(arn) || clusters.contains(arn));
     let services = living_services(aws, &arns).await?;
     arns.retain(|arn| cluster_of(arn).is_none() || services.contains(arn));
-    let arns = try_join_all(arns.into_iter().map(async |arn| {
-        let is_left = !arn.contains(TASK_DEFINITION) || is_active(aws, &arn).await?;
-        Ok::<_, Error>(is_left.then_some(arn))
-    }));
-    Ok(arns.await?.into_iter().flatten().collect())
+    let (revisions, mut there): (Vec<_>, Vec<_>) = arns.into_iter().partition(|arn| arn.contains(TASK_DEFINITION));
+    let statuses = try_join_all(revisions.iter().map(|arn| status(aws, arn))).await?;
+    let mut inactive = Vec::new();
+    for (arn, status) in revisions.into_iter().zip(statuses) {
+        match status {
+            Some(TaskDefinitionStatus::Active) => there.push(arn),
+            Some(TaskDefinitionStatus::Inactive) => inactive.push(arn),
+            _ => {}
+        }
+    }
+    let half_gone = (!inactive.is_empty()).then_some(HalfGone {
+        kind: task_definition::KIND,
+        arns: inactive,
+    });
+    Ok(Swept { there, half_gone })
 }
 
 fn gateway_id(arn: &str) -> Option<&str> {
@@ -163,14 +175,12 @@ async fn living_gateways(aws: &Aws, arns: &[String]) -> Result<HashSet<String>> 
     Ok(living)
 }
 
-async fn is_active(aws: &Aws, arn: &str) -> Result<bool> {
+/// Of a revision of a task definition; `None` when there is none.
+async fn status(aws: &Aws, arn: &str) -> Result<Option<TaskDefinitionStatus>> {
     let answer = aws.ecs.describe_task_definition().task_definition(arn).send().await;
     match answer.call("ecs:DescribeTaskDefinition") {
-        Ok(answer) => {
-            let status = answer.task_definition().and_then(|task| task.status());
-            Ok(status == Some(&TaskDefinitionStatus::Active))
-        }
-        Err(error) if error.code() == "ClientException" => Ok(false),
+        Ok(answer) => Ok(answer.task_definition.and_then(|task| task.status)),
+        Err(error) if error.code() == "ClientException" => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -1,7 +1,11 @@
 //! The options and commands, and the help that teaches them.
 
+use std::time::Duration;
+
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command};
+
+use crate::environment::Wait;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -232,7 +236,8 @@ Options of run(): env, only, with_data, allow_replace, purge_secrets, confirm, y
 environment: #{ network: #{ nat: true } }, which changes the environment's file for this run.
 With plan: true it gives changes (true or false), actions, summary and horizon.
 
-What a test prints is shown when it fails.";
+What a test prints is shown when it fails. One that takes longer than --timeout, by the clock on the wall, is ended and has
+failed; the others go on.";
 
 const TEST_EXAMPLES: &str = "\
 Examples:
@@ -267,6 +272,14 @@ fn test() -> Command {
                 .value_parser(clap::value_parser!(std::num::NonZeroUsize)),
         )
         .arg(
+            Arg::new("timeout")
+                .long("timeout")
+                .value_name("TIME")
+                .help("How long one test may take by the clock on the wall, as 90s or 10m; one that takes longer has failed")
+                .default_value("5m")
+                .value_parser(time),
+        )
+        .arg(
             Arg::new("list")
                 .long("list")
                 .help("Show which tests there are, and run none")
@@ -280,17 +293,28 @@ fn test() -> Command {
         )
 }
 
+/// A time as environments write it.
+fn time(text: &str) -> std::result::Result<Duration, String> {
+    let time = Wait::new(text).parse();
+    time.ok_or_else(|| "a time is written 90s, 10m or 1h 30m, and is at most a week".to_owned())
+}
+
 const IAM: &str = "\
 Prints the least that AWS has to allow whoever runs iacsh in an environment, as policies for IAM. They are made from the \
 actions that each kind of resource and each function lists, and bound to the environment's resources by name and tags. \
 What is about all resources is told with the reason. No call is sent, and no credentials are needed.
 
-With --plan: what a plan needs, which only reads.";
+With --plan: what a plan needs, which only reads.
+
+With --adopt: what `adopt` needs beside that for VPCs, subnets, security groups and all else of EC2, whose ids say nothing \
+of whose they are: to tag what carries the tags of no environment. Whoever may do that can make anything of EC2 in the \
+region that nobody manages with iacsh this environment's, and then change and delete it. Attach it for the adoption only.";
 
 const IAM_EXAMPLES: &str = "\
 Examples:
   iacsh iam policy --env staging > policy.json
   iacsh iam policy --env staging --plan      for pull requests and nightly jobs
+  iacsh iam policy --env staging --adopt     for the run that takes over what was clicked together
   iacsh iam policy --env staging --json      names, sizes, and why something is about all resources";
 
 fn iam() -> Command {
@@ -301,6 +325,12 @@ fn iam() -> Command {
         .subcommand(
             Command::new("policy")
                 .about("The least-privilege policies of an environment; with --plan those of a plan")
+                .arg(
+                    Arg::new("adopt")
+                        .long("adopt")
+                        .help("Also allow to tag what EC2 has and no environment does")
+                        .action(ArgAction::SetTrue),
+                )
                 .long_about(IAM)
                 .after_help(IAM_EXAMPLES),
         )

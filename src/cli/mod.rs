@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches, Command};
@@ -36,8 +37,8 @@ pub enum Action {
     Stdin,
     /// `iacsh destroy`
     Destroy,
-    /// `iacsh iam policy`
-    IamPolicy,
+    /// `iacsh iam policy`; with `--adopt`, for runs that adopt.
+    IamPolicy(bool),
     /// `iacsh runs`; whether all of them
     Runs(bool),
     /// `iacsh runs show N`
@@ -87,6 +88,8 @@ pub struct Test {
     pub junit: Option<PathBuf>,
     /// How many run at once; `None` for as many as there are cores.
     pub jobs: Option<NonZeroUsize>,
+    /// How long each may take, by the clock on the wall.
+    pub timeout: Duration,
     /// Nothing is run: only what would be.
     pub list: bool,
     /// Also what tests print that pass.
@@ -230,8 +233,14 @@ fn fits_plan(options: &Options, action: &Action) -> Result<()> {
     );
     let example = "iacsh scripts/recreate.rhai --plan --out FILE, and then iacsh scripts/recreate.rhai --expect FILE";
     // The policy that a plan needs.
-    if options.plan && *action == Action::IamPolicy {
-        return Ok(());
+    match action {
+        Action::IamPolicy(true) if options.plan => {
+            return Err(Error::usage(
+                "`--plan` and `--adopt` exclude each other: a plan adopts nothing",
+            ));
+        }
+        Action::IamPolicy(_) if options.plan => return Ok(()),
+        _ => {}
     }
     if (options.plan || options.expect.is_some()) && !runs {
         let option = if options.plan { "--plan" } else { "--expect" };
@@ -301,7 +310,10 @@ fn action(matches: &ArgMatches) -> Result<Action> {
     }
     Ok(match matches.subcommand() {
         Some(("destroy", _)) => Action::Destroy,
-        Some(("iam", _)) => Action::IamPolicy,
+        Some(("iam", matches)) => {
+            let policy = matches.subcommand_matches("policy");
+            Action::IamPolicy(policy.is_some_and(|matches| matches.get_flag("adopt")))
+        }
         Some(("runs", matches)) => match matches.subcommand() {
             Some(("show", matches)) => Action::RunsShow(required(matches, "RUN")),
             _ => Action::Runs(matches.get_flag("all")),
@@ -345,6 +357,7 @@ fn test(matches: &ArgMatches) -> Test {
         files: files.map(PathBuf::from).collect(),
         junit: matches.get_one::<String>("junit").map(PathBuf::from),
         jobs: matches.get_one::<NonZeroUsize>("jobs").copied(),
+        timeout: matches.get_one::<Duration>("timeout").copied().unwrap_or_default(),
         list: matches.get_flag("list"),
         show_output: matches.get_flag("show-output"),
     }

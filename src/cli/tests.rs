@@ -37,13 +37,20 @@ fn each_line_means_one_action() {
         ("-c --json", Action::Expression("--json".into())),
         ("destroy --yes", Action::Destroy),
         ("--yes destroy", Action::Destroy),
-        ("test", Action::Test(Test::default())),
         (
-            "test tests/a.rhai tests --junit out.xml --jobs 3 --list --show-output --only b --json",
+            "test",
+            Action::Test(Test {
+                timeout: std::time::Duration::from_secs(300),
+                ..Test::default()
+            }),
+        ),
+        (
+            "test tests/a.rhai tests --junit out.xml --jobs 3 --timeout 90s --list --show-output --only b --json",
             Action::Test(Test {
                 files: vec!["tests/a.rhai".into(), "tests".into()],
                 junit: Some("out.xml".into()),
                 jobs: NonZeroUsize::new(3),
+                timeout: std::time::Duration::from_secs(90),
                 list: true,
                 show_output: true,
             }),

@@ -66,6 +66,7 @@ impl<K: Kind> Adopts for K {
             name: &wanted.name,
             section: &wanted.section,
             spec: &spec,
+            made_of: &[],
             keep: &wanted.keep,
             at: wanted.at,
             replaces: "",
@@ -230,7 +231,7 @@ impl Engine {
             return Ok(());
         }
         if let Some(expectation) = self.expectation() {
-            expectation.check(&format!("adopt/{label}"), outcome, origin.at.as_ref())?;
+            expectation.check(&format!("adopt/{label}"), outcome, lines, origin.at.as_ref())?;
         }
         self.may_write()?;
         self.progress().note(&match lines {
@@ -289,7 +290,8 @@ impl Engine {
                 let outcome = Outcome::Acted(format!("{} is called {new}", live.id));
                 if !self.is_plan() {
                     if let Some(expectation) = self.expectation() {
-                        expectation.check(&format!("moved/{to}"), &outcome, origin.at.as_ref())?;
+                        let lines = [format!("before: {from}")];
+                        expectation.check(&format!("moved/{to}"), &outcome, &lines, origin.at.as_ref())?;
                     }
                     self.begin_write().await?;
                     self.journal("moving", about.kind, new, &live.id);

@@ -1,4 +1,4 @@
-//! Makes one resource what is wanted, whatever it is now; and removes one until it is gone.
+//! Makes one resource what is wanted, whatever it is now.
 //!
 //! Why this is safe to interrupt anywhere: there is no state besides the cloud. A run begins by listing what is ours,
 //! and each write is either found by that listing the next time (tags are in the create call, names are deterministic)
@@ -12,6 +12,7 @@ use super::adopt;
 use super::engine::Engine;
 use super::kind::{Change, Class, Context, Kind, Live, Readiness, typed};
 use super::plan;
+use super::remove::remove;
 use super::report::Outcome;
 use super::tags;
 use super::wait::{self, Waiter};
@@ -24,27 +25,6 @@ const CONSISTENCY: Duration = Duration::from_secs(60);
 
 /// How long an error that only looks final is tried again.
 const TRANSIENT: Duration = Duration::from_secs(90);
-
-/// Codes with which services refuse to delete what something else still uses.
-const BLOCKED: [&str; 17] = [
-    "DependencyViolation",
-    "ResourceInUse",
-    "ResourceInUseException",
-    "DeleteConflict",
-    "CacheSubnetGroupInUse",
-    "CacheSubnetGroupInUseFault",
-    "InvalidCacheParameterGroupState",
-    "InvalidReplicationGroupState",
-    "InvalidReplicationGroupStateFault",
-    "ClusterContainsServicesException",
-    "ClusterContainsTasksException",
-    "InvalidIPAddress.InUse",
-    "InvalidDBInstanceState",
-    "InvalidDBSubnetGroupStateFault",
-    "InvalidDBParameterGroupState",
-    "InvalidOptionGroupStateFault",
-    "AuthFailure",
-];
 
 /// What a script asked for, with every input known.
 pub struct Wanted {
@@ -75,6 +55,10 @@ pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted)
         keep,
         at,
     } = wanted;
+    let made_of = match engine.expectation() {
+        Some(_) => plan::lines(&options),
+        None => Vec::new(),
+    };
     let spec: K::Spec = options.read()?;
     kind.check(engine.scope(), &name, &spec)?;
     let work = Work {
@@ -83,6 +67,7 @@ pub(super) async fn converge<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted)
         name: &name,
         section: &section,
         spec: &spec,
+        made_of: &made_of,
         keep: &keep,
         at,
         replaces: "",
@@ -119,6 +104,8 @@ pub(super) struct Work<'a, K: Kind> {
     pub name: &'a str,
     pub section: &'a str,
     pub spec: &'a K::Spec,
+    /// The same in the lines of a plan, in a run that is held to one.
+    pub made_of: &'a [String],
     pub keep: &'a [String],
     pub at: Option<Location>,
     /// The id of what was deleted to make room for it.
@@ -190,7 +177,14 @@ impl<K: Kind> Work<'_, K> {
     /// Compares what is about to be done with the plan that the run is held to.
     fn expect(&self, outcome: &Outcome) -> Result<()> {
         match self.engine.expectation() {
-            Some(expectation) => expectation.check(&self.label(), outcome, self.at.as_ref()),
+            Some(expectation) => {
+                // What is changed is told by its changes.
+                let lines = match outcome {
+                    Outcome::Created => self.made_of,
+                    _ => &[],
+                };
+                expectation.check(&self.label(), outcome, lines, self.at.as_ref())
+            }
             None => Ok(()),
         }
     }
@@ -253,20 +247,10 @@ impl<K: Kind> Work<'_, K> {
         let live = match created {
             Ok(live) => live,
             // The answer to an earlier attempt was lost, or a run before this one died after the call.
-            Err(error) if is_duplicate(&error) => match self.find(true).await? {
-                Some(live) => return Ok(Box::pin(self.compare(live)).await?.0),
-                None => {
-                    return Err(error
-                        .note(format!(
-                            "{} is there already, but it does not carry this environment's tags",
-                            self.label()
-                        ))
-                        .hint(format!(
-                            "adopt(\"{}\", ID, #{{ name: \"{}\", ... }}) takes it over",
-                            about.kind, self.name
-                        )));
-                }
-            },
+            Err(error) if is_duplicate(&error) => {
+                let live = Box::pin(self.find_taken(error)).await?;
+                return Ok(Box::pin(self.compare(live)).await?.0);
+            }
             Err(error) => return Err(error),
         };
         self.engine.journal("created", about.kind, self.name, &live.id);
@@ -322,7 +306,10 @@ impl<K: Kind> Work<'_, K> {
             _ => match self.await_ready(&live, Some(live.clone())).await? {
                 Some(live) => live,
                 // An earlier destroy was still at it. The name is free now.
-                None => return Ok((self.create().await?, Outcome::Created)),
+                None => {
+                    self.expect(&Outcome::Created)?;
+                    return Ok((self.create().await?, Outcome::Created));
+                }
             },
         };
         let live = self.engine.reading(self.kind.inspect(self.spec, live)).await?;
@@ -472,60 +459,4 @@ impl<K: Kind> Work<'_, K> {
 fn is_duplicate(error: &Error) -> bool {
     let code = error.code();
     code.contains("AlreadyExist") || code.contains("Duplicate") || code == "ResourceExistsException"
-}
-
-/// Deletes a resource for good, and waits until it is gone where that takes its time.
-pub(super) async fn discard<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
-    if !kind.goes_at_once() {
-        return remove(kind, engine, live).await;
-    }
-    delete(kind, engine, live).await?;
-    engine.journal("deleted", kind.about().kind, &live.name, &live.id);
-    Ok(())
-}
-
-/// Deletes a resource and waits until it is gone and its name is free.
-async fn remove<K: Kind>(kind: &K, engine: &Engine, live: &Live<K::State>) -> Result<()> {
-    let mut waiter = delete(kind, engine, live).await?;
-    let about = kind.about();
-    while let Some(now) = engine.reading(kind.refresh(live)).await? {
-        let reason = match kind.readiness(&now) {
-            Readiness::Waiting(state) | Readiness::Leaving(state) => state,
-            _ => "deleting".into(),
-        };
-        let label = format!("{}/{}", about.kind, live.name);
-        engine.progress().waiting(&label, &reason);
-        waiter.pause(&reason).await?;
-    }
-    engine.journal("deleted", about.kind, &live.name, &live.id);
-    Ok(())
-}
-
-/// Has the service delete a resource. What still uses it is waited for, up to the bound; what is left of that is given.
-async fn delete<'a, K: Kind>(kind: &K, engine: &'a Engine, live: &Live<K::State>) -> Result<Waiter<'a>> {
-    let about = kind.about();
-    let label = format!("{}/{}", about.kind, live.name);
-    let context = Context {
-        scope: engine.scope(),
-        tags: tags::Tags::new(),
-        seed: engine.lease().seed(),
-        engine,
-    };
-    let limit = engine.delete_limit(about);
-    engine.begin_write().await?;
-    engine.journal("deleting", about.kind, &live.name, &live.id);
-    engine.progress().removing(&label);
-    let mut waiter = Waiter::new(&label, limit, engine.pace(), engine.cancel());
-    // What still uses it goes away in its own time: the service is asked again until it accepts.
-    while let Err(error) = kind.delete(&context, live).await {
-        if !BLOCKED.contains(&error.code()) && !kind.is_transient(&error) {
-            return Err(error);
-        }
-        if waiter.is_over() {
-            return Err(error.context(format!("{label} could not be deleted within {}", wait::words(limit))));
-        }
-        engine.progress().waiting(&label, &error.to_string());
-        waiter.pause(&error.to_string()).await?;
-    }
-    Ok(waiter)
 }

@@ -180,10 +180,12 @@ pub async fn destroy(engine: &Engine, plan: DestroyPlan) -> Result<()> {
     if errors.iter().any(|error| error.exit() == Exit::Interrupted) {
         return Err(Error::interrupted());
     }
+    let mut unseen = BTreeSet::new();
     if plan.only.is_empty() {
-        await_unseen(engine, &plan).await?;
+        settle_others(engine).await?;
+        unseen = await_unseen(engine, &plan).await?;
     }
-    if let Err(error) = prove(engine, &plan, errors.is_empty()).await {
+    if let Err(error) = prove(engine, &plan, &unseen, errors.is_empty()).await {
         errors.push(error);
     }
     Error::all(errors).map_or(Ok(()), Err)
@@ -288,7 +290,7 @@ async fn delete_one(engine: &Engine, planned: &Planned, users: &[usize], left: &
     }
     let label = format!("{}/{}", planned.kind(), planned.live.name);
     if let Some(expectation) = engine.expectation() {
-        expectation.check(&label, &Outcome::Deleted, None)?;
+        expectation.check(&label, &Outcome::Deleted, &[], None)?;
     }
     engine.progress().started(&label);
     let began = Instant::now();
@@ -302,8 +304,9 @@ async fn delete_one(engine: &Engine, planned: &Planned, users: &[usize], left: &
         }
         Err(error) => {
             let error = error.context(&label);
-            engine.progress().finished(&label, error.message(), took, false);
-            record(engine, planned, Outcome::Failed(error.message().to_owned()), took);
+            let message = error.message_about(&label);
+            engine.progress().finished(&label, message, took, false);
+            record(engine, planned, Outcome::Failed(message.to_owned()), took);
             Err(error)
         }
     }
@@ -320,31 +323,44 @@ fn record(engine: &Engine, planned: &Planned, outcome: Outcome, took: Duration) 
     });
 }
 
+/// A destroy that deletes nothing has no need of the lease, and one look at it tells whether the proof has: another run is at
+/// work, or one did not end cleanly a moment ago and left open what it may have created. Then it is taken, which refuses
+/// the first and inherits from the second.
+async fn settle_others(engine: &Engine) -> Result<()> {
+    match engine.lease().is_unsettled().await? {
+        true => engine.begin_write().await,
+        false => Ok(()),
+    }
+}
+
 /// What a run that died may have created, and no listing showed: it is waited until they would, before anything is proved.
-async fn await_unseen(engine: &Engine, plan: &DestroyPlan) -> Result<()> {
+/// Gives the kinds of these, which have to be listed again.
+async fn await_unseen(engine: &Engine, plan: &DestroyPlan) -> Result<BTreeSet<String>> {
     for planned in &plan.resources {
         engine
             .lease()
             .close(&format!("{}/{}", planned.kind(), planned.live.name));
     }
+    let mut kinds = BTreeSet::new();
     if let Some((unseen, until)) = engine.lease().unseen() {
         for label in &unseen {
+            kinds.extend(label.split('/').next().map(str::to_owned));
             let reason = "a run that did not end may have created it a moment ago";
             engine.progress().waiting(label, reason);
         }
         let left = until.saturating_duration_since(tokio::time::Instant::now());
         wait::pause(left, engine.cancel()).await?;
     }
-    Ok(())
+    Ok(kinds)
 }
 
 /// How long the Tagging API may go on listing what is deleted before that counts as a leftover. See aws/aws-sdk issue
 /// 676: it lags.
 const SWEEP_LIMIT: Duration = Duration::from_secs(30);
 
-/// Lists again whatever there was of, and sweeps by tag, which finds what appeared meanwhile. Listings lag too: what is
-/// `well_deleted` may be listed for some moments.
-async fn prove(engine: &Engine, done: &DestroyPlan, well_deleted: bool) -> Result<()> {
+/// Lists again whatever there was of or may have been (`unseen`), and sweeps by tag, which finds what appeared meanwhile.
+/// Listings lag too: what is `well_deleted` may be listed for some moments.
+async fn prove(engine: &Engine, done: &DestroyPlan, unseen: &BTreeSet<String>, well_deleted: bool) -> Result<()> {
     let options = DestroyOptions {
         only: done.only.clone(),
     };
@@ -352,7 +368,8 @@ async fn prove(engine: &Engine, done: &DestroyPlan, well_deleted: bool) -> Resul
     let is_swept = |kind: &dyn AnyKind| engine.sweep().is_some() && kind.is_swept();
     // A part of it is kept for the sake of what is not in that part.
     let all = !done.only.is_empty();
-    let is_wanted = |kind: &dyn AnyKind| all || there_were.contains(kind.about().kind) || !is_swept(kind);
+    let is_known = |kind: &str| there_were.contains(kind) || unseen.contains(kind);
+    let is_wanted = |kind: &dyn AnyKind| all || is_known(kind.about().kind) || !is_swept(kind);
     let mut waiter = Waiter::new("what was deleted", SWEEP_LIMIT, engine.pace(), engine.cancel());
     let (after, mut left) = loop {
         let after = match plan_of(engine, &options, &is_wanted).await {
@@ -379,7 +396,12 @@ async fn prove(engine: &Engine, done: &DestroyPlan, well_deleted: bool) -> Resul
         let known: Arc<BTreeSet<String>> = Arc::new(listed.map(|planned| planned.live.id.clone()).collect());
         let mut waiter = Waiter::new("the sweep by tags", SWEEP_LIMIT, engine.pace(), engine.cancel());
         let strange = loop {
-            let strange = sweep(engine.scope().clone(), known.clone()).await?;
+            let found = sweep(engine.scope().clone(), known.clone()).await?;
+            if let Some(half_gone) = found.half_gone {
+                engine.begin_write().await?;
+                engine.kind(half_gone.kind)?.finish_delete(&half_gone.arns).await?;
+            }
+            let strange = found.there;
             // The Tagging API lags behind, so what it lists may be gone already.
             if strange.is_empty() || waiter.is_over() {
                 break strange;

@@ -51,9 +51,24 @@ pub type Gate = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>>
 
 /// Finds whatever carries the environment's tags, of any kind, by another way than the kinds' own listings; not what has one
 /// of these ids.
-pub type Sweep = Arc<
-    dyn Fn(Scope, Arc<BTreeSet<String>>) -> Pin<Box<dyn Future<Output = Result<Vec<String>>> + Send>> + Send + Sync,
->;
+pub type Sweep =
+    Arc<dyn Fn(Scope, Arc<BTreeSet<String>>) -> Pin<Box<dyn Future<Output = Result<Swept>> + Send>> + Send + Sync>;
+
+/// What carries the environment's tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// The ARNs of what is there.
+    pub there: Vec<String>,
+    /// What a destroy deleted by half before it died, for [`super::Kind::finish_delete`].
+    pub half_gone: Option<HalfGone>,
+}
+
+/// ARNs of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HalfGone {
+    pub kind: &'static str,
+    pub arns: Vec<String>,
+}
 
 /// Whether a run changes anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,6 +132,8 @@ struct Inner {
     renamed: Mutex<BTreeSet<String>>,
     /// Why a plan sees no further.
     end: Mutex<Option<Error>>,
+    /// What a plan could not see.
+    unseen: Mutex<Vec<String>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     passed: OnceCell<()>,
     trace: Trace,
@@ -150,6 +167,7 @@ impl Engine {
             adopted: Mutex::default(),
             renamed: Mutex::default(),
             end: Mutex::default(),
+            unseen: Mutex::default(),
             tasks: Mutex::default(),
             passed: OnceCell::new(),
             trace: Trace::new(),
@@ -443,10 +461,11 @@ impl Engine {
                     error = error.at(at);
                 }
                 if !self.is_plan() {
-                    self.progress().finished(&label, error.message(), took, false);
+                    self.progress()
+                        .finished(&label, error.message_about(&label), took, false);
                 }
                 self.journal("failed", kind.about().kind, &name, error.message());
-                let outcome = Outcome::Failed(error.message().to_owned());
+                let outcome = Outcome::Failed(error.message_about(&label).to_owned());
                 record("", outcome, took, Vec::new(), Vec::new());
                 lock(&self.0.errors).push(error.clone());
                 promise.settle(Err(error));
@@ -528,6 +547,15 @@ impl Engine {
         lock(&self.0.end).get_or_insert(why);
     }
 
+    /// Tells of a plan what it could not see: whatever it says, there may be more.
+    pub fn note_unseen(&self, what: &str) {
+        lock(&self.0.unseen).push(what.to_owned());
+    }
+
+    pub(super) fn unseen(&self) -> Vec<String> {
+        lock(&self.0.unseen).clone()
+    }
+
     /// Tells what became of a resource, or what an acting verb did. The journal keeps what is not as it was before.
     pub fn record(&self, record: Record) {
         let label = format!("{}/{}", record.kind, record.name);
@@ -589,6 +617,7 @@ impl Engine {
         self.0.trace.forget();
         self.0.checks.forget();
         *lock(&self.0.end) = None;
+        lock(&self.0.unseen).clear();
     }
 }
 

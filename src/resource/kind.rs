@@ -14,7 +14,9 @@ use super::adopt::Adopts;
 use super::converge::{self, Converged, Wanted};
 use super::engine::Engine;
 use super::plan;
+use super::remove;
 use super::tags::{Scope, Tags};
+use super::taken;
 use crate::error::{Error, Result};
 use crate::value::{Map, Value};
 
@@ -211,7 +213,7 @@ impl Context<'_> {
 ///
 /// The futures are native, not boxed by a macro: what such a macro adds to each method's signature keeps the compiler
 /// from sharing its proofs that the SDK's futures are `Send`, which cost a third of this crate's build.
-pub trait Kind: Send + Sync + 'static {
+pub trait Kind: Sized + Send + Sync + 'static {
     /// The options of `ensure`. Doc comments are help. Must have a field `name`.
     type Spec: DeserializeOwned + JsonSchema + Send + Sync + 'static;
     /// What a listing tells of one resource.
@@ -243,6 +245,17 @@ pub trait Kind: Send + Sync + 'static {
         _spec: &Self::Spec,
     ) -> impl Future<Output = Result<Option<Live<Self::State>>>> + Send {
         future::ready(Ok(None))
+    }
+
+    /// What has the name that one of ours would have at the service, whosever it is, with its tags and whatever the listings
+    /// show: asked when a create call is refused because the name is taken. `None` where the service does not tell.
+    fn taken_by(
+        &self,
+        scope: &Scope,
+        name: &str,
+        _spec: &Self::Spec,
+    ) -> impl Future<Output = Result<Option<Live<Self::State>>>> + Send {
+        taken::by_name(self, scope, name)
     }
 
     /// Whether the service keeps tags of it.
@@ -336,6 +349,12 @@ pub trait Kind: Send + Sync + 'static {
     /// Asks the service to delete it. What is gone already is no error.
     fn delete(&self, cx: &Context<'_>, live: &Live<Self::State>) -> impl Future<Output = Result<()>> + Send;
 
+    /// What keeps it from being deleted, whoever made it, one line each: where the service's refusal does not say. Asked
+    /// when that lasts. Only reads.
+    fn blockers(&self, _live: &Live<Self::State>) -> impl Future<Output = Result<Vec<String>>> + Send {
+        future::ready(Ok(Vec::new()))
+    }
+
     /// Whether it is gone as soon as the service has accepted that: there is nothing to wait for.
     fn goes_at_once(&self) -> bool {
         false
@@ -344,6 +363,12 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether the Resource Groups Tagging API lists it.
     fn is_swept(&self) -> bool {
         true
+    }
+
+    /// Finishes the deletion of what no listing shows any more, where that takes two calls: a destroy may have died between
+    /// them. What is gone already is no error.
+    fn finish_delete(&self, _arns: &[String]) -> impl Future<Output = Result<()>> + Send {
+        future::ready(Ok(()))
     }
 
     /// What it cannot do without, as a kind and one of its [`Kind::keys`]: what a destroy keeps, keeps these too.
@@ -435,6 +460,8 @@ pub trait AnyKind: Adopts + Send + Sync {
     async fn converge(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
     /// What `converge` would do. Only reads.
     async fn foresee(&self, engine: &Engine, wanted: Wanted) -> Result<Converged>;
+    /// Finishes the deletion of what no listing shows any more.
+    async fn finish_delete(&self, arns: &[String]) -> Result<()>;
     /// Deletes it, and waits until it is gone where that takes its time.
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()>;
 }
@@ -535,6 +562,10 @@ impl<K: Kind> AnyKind for K {
         typed(self, live).is_ok_and(|live| matches!(self.readiness(&live), Readiness::Leaving(_)))
     }
 
+    async fn finish_delete(&self, arns: &[String]) -> Result<()> {
+        Kind::finish_delete(self, arns).await
+    }
+
     async fn reference(&self, options: &Map) -> Result<(String, Map)> {
         let live = Kind::reference(self, options).await?;
         Ok((live.id.clone(), self.outputs(&live)))
@@ -549,7 +580,7 @@ impl<K: Kind> AnyKind for K {
     }
 
     async fn remove(&self, engine: &Engine, live: &AnyLive) -> Result<()> {
-        converge::discard(self, engine, &typed(self, live)?).await
+        remove::discard(self, engine, &typed(self, live)?).await
     }
 }
 

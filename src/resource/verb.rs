@@ -174,8 +174,11 @@ impl Verb {
                     for record in records.iter().filter(|record| record.outcome.is_change()) {
                         // Of a call whose arguments it did not know, the plan knows only that it would be made.
                         let (own, call) = (format!("{}/{}", record.kind, record.name), self.call_label(&cx));
-                        let label = if expectation.knows(&own) { own } else { call };
-                        expectation.check(&label, &record.outcome, cx.origin.at.as_ref())?;
+                        let is_own = expectation.knows(&own);
+                        let label = if is_own { own } else { call };
+                        // And nothing of what it does.
+                        let lines = if is_own { record.lines.as_slice() } else { &[] };
+                        expectation.check(&label, &record.outcome, lines, cx.origin.at.as_ref())?;
                     }
                 }
                 (self.run)(cx, args).await

@@ -127,8 +127,13 @@ impl Shared {
             EvalAltResult::ErrorRuntime(value, _) => self.thrown(&value),
             EvalAltResult::ErrorTerminated(value, _) => match value.try_cast::<Stop>() {
                 Some(Stop::Exit(code, value)) => return Ended::Exit(code, value),
-                Some(Stop::Refused(error)) => (error, false),
-                Some(Stop::Interrupted) | None => return Ended::Failed(Error::interrupted()),
+                // What Rhai itself asked for has no place yet.
+                Some(Stop::Refused(error)) => {
+                    let here = error.exit() == Exit::Changes && error.location().is_none();
+                    (error, here)
+                }
+                // Where it was at.
+                Some(Stop::Interrupted) | None => return Ended::Failed(self.place(Error::interrupted(), position)),
             },
             EvalAltResult::ErrorParsing(kind, position) => {
                 (self.explain_parse(&ParseError(kind.into(), position)), true)
@@ -217,6 +222,11 @@ impl Shared {
                 ))
             }
             E::ErrorIndexNotFound(index, _) => Error::failed(format!("there is nothing at {index}")),
+            // What a call would give, and the script decides by it: Rhai has only its type. A secret in that place is a
+            // mistake that a run tells.
+            E::ErrorMismatchDataType(_, actual, _) if self.engine.is_plan() && is_lazy(actual) => {
+                Error::new(Exit::Changes, "what is decided by here is known only after a run")
+            }
             E::ErrorMismatchDataType(expected, actual, _) | E::ErrorMismatchOutputType(expected, actual, _) => {
                 match expected.is_empty() {
                     true => Error::failed(format!("{} does not fit here", human(actual))),
@@ -291,6 +301,11 @@ fn split_types(types: &str) -> Vec<&str> {
         .map(str::trim)
         .filter(|part| !part.is_empty())
         .collect()
+}
+
+/// Whether that is the type of a text that is not plain: Rhai has no other name for it where it tells what it met.
+fn is_lazy(name: &str) -> bool {
+    name.rsplit("::").next() == Some("Lazy")
 }
 
 /// Rhai's name of a type in the words of a script's author.

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine as Rhai, EvalAltResult, ImmutableString, NativeCallContext};
+use rhai::{Array, Dynamic, Engine as Rhai, EvalAltResult, INT, ImmutableString, NativeCallContext, Position};
 
-use super::diagnostics::Thrown;
+use super::diagnostics::{Stop, Thrown};
 use super::engine::Shared;
 use super::markers::has_marker;
 use super::values::{Lazy, Thing};
@@ -61,6 +61,7 @@ pub fn register(rhai: &mut Rhai, shared: &Arc<Shared>) {
     comparisons(rhai, shared);
     joining(rhai, shared);
     readers(rhai, shared);
+    deciding(rhai, shared);
     handles(rhai, shared);
     errors(rhai);
 }
@@ -220,6 +221,60 @@ fn joining(rhai: &mut Rhai, shared: &Arc<Shared>) {
     });
 }
 
+/// What a script does with a boolean, a number or a list that a call would give: a plan does not know it.
+fn deciding(rhai: &mut Rhai, shared: &Arc<Shared>) {
+    /// The end of a plan, or what is wrong with text that is none.
+    fn end(operator: &str, texts: &[&Dynamic]) -> Error {
+        let unknown = texts
+            .iter()
+            .find_map(|text| text.read_lock::<Lazy>()?.0.unknown().cloned());
+        match unknown {
+            Some(unknown) => unknown.horizon(),
+            None => Error::failed(format!("`{operator}` does not work on text")),
+        }
+    }
+    let s = shared.clone();
+    rhai.register_fn("!", move |cx: NativeCallContext, lazy: Lazy| -> Outcome<bool> {
+        Err(s.raise(cx.call_position(), end("!", &[&Dynamic::from(lazy)])))
+    });
+    for operator in ["-", "*", "/", "%", "**"] {
+        let s = shared.clone();
+        rhai.register_fn(
+            operator,
+            move |cx: NativeCallContext, left: Lazy, right: Dynamic| -> Outcome<Dynamic> {
+                let error = end(operator, &[&Dynamic::from(left), &right]);
+                Err(s.raise(cx.call_position(), error))
+            },
+        );
+        let s = shared.clone();
+        rhai.register_fn(
+            operator,
+            move |cx: NativeCallContext, left: Dynamic, right: Lazy| -> Outcome<Dynamic> {
+                let error = end(operator, &[&left, &Dynamic::from(right)]);
+                Err(s.raise(cx.call_position(), error))
+            },
+        );
+    }
+    rhai.register_iterator_result::<Lazy, Dynamic>();
+}
+
+/// What `for` does with it: a list that a call would give is not known in a plan, and text has no items.
+impl IntoIterator for Lazy {
+    type Item = Outcome<Dynamic>;
+    type IntoIter = std::iter::Once<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let error = match self.0.unknown() {
+            Some(unknown) => {
+                let stop = Stop::Refused(unknown.horizon());
+                EvalAltResult::ErrorTerminated(Dynamic::from(stop), Position::NONE)
+            }
+            None => EvalAltResult::ErrorFor(Position::NONE),
+        };
+        std::iter::once(Err(error.into()))
+    }
+}
+
 fn readers(rhai: &mut Rhai, shared: &Arc<Shared>) {
     for name in READERS {
         let open = |s: &Arc<Shared>, cx: &NativeCallContext, text: Text| -> Outcome<Dynamic> {
@@ -335,6 +390,18 @@ fn handles(rhai: &mut Rhai, shared: &Arc<Shared>) {
                     let error = Error::failed(format!("text has no field `{field}`"));
                     Err(s.raise(cx.call_position(), error))
                 }
+            }
+        },
+    );
+    let s = shared.clone();
+    rhai.register_indexer_get(
+        move |cx: NativeCallContext, lazy: &mut Lazy, place: INT| -> Outcome<Dynamic> {
+            match lazy.0.unknown() {
+                Some(unknown) => {
+                    let item = Unknown::new(format!("{}[{place}]", unknown.what));
+                    Ok(s.values.to_dynamic(Value::Text(Text(vec![Part::Unknown(item)]))))
+                }
+                None => Err(s.raise(cx.call_position(), Error::failed("text that is not plain has no items"))),
             }
         },
     );

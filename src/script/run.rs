@@ -161,8 +161,11 @@ fn together(script: Error, background: Error) -> Error {
         let same = |known: &Error| known.message() == error.message() && known.location() == error.location();
         // What is missing in the configuration stops each resource for the same reason.
         let same = |known: &Error| {
+            let are_interrupted = known.exit() == Exit::Interrupted && error.exit() == Exit::Interrupted;
             let is_missing = known.exit() == Exit::Config && !known.notes().is_empty();
-            same(known) || (is_missing && error.exit() == Exit::Config && known.notes() == error.notes())
+            same(known)
+                || are_interrupted
+                || (is_missing && error.exit() == Exit::Config && known.notes() == error.notes())
         };
         if !all.iter().any(same) {
             all.push(error);

@@ -88,7 +88,7 @@ pub async fn open(
         let aws = aws.clone();
         Arc::new(move |scope| {
             let aws = aws.clone();
-            Box::pin(async move { aws.census(&scope).await })
+            Box::pin(async move { aws.counted(&scope).await })
         })
     };
     Ok(Cloud {

@@ -31,6 +31,58 @@ fn an_unknown_option_names_the_nearest() {
 }
 
 #[test]
+fn one_name_is_one_thing() {
+    let project = Project::new();
+    project.write(
+        "scripts/x.rhai",
+        "let group = |days| logs::ensure_log_group(#{ name: \"web\", retention_days: days });\n\
+         logs::ensure_log_group(#{ name: \"one\", retention_days: 7 });\n\
+         logs::ensure_log_group(#{ name: \"one\", retention_days: 7 });\n\
+         logs::ensure_log_group(#{ name: \"one\", retention_days: 30 });\n",
+    );
+    project
+        .iacsh(&["scripts/x.rhai"])
+        .code(1)
+        .says("log-group/one is wanted twice, with different options")
+        .says("first at scripts/x.rhai:2:")
+        .says("scripts/x.rhai:4:");
+}
+
+#[test]
+fn what_failed_side_by_side_is_told_each() {
+    let project = Project::new();
+    project.write(
+        "scripts/x.rhai",
+        "sandbox::fail(\"logs\", \"CreateLogGroup\", #{ code: \"LimitExceededException\", resource: \"*-one\" });\n\
+         sandbox::fail(\"ecs\", \"CreateCluster\", #{ code: \"ClientException\" });\n\
+         let one = logs::ensure_log_group(#{ name: \"one\" });\n\
+         ecs::ensure_cluster(#{ name: \"main\" });\n\
+         logs::ensure_log_group(#{ name: \"two\" });\n\
+         publish(\"of.one\", one.arn);\n",
+    );
+    let ran = project
+        .iacsh(&["scripts/x.rhai"])
+        .code(1)
+        .says("log-group/one")
+        .says("LimitExceededException")
+        .says("scripts/x.rhai:3:")
+        .says("cluster/main")
+        .says("scripts/x.rhai:4:")
+        .says("2 errors");
+    // What depends on it did not start, the rest was finished.
+    assert!(ran.out.contains("not started"), "{ran}");
+    let groups = project.iacsh(&["--json", "-c", "logs::log_groups()"]).code(0).json();
+    assert_eq!(groups[0]["name"], "two", "{groups}");
+    assert_eq!(
+        project
+            .iacsh(&["--json", "-c", "contracts::list().filter(|c| c.name == \"of.one\")"])
+            .code(0)
+            .json(),
+        serde_json::json!([])
+    );
+}
+
+#[test]
 fn a_wrong_type_says_what_is_expected() {
     let project = Project::new();
     expression(&project, "ec2::ensure_vpc(#{ name: \"main\", cidr: 10 })")

@@ -42,3 +42,21 @@ fn contracts_tell_who_publishes_them_and_which_are_missing() {
     let told = project.iacsh(&["-c", "contracts::list()"]).code(0).says("left over");
     assert!(!told.out.contains("hunter2") && !told.err.contains("hunter2"), "{told}");
 }
+
+#[test]
+fn a_plan_sees_what_its_own_run_would_publish() {
+    let project = Project::new();
+    let script = |value: &str| {
+        let text = format!("publish(\"a\", \"{value}\");\nprint(`it is ${{lookup(\"a\")}}`);\n");
+        project.write("scripts/a.rhai", &text);
+    };
+    script("first");
+    project.iacsh(&["scripts/a.rhai", "--plan"]).code(2).says("it is first");
+    project.iacsh(&["scripts/a.rhai"]).code(0).says("it is first");
+    script("second");
+    project
+        .iacsh(&["scripts/a.rhai", "--plan"])
+        .code(2)
+        .says("it is second");
+    project.iacsh(&["-c", "lookup(\"a\")"]).code(0).says("first");
+}

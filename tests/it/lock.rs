@@ -169,18 +169,7 @@ fn a_protected_environment_is_unlocked_only_by_its_name() {
 #[test]
 fn the_prompt_has_it_for_a_statement() {
     let project = Project::new();
-    let mut prompt = project
-        .command(&["-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the prompt starts");
-    use std::io::Write;
-    let mut keyboard = prompt.stdin.take().expect("a keyboard");
-    keyboard.write_all(b"publish(\"who\", \"typed\")").expect("typed");
-    drop(keyboard);
-    assert!(prompt.wait_with_output().expect("its end").status.success());
+    project.open().end("publish(\"who\", \"typed\")").code(0);
     let all = leases(&project);
     assert_eq!((all.len(), all[0]["state"].as_str()), (1, Some("free")));
     assert_eq!(all[0].get("seed"), None, "a clean run leaves no seed");

@@ -88,3 +88,48 @@ fn exploring_and_acting() {
     ]);
     assert!(count.code(0).json()[0]["n"].as_i64() >= Some(3));
 }
+
+#[test]
+fn a_part_is_destroyed_and_the_rest_stays() {
+    let project = Project::new();
+    project.iacsh(&["scripts/redis.rhai"]).code(0);
+    let names = |expression: &str| {
+        let listed = project.iacsh(&["--json", "-c", expression]).code(0).json();
+        let mut names: Vec<_> = listed
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|row| row["name"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let groups = names("ec2::security_groups()");
+    project
+        .iacsh(&["destroy", "--only", "redsi", "--yes"])
+        .code(1)
+        .says("nothing of this environment is called `redsi`")
+        .says("did you mean `redis`?");
+    let ran = project
+        .iacsh(&[
+            "destroy",
+            "--only",
+            "replication-group/redis",
+            "--only",
+            "parameter",
+            "--yes",
+        ])
+        .code(0)
+        .says("nothing disposable is left of replication-group/redis, parameter");
+    assert!(!ran.err.contains("vpc/main"), "{ran}");
+    assert!(names("elasticache::replication_groups()").is_empty() && names("ssm::parameters()").is_empty());
+    assert_eq!(names("elasticache::cache_subnet_groups()"), ["redis"]);
+    assert_eq!(names("ec2::security_groups()"), groups);
+    // A section: what the library `redis` ensured.
+    project.iacsh(&["destroy", "--only", "redis", "--yes"]).code(0);
+    assert!(names("elasticache::cache_subnet_groups()").is_empty());
+    assert_eq!(names("ec2::vpcs()"), ["main"]);
+    assert!(!names("secrets::secrets()").is_empty(), "what is retained stays");
+    project.iacsh(&["scripts/redis.rhai"]).code(0);
+    assert_eq!(names("elasticache::replication_groups()"), ["redis"]);
+}

@@ -166,6 +166,100 @@ fn a_run_that_is_held_to_a_plan_does_that_and_nothing_else() {
         .says("is no plan");
 }
 
+/// Each action of its own kind: what is made, called, renamed and deleted.
+#[test]
+fn what_changed_since_the_plan_stops_the_run() {
+    let project = Project::new();
+    let script = |text: &str| project.write("scripts/own.rhai", text);
+    let own = |more: &[&str]| project.iacsh(&[&["scripts/own.rhai"], more].concat());
+    script("wait(logs::ensure_log_group(#{ name: \"one\", retention_days: 30 }));\n");
+    own(&["--plan", "--out", "plan.json"]).code(2);
+    // Made of something else.
+    script("wait(logs::ensure_log_group(#{ name: \"one\", retention_days: 90 }));\n");
+    own(&["--expect", "plan.json", "--yes"])
+        .code(77)
+        .says("log-group/one: creating it is not what plan.json says")
+        .says("the plan says: retention_days: 30")
+        .says("now it is: retention_days: 90")
+        .says("scripts/own.rhai:1:");
+    script("wait(logs::ensure_log_group(#{ name: \"one\" }));\n");
+    own(&["--expect", "plan.json", "--yes"])
+        .code(77)
+        .says("the plan says: retention_days: 30");
+    assert_eq!(rows(&project, "logs::log_groups()"), 0);
+    // Nothing more than that, and what was there is not what was to be made.
+    script(
+        "wait(logs::ensure_log_group(#{ name: \"one\", retention_days: 30 }));\n\
+         wait(logs::ensure_log_group(#{ name: \"two\" }));\n",
+    );
+    own(&["--expect", "plan.json", "--yes"])
+        .code(77)
+        .says("log-group/two: creating it is not in plan.json")
+        .says("scripts/own.rhai:2:");
+    assert_eq!(rows(&project, "logs::log_groups()"), 1);
+    script("logs::ensure_log_group(#{ name: \"one\", retention_days: 90 });\n");
+    own(&["--expect", "plan.json", "--yes"])
+        .code(77)
+        .says("log-group/one: changing it is not what plan.json says");
+
+    // A name.
+    script("ec2::ensure_vpc(#{ name: \"main\", cidr: \"10.0.0.0/16\" });\n");
+    own(&[]).code(0);
+    own(&["--plan", "--out", "plan.json"]).code(0);
+    script("moved(\"vpc/main\", \"vpc/other\");\nec2::ensure_vpc(#{ name: \"other\", cidr: \"10.0.0.0/16\" });\n");
+    own(&["--expect", "plan.json", "--yes"])
+        .code(77)
+        .says("is not in plan.json");
+    assert_eq!(rows(&project, "ec2::vpcs().filter(|vpc| vpc.name == \"main\")"), 1);
+
+    // A destroy.
+    project.iacsh(&["destroy", "--plan", "--out", "gone.json"]).code(2);
+    project
+        .iacsh(&["-c", "logs::ensure_log_group(#{ name: \"late\" })"])
+        .code(0);
+    project
+        .iacsh(&["destroy", "--yes", "--expect", "gone.json"])
+        .code(77)
+        .says("log-group/late: deleting it is not in gone.json");
+    assert_eq!(rows(&project, "logs::log_groups()"), 1);
+    assert_eq!(rows(&project, "ec2::vpcs()"), 0);
+}
+
+#[test]
+fn a_migration_and_a_client_that_no_plan_has_seen_are_not_run() {
+    let project = Project::new();
+    let parts = "import \"database\" as database;\nlet db = database::ensure();\n\
+                 migrate::up(db, \"migrations\");\nidentity::apply(db, \"clients\");\n";
+    project.write("scripts/parts.rhai", parts);
+    project
+        .iacsh(&["scripts/parts.rhai", "--plan", "--out", "plan.json"])
+        .code(2);
+    project.write(
+        "migrations/0004_extra.sql",
+        "CREATE TABLE dbo.Extra (Id INT NOT NULL);\nGO\n",
+    );
+    project
+        .iacsh(&["scripts/parts.rhai", "--expect", "plan.json", "--yes"])
+        .code(77)
+        .says("migrations/IdentityServer")
+        .says("now it is: apply 0004_extra.sql")
+        .says("scripts/parts.rhai:3:");
+    let databases = "mssql::databases(mssql::connect()).filter(|one| one.name == \"IdentityServer\")";
+    assert_eq!(rows(&project, databases), 0, "nothing was run");
+    std::fs::remove_file(project.path().join("migrations/0004_extra.sql")).expect("it goes again");
+
+    let worker = project.read("clients/orders-worker.toml");
+    project.write("clients/more.toml", &worker.replace("orders-worker", "more"));
+    project
+        .iacsh(&["scripts/parts.rhai", "--expect", "plan.json", "--yes"])
+        .code(77)
+        .says("now it is: create client more")
+        .says("scripts/parts.rhai:4:");
+    std::fs::remove_file(project.path().join("clients/more.toml")).expect("it goes again");
+    // The migrations were run meanwhile: what is done already is no difference.
+    project.iacsh(&["scripts/parts.rhai", "--expect", "plan.json"]).code(0);
+}
+
 #[test]
 fn a_destroy_is_planned_too() {
     let project = Project::new();
@@ -225,6 +319,29 @@ fn what_the_script_no_longer_names_is_told_and_goes_with_prune() {
     project.iacsh(&["scripts/own.rhai"]).code(0).says("no changes");
 }
 
+/// A run that did not get to its end says nothing of what it did not get to.
+#[test]
+fn a_run_that_was_cut_off_gives_nothing_up() {
+    let project = Project::new();
+    let (one, two) = (
+        "wait(logs::ensure_log_group(#{ name: \"one\" }));\n",
+        "logs::ensure_log_group(#{ name: \"two\" });\n",
+    );
+    project.write("scripts/own.rhai", &[one, two].concat());
+    project.iacsh(&["scripts/own.rhai"]).code(0);
+    for (end, code) in [("throw \"broken\";\n", 1), ("exit(3);\n", 3)] {
+        project.write("scripts/own.rhai", &[one, end, two].concat());
+        let ran = project.iacsh(&["scripts/own.rhai", "--prune", "--yes"]).code(code);
+        assert!(!format!("{ran}").contains("log-group/two"), "{ran}");
+    }
+    // A plan ends where it cannot see.
+    let unseen = "if ec2::ensure_vpc(#{ name: \"main\", cidr: \"10.0.0.0/16\" }).id == \"x\" { }\n";
+    project.write("scripts/own.rhai", &[one, unseen].concat());
+    let planned = project.iacsh(&["scripts/own.rhai", "--plan", "--prune"]).code(2);
+    assert!(!format!("{planned}").contains("log-group/two"), "{planned}");
+    assert_eq!(rows(&project, "logs::log_groups()"), 2);
+}
+
 #[test]
 fn a_part_does_not_give_up_what_the_whole_has() {
     let project = Project::new();
@@ -235,6 +352,19 @@ fn a_part_does_not_give_up_what_the_whole_has() {
         assert!(!format!("{ran}").contains("no longer in the script"), "{script}: {ran}");
     }
     project.iacsh(&["scripts/recreate.rhai"]).code(0).says("no changes");
+
+    // Nor does one that calls a part of a library.
+    project.write(
+        "stdlib/groups.rhai",
+        "fn one() { logs::ensure_log_group(#{ name: \"one\" }); }\nfn two() { logs::ensure_log_group(#{ name: \"two\" }); }\n",
+    );
+    let import = "import \"groups\" as groups;\ngroups::one();\n";
+    project.write("scripts/both.rhai", &format!("{import}groups::two();\n"));
+    project.write("scripts/half.rhai", import);
+    project.iacsh(&["scripts/both.rhai"]).code(0).says("2 created");
+    let ran = project.iacsh(&["scripts/half.rhai", "--prune", "--yes"]).code(0);
+    assert!(!format!("{ran}").contains("no longer in the script"), "{ran}");
+    project.iacsh(&["scripts/both.rhai"]).code(0).says("no changes");
 }
 
 #[test]
@@ -251,4 +381,59 @@ fn options_that_make_no_sense_together_are_refused() {
     ] {
         project.iacsh(args).code(64).says(says);
     }
+}
+
+#[test]
+fn what_a_plan_may_not_see_is_never_said_to_be_nothing() {
+    let project = Project::new();
+    project.iacsh(&["scripts/redis.rhai"]).code(0);
+    let redis = ["scripts/redis.rhai", "--plan"];
+    project.iacsh(&redis).code(0).says("nothing to change");
+    project.iacsh(&["-c", "sandbox::deny(\"tag:GetResources\")"]).code(0);
+
+    let ran = project
+        .iacsh(&redis)
+        .code(2)
+        .says("The plan could not see")
+        .says("whether anything is there that is no longer in the script: tag:GetResources: ")
+        .says("need the permission tag:GetResources")
+        .says("nothing to change, as far as it can be seen");
+    assert!(ran.out.contains("The plan could not see"), "{ran}");
+    let document = project.iacsh(&[&redis[..], &["--json"]].concat()).code(2).json();
+    assert_eq!(document["unseen"].as_array().map(Vec::len), Some(1), "{document:#}");
+    project
+        .iacsh(&[&redis[..], &["--markdown"]].concat())
+        .code(2)
+        .says("**The plan could not see** whether anything");
+
+    // A run has done what it was asked for, unless it was asked for that.
+    project
+        .iacsh(&["scripts/redis.rhai"])
+        .code(0)
+        .says("It could not be seen whether anything is there that is no longer in the script");
+    project
+        .iacsh(&["scripts/redis.rhai", "--prune", "--yes"])
+        .code(78)
+        .says("--prune: tag:GetResources");
+}
+
+#[test]
+fn what_a_plan_could_not_see_is_asked_for_in_the_run_that_is_held_to_it() {
+    let project = Project::new();
+    let kept = "logs::ensure_log_group(#{ name: \"app\" });\n";
+    let more = "ecs::ensure_cluster(#{ name: \"more\" });\n";
+    project.write("scripts/two.rhai", &format!("{kept}{more}"));
+    project.iacsh(&["scripts/two.rhai"]).code(0);
+    project.write("scripts/two.rhai", kept);
+    let plan = ["scripts/two.rhai", "--prune", "--plan", "--out", "plan.json"];
+    project.iacsh(&["-c", "sandbox::deny(\"tag:GetResources\")"]).code(0);
+    project.iacsh(&plan).code(2).says("The plan could not see");
+    project.iacsh(&["-c", "sandbox::clear()"]).code(0);
+
+    let run = ["scripts/two.rhai", "--prune", "--expect", "plan.json"];
+    project.iacsh(&run).code(77);
+    assert_eq!(rows(&project, "ecs::clusters()"), 1);
+    // A person says yes, to the deletion and to what the plan did not have.
+    project.iacsh(&[&run[..], &["--yes"]].concat()).code(0).says("deleted");
+    assert_eq!(rows(&project, "ecs::clusters()"), 0);
 }

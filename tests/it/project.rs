@@ -1,7 +1,8 @@
 //! A project folder for one test, and the program run in it.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -9,6 +10,21 @@ use tempfile::TempDir;
 /// its own.
 pub struct Project {
     folder: TempDir,
+}
+
+/// The program while it reads from standard input: it is open, and has nothing to do yet.
+pub struct Open {
+    child: Child,
+}
+
+impl Open {
+    /// Types a text, and waits for the end.
+    pub fn end(mut self, text: &str) -> Ran {
+        let mut keyboard = self.child.stdin.take().expect("a keyboard");
+        keyboard.write_all(text.as_bytes()).expect("typed");
+        drop(keyboard);
+        Ran::from(self.child.wait_with_output().expect("its end"))
+    }
 }
 
 /// What a run printed, and how it ended.
@@ -85,6 +101,18 @@ impl Project {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path());
         command
+    }
+
+    /// Starts it on what will be typed.
+    pub fn open(&self) -> Open {
+        let mut command = self.command(&["-"]);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Open {
+            child: command.spawn().expect("the program starts"),
+        }
     }
 
     pub fn iacsh(&self, args: &[&str]) -> Ran {

@@ -157,3 +157,24 @@ fn without_time_everything_is_there_at_once() {
     project.iacsh(&["scripts/recreate.rhai"]).code(0).says("no changes");
     project.iacsh(&["scripts/destroy.rhai", "--yes"]).code(0);
 }
+
+#[test]
+fn a_wait_has_the_bound_that_the_environment_sets() {
+    let project = Project::new();
+    let file = project.read("environments/sandbox.toml");
+    let slow = "\n[sandbox]\ntime_scale = 1\n\n[waits]\n";
+    project.write("environments/sandbox.toml", &format!("{file}{slow}resource = \"1s\"\n"));
+    project
+        .iacsh(&["scripts/redis.rhai"])
+        .code(1)
+        .says("replication-group/redis took longer than 1.0 s: ")
+        .says("raise the bound in [waits]");
+    // Of one kind, and the run goes on waiting for what is there.
+    let kind = format!("{file}{slow}resource = \"20m\"\nkinds = {{ replication_group = \"500ms\" }}\n");
+    project.write("environments/sandbox.toml", &kind);
+    let ran = project
+        .iacsh(&["scripts/redis.rhai", "-v"])
+        .code(1)
+        .says("took longer than 0.5 s: ");
+    assert!(!ran.err.contains("CreateReplicationGroup"), "{ran}");
+}

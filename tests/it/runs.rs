@@ -1,5 +1,7 @@
 //! What was done, when, and by whom.
 
+use std::io::{BufRead, BufReader};
+
 use serde_json::Value;
 
 use crate::project::{Project, run};
@@ -58,6 +60,72 @@ fn a_run_is_told_with_each_call_that_wrote() {
         .iacsh(&["runs", "show", "3"])
         .code(1)
         .says("1 is the newest of 2");
+}
+
+#[test]
+fn a_run_says_which_commit_of_the_scripts_it_was() {
+    let project = Project::new();
+    project.write(".git/HEAD", "ref: refs/heads/main\n");
+    project.write(".git/refs/heads/main", "0123456789abcdef0123456789abcdef01234567\n");
+    project.iacsh(&["-c", "publish(\"a\", \"b\")"]).code(0);
+    let shown = project.iacsh(&["runs", "show", "1", "--json"]).code(0).json();
+    assert_eq!(shown["commit"], "0123456789ab", "{shown}");
+    project.iacsh(&["runs", "show", "1"]).code(0).says("0123456789ab");
+}
+
+/// A short run is not worth a word on what made it long.
+#[test]
+fn a_run_that_took_long_says_which_resources_made_it_long() {
+    let project = Project::new();
+    project.write(
+        "scripts/chain.rhai",
+        "sandbox::delay(\"logs\", \"CreateLogGroup\", #{ time: \"5s\" });\n\
+         publish(\"arn\", logs::ensure_log_group(#{ name: \"slow\" }).arn);\n\
+         ssm::ensure_parameter(#{ name: \"aside\", value: \"x\" });\n",
+    );
+    let ran = project.iacsh(&["scripts/chain.rhai"]).code(0);
+    let told = ran
+        .err
+        .lines()
+        .find(|line| line.starts_with("longest chain 5."))
+        .unwrap_or_default();
+    assert!(
+        told.contains(": log-group/slow 5.") && told.contains(" > parameter/arn ") && !told.contains("aside"),
+        "{ran}"
+    );
+    project.iacsh(&["-c", "sandbox::clear()"]).code(0);
+    let again = project.iacsh(&["scripts/chain.rhai"]).code(0);
+    assert!(!again.err.contains("longest chain"), "{again}");
+}
+
+#[test]
+fn what_is_waited_for_is_told_with_the_time_that_it_took_before() {
+    let project = Project::new();
+    let file = project.read("environments/sandbox.toml") + "\n[sandbox]\ntime_scale = 1\n";
+    project.write("environments/sandbox.toml", &file);
+    let line = |number: u32, minutes: u32| {
+        let (at, ms) = ("2026-01-01T10:00:00Z", minutes * 60_000);
+        format!(
+            "{{\"at\":\"{at}\",\"run\":\"run-{number}\",\"event\":\"finished\",\"kind\":\"replication-group\",\
+             \"name\":\"redis\",\"outcome\":\"created\",\"words\":\"created\",\"ms\":{ms}}}\n"
+        )
+    };
+    project.write(".iacsh/journal.jsonl", &[line(1, 7), line(2, 12), line(3, 9)].concat());
+    let mut child = project
+        .command(&["scripts/redis.rhai"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let told = BufReader::new(child.stderr.take().expect("its messages")).lines();
+    // Where there is no terminal it is told every ten seconds.
+    let line = told
+        .map_while(Result::ok)
+        .find(|line| line.contains("replication-group/redis: "));
+    child.kill().expect("killed by its id");
+    child.wait().expect("gone");
+    let line = line.expect("a line on what is waited for");
+    assert!(line.contains("creating") && line.contains(" of about 9 min)"), "{line}");
 }
 
 #[test]

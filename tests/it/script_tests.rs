@@ -455,6 +455,49 @@ fn build_servers_get_their_report() {
         .says("cannot be written");
 }
 
+/// What chooses tests is not what a destroy in them is about.
+#[test]
+fn a_chosen_test_destroys_everything() {
+    let project = Project::new();
+    project.write(
+        "tests/gone.rhai",
+        "fn test_everything_goes() {\n    wait(ec2::ensure_vpc(#{ name: \"main\", cidr: \"10.0.0.0/16\" }));\n    \
+         environment::destroy();\n    assert_eq(ec2::vpcs().len(), 0);\n}\n",
+    );
+    project.iacsh(&["test", "--only", "everything"]).code(0);
+}
+
+/// A nightly job is not kept from its end by a test that has none.
+#[test]
+fn a_test_that_never_ends_has_failed_and_the_others_go_on() {
+    let project = Project::new();
+    project.write(
+        "tests/endless.rhai",
+        "fn test_endless() {\n    print(\"on\");\n    loop {\n    }\n}\n\
+         fn test_caught() {\n    try { loop { } } catch { print(\"caught\"); }\n}\n\
+         fn test_fine() { sandbox::advance(\"7h\"); }\n",
+    );
+    let ran = project
+        .iacsh(&["test", "--timeout", "1s", "--jobs", "1", "--junit", "report.xml"])
+        .code(1)
+        .says("the test took longer than 1.0 s and was ended")
+        .says("tests/endless.rhai:3:")
+        .says("--timeout 10m")
+        .says("3 tests in")
+        .says("1 ok, 2 failed");
+    assert!(!ran.out.contains("caught\n"), "{ran}");
+    let xml = project.read("report.xml");
+    assert!(xml.contains("failures=\"2\" errors=\"0\" skipped=\"0\""), "{xml}");
+    assert!(
+        xml.contains("<failure message=\"the test took longer than 1.0 s and was ended"),
+        "{xml}"
+    );
+    project
+        .iacsh(&["test", "--timeout", "soon"])
+        .code(64)
+        .says("a time is written 90s");
+}
+
 /// Ctrl-C leaves at once, says what was not run, and leaves nothing behind.
 #[cfg(unix)]
 #[test]

@@ -1,29 +1,14 @@
 //! Two processes on one sandbox.
 
-use std::io::Write;
-use std::process::Stdio;
-
 use crate::project::{Project, run};
 
 #[test]
 fn a_prompt_is_open_while_a_script_runs() {
     let project = Project::new();
-    let mut prompt = project
-        .command(&["-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the prompt starts");
-    let mut keyboard = prompt.stdin.take().expect("a keyboard");
+    let prompt = project.open();
     project.iacsh(&["scripts/recreate.rhai"]).code(0);
-    keyboard
-        .write_all(b"print(identity::clients().len() > 0); print(ecs::services().len());")
-        .expect("typed");
-    drop(keyboard);
-    let output = prompt.wait_with_output().expect("an end");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "true\n1\n");
+    let ran = prompt.end("print(identity::clients().len() > 0); print(ecs::services().len());");
+    assert_eq!(ran.code(0).out, "true\n1\n");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! nor a unique name, so a call whose answer is lost must not be sent again by the SDK: see [`once`] and [`found_after`].
 
 pub mod address;
+mod blockers;
 pub mod internet_gateway;
 pub mod nat_gateway;
 pub mod route_table;

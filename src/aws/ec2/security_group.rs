@@ -7,6 +7,7 @@ use aws_sdk_ec2::types::{IpPermission, ResourceType, SecurityGroup as Described}
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::blockers;
 use super::rules::{self, Rule, RuleSpec};
 use super::{filter, is_absent, ours, read_tags, retag, soon, specification};
 use crate::aws::error::Call;
@@ -75,6 +76,7 @@ static ABOUT: About = About {
         "ec2:CreateTags",
         "ec2:DeleteSecurityGroup",
         "ec2:DeleteTags",
+        "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSecurityGroups",
         "ec2:RevokeSecurityGroupEgress",
         "ec2:RevokeSecurityGroupIngress",
@@ -413,6 +415,12 @@ impl Kind for SecurityGroup {
         }
     }
 
+    async fn blockers(&self, live: &Live<State>) -> Result<Vec<String>> {
+        let mut found = blockers::interfaces(&self.0, "group-id", &live.id).await?;
+        found.extend(blockers::referring_groups(&self.0, &live.id).await?);
+        Ok(found)
+    }
+
     fn outputs(&self, live: &Live<State>) -> Map {
         map! { "id" => live.id.as_str(), "name_at_aws" => live.tags.get("Name").cloned().unwrap_or_default() }
     }
@@ -438,6 +446,24 @@ impl Kind for SecurityGroup {
     async fn complete(&self, scope: &Scope, mut found: Live<State>) -> Result<Live<State>> {
         found.state.groups = self.groups(scope, &found.state.vpc).await?;
         Ok(found)
+    }
+
+    /// A reference has the id; the name is unique within the VPC.
+    async fn taken_by(&self, scope: &Scope, name: &str, spec: &Spec) -> Result<Option<Live<State>>> {
+        let physical = scope.physical_of(ABOUT.kind, name);
+        let filters = [
+            filter("vpc-id", [spec.vpc.as_str()]),
+            filter("group-name", [physical.as_str()]),
+        ];
+        let call = self.0.ec2.describe_security_groups().set_filters(Some(filters.into()));
+        let answer = call.send().await.call("ec2:DescribeSecurityGroups")?;
+        match answer.security_groups().first() {
+            Some(group) => {
+                let found = live(name.to_owned(), group, BTreeMap::new());
+                self.complete(scope, found).await.map(Some)
+            }
+            None => Ok(None),
+        }
     }
 
     async fn reference(&self, options: &Map) -> Result<Live<State>> {

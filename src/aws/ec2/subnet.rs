@@ -74,6 +74,7 @@ static ABOUT: About = About {
         "ec2:CreateTags",
         "ec2:DeleteSubnet",
         "ec2:DeleteTags",
+        "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSubnets",
         "ec2:ModifySubnetAttribute",
     ],
@@ -210,6 +211,10 @@ impl Kind for Subnet {
     async fn delete(&self, _: &Context<'_>, live: &Live<State>) -> Result<()> {
         let call = self.0.ec2.delete_subnet().subnet_id(&live.id);
         super::absent_is_fine(call.send().await.call("ec2:DeleteSubnet"))
+    }
+
+    async fn blockers(&self, live: &Live<State>) -> Result<Vec<String>> {
+        super::blockers::interfaces(&self.0, "subnet-id", &live.id).await
     }
 
     fn outputs(&self, live: &Live<State>) -> Map {

@@ -374,3 +374,162 @@ async fn moto_plays_endpoints() {
     };
     endpoints_come_and_go(&world).await;
 }
+
+/// EC2 says that something depends on it, and not what.
+#[tokio::test]
+async fn what_keeps_a_network_is_named_whoever_made_it() {
+    let mut world = World::sandbox_at_once();
+    let (_, vpc) = world
+        .ensure("vpc", map! { "name" => "main", "cidr" => "10.0.0.0/16" })
+        .await
+        .unwrap();
+    let vpc = vpc["id"].clone();
+    let mut subnets = Vec::new();
+    for (name, cidr, zone) in [("a", "10.0.0.0/20", "eu-west-1a"), ("b", "10.0.16.0/20", "eu-west-1b")] {
+        let options = map! { "name" => name, "vpc" => vpc.clone(), "cidr" => cidr, "zone" => zone };
+        let (_, subnet) = world.ensure("subnet", options).await.unwrap();
+        subnets.push(subnet["id"].to_string());
+    }
+    let options = map! { "name" => "service", "vpc" => vpc.clone() };
+    let (_, group) = world.ensure("security-group", options).await.unwrap();
+    let group = group["id"].to_string();
+
+    // Somebody else put a load balancer there, and lets our group in.
+    let (ec2, elb) = (&world.aws.ec2, &world.aws.elb);
+    let theirs = ec2
+        .create_security_group()
+        .vpc_id(vpc.to_string())
+        .group_name("theirs")
+        .description("x");
+    let theirs = theirs.send().await.unwrap().group_id.unwrap();
+    let ours = aws_sdk_ec2::types::UserIdGroupPair::builder().group_id(&group).build();
+    let rule = aws_sdk_ec2::types::IpPermission::builder()
+        .ip_protocol("-1")
+        .user_id_group_pairs(ours)
+        .build();
+    let allow = ec2
+        .authorize_security_group_ingress()
+        .group_id(&theirs)
+        .ip_permissions(rule);
+    allow.send().await.unwrap();
+    let balancer = elb
+        .create_load_balancer()
+        .name("theirs")
+        .scheme(aws_sdk_elasticloadbalancingv2::types::LoadBalancerSchemeEnum::Internal);
+    let balancer = balancer
+        .set_subnets(Some(subnets.clone()))
+        .security_groups(&theirs)
+        .send()
+        .await
+        .unwrap();
+    let balancer = balancer.load_balancers()[0].load_balancer_arn().unwrap().to_owned();
+
+    world.limit = std::time::Duration::from_millis(300);
+    let error = world.destroy(&[]).await.unwrap_err();
+    let told: Vec<_> = error
+        .split()
+        .into_iter()
+        .map(|error| {
+            (
+                error.message().to_owned(),
+                error.notes().join("\n"),
+                error.help().map(str::to_owned),
+            )
+        })
+        .collect();
+    let of = |label: &str| {
+        let found = told.iter().find(|(message, ..)| message.starts_with(label));
+        found.unwrap_or_else(|| panic!("nothing of {label}: {told:#?}"))
+    };
+    let interface = format!("in {} (\"ELB app/theirs/", subnets[0]);
+    let (message, notes, help) = of("subnet/a");
+    assert!(
+        message.starts_with("subnet/a: could not be deleted within 0.3 s: "),
+        "{message}"
+    );
+    assert!(
+        notes.contains("it is used by network interface eni-") && notes.contains(&interface),
+        "{notes}"
+    );
+    assert!(
+        help.as_ref().is_some_and(|help| help.contains("iacsh never deletes")),
+        "{told:#?}"
+    );
+    let rule = format!("it is used by a rule of security group {theirs} (theirs)");
+    assert!(of("security-group/service").1.contains(&rule), "{told:#?}");
+    let (_, notes, _) = of("vpc/main");
+    assert!(
+        notes.contains(&interface) && notes.contains(&format!("security group {theirs} (theirs)")),
+        "{notes}"
+    );
+    assert_eq!(world.count("subnet").await, 2);
+
+    // When its owner has taken it away, the same destroy goes through.
+    elb.delete_load_balancer()
+        .load_balancer_arn(&balancer)
+        .send()
+        .await
+        .unwrap();
+    ec2.delete_security_group().group_id(&theirs).send().await.unwrap();
+    world.limit = std::time::Duration::from_secs(20);
+    world.destroy(&[]).await.unwrap();
+    assert_eq!(world.count("vpc").await, 0);
+}
+
+/// To choose would be to guess.
+#[tokio::test]
+async fn two_that_are_one_stop_the_run() {
+    let world = World::sandbox_at_once();
+    let options = map! { "name" => "main", "cidr" => "10.0.0.0/16" };
+    let (_, first) = world.ensure("vpc", options.clone()).await.unwrap();
+    let tags = world.aws.ec2.describe_vpcs().send().await.unwrap().vpcs()[0]
+        .tags()
+        .to_vec();
+    let tags = super::TagSpecification::builder()
+        .resource_type(super::ResourceType::Vpc)
+        .set_tags(Some(tags));
+    let call = world
+        .aws
+        .ec2
+        .create_vpc()
+        .cidr_block("10.0.0.0/16")
+        .tag_specifications(tags.build());
+    let second = call.send().await.unwrap().vpc.unwrap().vpc_id.unwrap();
+    let before = world.writes();
+    for changed in ["10.0.0.0/16", "10.1.0.0/16"] {
+        let mut options = options.clone();
+        options.insert("cidr".into(), Value::text(changed));
+        let error = world.ensure("vpc", options).await.unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains("two resources are vpc/main: "), "{told}");
+        assert!(
+            told.contains(&first["id"].to_string()) && told.contains(&second),
+            "{told}"
+        );
+    }
+    assert_eq!(world.writes(), before, "nothing was changed");
+}
+
+/// A token that was used for what is gone again must not bring the old answer back.
+#[tokio::test]
+async fn what_was_replaced_and_comes_back_is_made_anew() {
+    let mut world = World::sandbox_at_once();
+    world.replaceable = vec!["main".into()];
+    let (_, subnets, _) = world.network().await;
+    let address = world.aws.ec2.allocate_address().send().await.unwrap();
+    let address = address.allocation_id.unwrap();
+    // One seed for all of them, as after runs that did not end cleanly.
+    let engine = world.engine();
+    let mut made = std::collections::BTreeSet::new();
+    for subnet in [&subnets[0], &subnets[1], &subnets[0]] {
+        let options = map! { "name" => "main", "subnet" => subnet.as_str(), "allocation" => address.as_str() };
+        let handle = engine
+            .ensure("nat-gateway", Value::Map(options), Origin::default())
+            .unwrap();
+        engine.settle().await.unwrap();
+        made.insert(handle.promise.wait().await.unwrap()["id"].to_string());
+        engine.forget();
+    }
+    assert_eq!(made.len(), 3, "{made:?}");
+    assert_eq!(world.count("nat-gateway").await, 1);
+}

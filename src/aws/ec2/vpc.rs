@@ -70,6 +70,9 @@ static ABOUT: About = About {
         "ec2:CreateVpc",
         "ec2:DeleteTags",
         "ec2:DeleteVpc",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
         "ec2:DescribeVpcAttribute",
         "ec2:DescribeVpcs",
         "ec2:ModifyVpcAttribute",
@@ -279,6 +282,10 @@ impl Kind for Vpc {
                 .await
                 .call("ec2:DeleteVpc"),
         )
+    }
+
+    async fn blockers(&self, live: &Live<State>) -> Result<Vec<String>> {
+        super::blockers::in_vpc(&self.0, &live.id).await
     }
 
     fn outputs(&self, live: &Live<State>) -> Map {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::aws::testing::World;
 use crate::map;
-use crate::resource::{Change, Class, Outcome};
+use crate::resource::{Change, Class, Origin, Outcome, destroy, prune};
 use crate::secret::Secret;
 use crate::value::{Map, Value};
 
@@ -424,4 +424,48 @@ async fn what_the_service_would_refuse_is_refused_first() {
         let error = world.ensure("db-instance", with(&options, more)).await.unwrap_err();
         assert!(error.message().contains(words), "{words:?} is missing in {error}");
     }
+}
+
+/// What the script no longer names is not deleted with its data, nor what the data stands on.
+#[tokio::test]
+async fn prune_keeps_data_and_what_it_stands_on() {
+    let mut world = World::sandbox();
+    let ground = ground(&world).await;
+    let sections = ["database".to_owned()].into();
+    let made = world.engine();
+    let origin = || Origin {
+        section: "database".into(),
+        ..Origin::default()
+    };
+    let group = map! { "name" => "database", "subnets" => world.subnets().await };
+    for (kind, options) in [("db-subnet-group", group), ("db-instance", instance(&ground))] {
+        made.ensure(kind, Value::Map(options), origin()).unwrap();
+    }
+    made.settle().await.unwrap();
+
+    let left = async |world: &World| {
+        let engine = world.engine();
+        for kind in ["db-instance", "db-subnet-group"] {
+            engine.list(kind).await.unwrap();
+        }
+        let left = prune::unclaimed(&engine, &sections).await.unwrap();
+        (engine, left)
+    };
+    let (engine, plan) = left(&world).await;
+    let kept: Vec<_> = plan.kept().map(|planned| planned.kept.clone().unwrap()).collect();
+    assert_eq!((plan.deleted().count(), kept.len()), (0, 2), "{kept:?}");
+    assert!(
+        kept[0].contains("it holds data: --prune --with-data main deletes it"),
+        "{kept:?}"
+    );
+    assert!(kept[1].contains("db-instance/main cannot do without it"), "{kept:?}");
+    destroy::delete(&engine, &plan).await.unwrap();
+    assert_eq!(world.count("db-instance").await, 1);
+
+    world.data_may_go = vec!["main".into()];
+    let (engine, plan) = left(&world).await;
+    assert_eq!(plan.deleted().count(), 2);
+    destroy::delete(&engine, &plan).await.unwrap();
+    assert_eq!(world.count("db-instance").await, 0);
+    assert_eq!(world.count("db-snapshot").await, 1, "the last one");
 }

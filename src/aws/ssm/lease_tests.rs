@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::lease::Leases;
 use crate::aws::testing::World;
+use crate::error::Exit;
 use crate::map;
 use crate::resource::Outcome;
 use crate::resource::lease::{LeaseStore, Timings};
@@ -104,6 +105,37 @@ async fn a_destroy_waits_for_what_an_unlucky_run_may_have_created() {
     }
     tokio::time::sleep(Duration::from_millis(800)).await;
     assert_eq!(world.count("vpc").await, 0);
+}
+
+#[tokio::test]
+async fn a_destroy_that_finds_nothing_proves_nothing_before_what_may_be_there_would_show() {
+    let timings = Timings {
+        consistency: Duration::from_secs(2),
+        ..Timings::AWS
+    };
+    let (world, _) = unlucky(Some(timings)).await;
+    let error = world.destroy(&[]).await.unwrap_err();
+    assert!(error.message().starts_with("1 resource is left"), "{error}");
+    assert!(error.notes()[0].contains("vpc"), "{:?}", error.notes());
+    world.destroy(&[]).await.unwrap();
+    assert_eq!(world.count("vpc").await, 0);
+    // With everything settled it takes no lease.
+    let writes = world.writes();
+    world.destroy(&[]).await.unwrap();
+    assert_eq!(world.writes(), writes);
+}
+
+#[tokio::test]
+async fn a_destroy_that_finds_nothing_while_another_run_is_at_work_is_refused() {
+    let mut world = World::sandbox_at_once();
+    world.leases = Some(Timings::AWS);
+    world.destroy(&[]).await.unwrap();
+    let other = world.engine();
+    other.begin_write().await.unwrap();
+    let error = world.destroy(&[]).await.unwrap_err();
+    assert_eq!(error.exit(), Exit::Busy, "{error}");
+    other.finish(Ok(())).await.unwrap();
+    world.destroy(&[]).await.unwrap();
 }
 
 #[tokio::test]

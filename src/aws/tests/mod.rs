@@ -3,6 +3,7 @@
 mod adopt;
 mod drift;
 mod keep;
+mod taken;
 mod told_tags;
 
 use super::testing::World;

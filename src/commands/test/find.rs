@@ -40,7 +40,7 @@ pub fn files(setting: &Setting<'_>, given: &[PathBuf]) -> Result<Vec<File>> {
             false => errors.push(Error::invalid(format!("there is no file {}", given.display()))),
         }
     }
-    let bench = Arc::new(Bench::new(setting)?);
+    let bench = Arc::new(Bench::new(&setting.cancel)?);
     let mut files: Vec<File> = Vec::new();
     for (path, is_named) in paths {
         let shown = shown(setting.root, &path);

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -30,6 +30,10 @@ pub(super) struct Setting<'a> {
     pub root: &'a Path,
     pub options: &'a Options,
     pub cancel: Cancel,
+    /// How long one test may take.
+    pub timeout: Duration,
+    /// Has its own threads, and time that goes on.
+    pub clock: tokio::runtime::Handle,
 }
 
 /// One test among all.
@@ -58,6 +62,8 @@ pub fn test(root: &Path, options: &Options, test: &Test, printer: &Printer) -> R
         root,
         options,
         cancel: Cancel::new(),
+        timeout: test.timeout,
+        clock: runtime.handle().clone(),
     };
     runtime.spawn(interruptions(setting.cancel.clone(), printer.clone()));
 

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use crate::commands::verbs;
 use crate::environment::Environment;
 use crate::error::{Error, Exit, Result};
 use crate::output::Printer;
+use crate::output::progress::human;
 use crate::resource::cancel::Cancel;
 use crate::resource::progress::Progress;
 use crate::script::{Driver, Input, Interface, ScriptContext, Shell};
@@ -37,11 +39,11 @@ pub struct Opened {
 }
 
 impl Bench {
-    pub fn new(setting: &Setting<'_>) -> Result<Self> {
+    pub fn new(cancel: &Cancel) -> Result<Self> {
         Ok(Self {
             isolated: Isolated::new()?,
             output: Output::default(),
-            cancel: setting.cancel.clone(),
+            cancel: cancel.clone(),
         })
     }
 
@@ -91,10 +93,11 @@ pub fn run(setting: &Setting<'_>, file: &File, number: usize) -> Ran {
     let test = &file.tests[number];
     let output = Output::default();
     let mut simulated = Duration::ZERO;
+    let watch = Watch::begin(setting);
     let ended = match setting.cancel.is_cancelled() {
         true => Err(Error::interrupted()),
         false => catch_unwind(AssertUnwindSafe(|| {
-            let bench = Arc::new(Bench::new(setting)?);
+            let bench = Arc::new(Bench::new(&watch.cancel)?);
             let ended = attempt(setting, &bench, file, &test.name, &output);
             simulated = bench.isolated.elapsed();
             ended
@@ -103,6 +106,9 @@ pub fn run(setting: &Setting<'_>, file: &File, number: usize) -> Ran {
     };
     let verdict = match ended {
         Ok(()) => Verdict::Passed,
+        Err(error) if error.exit() == Exit::Interrupted && watch.is_over() => {
+            Verdict::Failed(too_long(setting.timeout, &error))
+        }
         Err(error) if error.exit() == Exit::Interrupted => Verdict::NotRun,
         Err(error) => Verdict::Failed(error),
     };
@@ -114,6 +120,52 @@ pub fn run(setting: &Setting<'_>, file: &File, number: usize) -> Ran {
         output: output.text(),
         took: began.elapsed(),
         simulated,
+    }
+}
+
+/// Ends a test that takes too long: one that waits for ever would keep all others waiting.
+struct Watch {
+    /// The test's own, which an interruption of all reaches too.
+    cancel: Cancel,
+    is_over: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Watch {
+    fn begin(setting: &Setting<'_>) -> Self {
+        let (cancel, is_over) = (Cancel::new(), Arc::new(AtomicBool::new(false)));
+        let task = {
+            let (cancel, is_over) = (cancel.clone(), is_over.clone());
+            let (all, timeout) = (setting.cancel.clone(), setting.timeout);
+            setting.clock.spawn(async move {
+                tokio::select! {
+                    () = all.cancelled() => {}
+                    () = tokio::time::sleep(timeout) => is_over.store(true, Ordering::Relaxed),
+                }
+                cancel.cancel();
+            })
+        };
+        Self { cancel, is_over, task }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What is told of a test that was ended: where it was.
+fn too_long(timeout: Duration, at: &Error) -> Error {
+    let error = Error::failed(format!("the test took longer than {} and was ended", human(timeout)))
+        .hint("a loop that never ends? `--timeout 10m` gives each test more time");
+    match at.location() {
+        Some(location) => error.at(location.clone()),
+        None => error,
     }
 }
 

@@ -97,6 +97,21 @@ impl Lease {
         }
     }
 
+    /// Whether what there is cannot be told yet: another run holds the lease, or the last one left open what it may have
+    /// created. `false` where this run has it: it has inherited what was open. Only reads.
+    pub async fn is_unsettled(&self) -> Result<bool> {
+        let Some(inner) = &self.inner else { return Ok(false) };
+        if inner.known().held.is_some() {
+            return Ok(false);
+        }
+        let listed = inner.uninterrupted(inner.options.store.list()).await?;
+        let Some(newest) = listed.newest() else {
+            return Ok(false);
+        };
+        let record = Record::read(&newest.text)?;
+        Ok(record.is_held() || !record.intents.is_empty())
+    }
+
     /// What a run that died may have created and this one has not come across, with the time at which the listings show it
     /// if it is there.
     pub fn unseen(&self) -> Option<(Vec<String>, Instant)> {

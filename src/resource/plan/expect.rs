@@ -10,7 +10,8 @@ use super::document::{Action, PlanDocument, PlannedAction, PlannedChange};
 use crate::error::{Error, Location, Result};
 use crate::resource::report::Outcome;
 use crate::resource::tags::Scope;
-use crate::value::KNOWN_AFTER_APPLY;
+use crate::secret::mask;
+use crate::value::{KNOWN_AFTER_APPLY, shown};
 
 /// Asks a person.
 pub type Ask = Box<dyn Fn(&str) -> Result<bool> + Send + Sync>;
@@ -37,10 +38,16 @@ impl Expectation {
         let actions = document.actions.into_iter();
         Ok(Self {
             actions: actions.map(|planned| (planned.label(), planned)).collect(),
-            horizon: document.horizon.map(|horizon| match horizon.at {
-                Some(at) => format!("{at}, where {}", horizon.because),
-                None => horizon.because,
-            }),
+            horizon: match document.horizon {
+                Some(horizon) => Some(match horizon.at {
+                    Some(at) => format!("it ends at {at}, where {}", horizon.because),
+                    None => format!("it ends where {}", horizon.because),
+                }),
+                None => document
+                    .unseen
+                    .first()
+                    .map(|unseen| format!("it does not know {unseen}")),
+            },
             file: file.to_owned(),
             ask: Mutex::new(ask),
         })
@@ -51,8 +58,9 @@ impl Expectation {
         self.actions.contains_key(label)
     }
 
-    /// Whether what is about to be done is what was planned.
-    pub fn check(&self, label: &str, outcome: &Outcome, at: Option<&Location>) -> Result<()> {
+    /// Whether what is about to be done is what was planned. `lines` say what it is made of, or what is done, as in the
+    /// plan.
+    pub fn check(&self, label: &str, outcome: &Outcome, lines: &[String], at: Option<&Location>) -> Result<()> {
         let action = Action::from(outcome);
         let Some(planned) = self.actions.get(label) else {
             return self.behind_the_horizon(label, outcome, at);
@@ -67,7 +75,9 @@ impl Expectation {
                 let now = PlannedChange::from(change);
                 planned.changes.iter().any(|planned| covers(planned, &now))
             });
-        if is_planned {
+        let lines: Vec<_> = lines.iter().map(|line| mask(&shown(line)).into_owned()).collect();
+        let (more, less) = planned.differ(&lines);
+        if is_planned && more.is_empty() && less.is_empty() {
             return Ok(());
         }
         let mut error = Error::declined(format!("{label}: {} is not what {} says", words(outcome), self.file))
@@ -86,8 +96,14 @@ impl Expectation {
                 }
             })
             .hint("make the plan again, and look at it");
+        for line in less {
+            error = error.note(format!("the plan says: {line}"));
+        }
         for change in changes {
             error = error.note(format!("now it is: {}: {} -> {}", change.field, change.from, change.to));
+        }
+        for line in more {
+            error = error.note(format!("now it is: {line}"));
         }
         Err(match at {
             Some(at) => error.at(at.clone()),
@@ -100,10 +116,7 @@ impl Expectation {
             None => Error::declined(format!("{label}: {} is not in {}", words(outcome), self.file))
                 .hint("make the plan again, and look at it"),
             Some(horizon) => {
-                let question = format!(
-                    "{label}: {}? The plan could not see it: it ends at {horizon}",
-                    words(outcome)
-                );
+                let question = format!("{label}: {}? The plan could not see it: {horizon}", words(outcome));
                 let ask = self.ask.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 match ask(&question)? {
                     true => return Ok(()),
@@ -138,6 +151,21 @@ fn planned_words(action: Action) -> &'static str {
         Action::Keep => "keep",
         Action::Run => "run",
         Action::Failed => "it could not be foreseen",
+    }
+}
+
+impl PlannedAction {
+    /// What is done now and was not planned, and what was planned and is not done now. An act does less when a part of it is
+    /// done already; what is created is made of all that was planned, and of nothing else.
+    fn differ<'a>(&'a self, lines: &'a [String]) -> (Vec<&'a String>, Vec<&'a String>) {
+        let is_planned = |line: &&String| self.lines.iter().any(|planned| matches(planned, line));
+        let is_done = |planned: &&String| lines.iter().any(|line| matches(planned, line));
+        let more = lines.iter().filter(|line| !is_planned(line)).collect();
+        let less = match self.action {
+            Action::Create => self.lines.iter().filter(|planned| !is_done(planned)).collect(),
+            _ => Vec::new(),
+        };
+        (more, less)
     }
 }
 

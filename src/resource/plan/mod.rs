@@ -37,6 +37,7 @@ pub(super) async fn foresee<K: Kind>(kind: &K, engine: &Engine, wanted: Wanted) 
         name: &name,
         section: &section,
         spec: &spec,
+        made_of: &[],
         keep: &keep,
         at: wanted.at,
         replaces: "",

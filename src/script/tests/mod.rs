@@ -6,6 +6,7 @@ mod flow;
 mod preflight;
 mod prompt;
 mod steps;
+mod unknown;
 mod world;
 
 pub use world::{run, world};

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::world::{stepped, told};
 use crate::error::Result;
 use crate::script::step::Inspect;
-use crate::script::{Answer, Step, Stepper};
+use crate::script::{Answer, Input, Step, Stepper};
 use crate::value::Value;
 
 /// Answers in order; `?x` inspects `x` first.
@@ -103,6 +103,27 @@ fn a_skipped_step_says_so_where_its_result_is_needed() {
          in step \"Last\", called at s.rhai:9:9\n  hint: run it as well, or skip this step too"
     );
     assert_eq!(log, ["> Sum", "< Sum", "> Last", "< Last failed"]);
+}
+
+/// What was skipped was not executed: nothing is taken for no longer wanted.
+#[test]
+fn a_run_with_a_skipped_step_has_no_whole_part() {
+    let whole = |answers: &[&'static str]| {
+        let person = Arc::new(Person {
+            answers: Mutex::new(answers.to_vec()),
+            seen: Mutex::default(),
+        });
+        let world = stepped(&[("s.rhai", SCRIPT)], Some(person));
+        world.gate.send_replace(true);
+        let checked = world
+            .shell
+            .check(&Input::File(world.root.path().join("s.rhai")))
+            .unwrap();
+        world.shell.run(&checked, &[]).unwrap();
+        world.shell.whole_sections(&checked)
+    };
+    assert_eq!(whole(&["r", "r", "r"]).len(), 1);
+    assert_eq!(whole(&["r", "s", "r"]).len(), 0);
 }
 
 #[test]

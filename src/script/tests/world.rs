@@ -358,7 +358,24 @@ pub fn stepped(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> Wor
 
 type Rest = (Arc<Log>, Cancel, watch::Sender<bool>, tempfile::TempDir);
 
+/// A world in which nothing is made: `--plan`.
+pub fn planned(script: &str) -> Result<Finished> {
+    let (engine, context, rest) = parts_in(Mode::Plan, &[], None);
+    let world = World {
+        shell: Shell::new(engine, context),
+        log: rest.0,
+        cancel: rest.1,
+        gate: rest.2,
+        root: rest.3,
+    };
+    world.text(script)
+}
+
 pub fn parts(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> (Engine, ScriptContext, Rest) {
+    parts_in(Mode::Apply, files, stepper)
+}
+
+fn parts_in(mode: Mode, files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> (Engine, ScriptContext, Rest) {
     let root = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = root.path().join(name);
@@ -369,7 +386,7 @@ pub fn parts(files: &[(&str, &str)], stepper: Option<Arc<dyn Stepper>>) -> (Engi
     let cancel = Cancel::new();
     let gate = watch::Sender::new(false);
     let engine = Engine::new(EngineOptions {
-        mode: Mode::default(),
+        mode,
         expect: None,
         census: None,
         kinds: vec![

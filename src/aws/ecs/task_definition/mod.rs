@@ -377,9 +377,13 @@ impl Kind for TaskDefinitions {
                 }
             }
         }
-        // Deregistered revisions stay for ever unless they are deleted too, 10 in a call. They are of no further use, and
-        // no service runs them any more: that this fails leaves litter and nothing that works.
-        for batch in revisions.chunks(10) {
+        Kind::finish_delete(self, &revisions).await
+    }
+
+    /// Deregistered revisions stay for ever unless they are deleted too, 10 in a call. They are of no further use, and no
+    /// service runs them any more: that this fails leaves litter and nothing that works.
+    async fn finish_delete(&self, arns: &[String]) -> Result<()> {
+        for batch in arns.chunks(10) {
             let call = self
                 .0
                 .ecs
