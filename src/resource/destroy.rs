@@ -12,7 +12,7 @@ use futures::future::{join_all, try_join_all};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::engine::Engine;
+use super::engine::{Engine, Swept};
 use super::kind::{AnyKind, AnyLive, Retention};
 use super::report::{Outcome, Record};
 use super::tags::SECTION;
@@ -396,12 +396,12 @@ async fn prove(engine: &Engine, done: &DestroyPlan, unseen: &BTreeSet<String>, w
         let known: Arc<BTreeSet<String>> = Arc::new(listed.map(|planned| planned.live.id.clone()).collect());
         let mut waiter = Waiter::new("the sweep by tags", SWEEP_LIMIT, engine.pace(), engine.cancel());
         let strange = loop {
-            let found = sweep(engine.scope().clone(), known.clone()).await?;
-            if let Some(half_gone) = found.half_gone {
+            let Swept { there, half_gone } = sweep(engine.scope().clone(), known.clone()).await?;
+            if let Some(half_gone) = half_gone {
                 engine.begin_write().await?;
                 engine.kind(half_gone.kind)?.finish_delete(&half_gone.arns).await?;
             }
-            let strange = found.there;
+            let strange = there;
             // The Tagging API lags behind, so what it lists may be gone already.
             if strange.is_empty() || waiter.is_over() {
                 break strange;
