@@ -106,10 +106,10 @@ def containers():
         for service in services:
             described = ecs.describe_services(cluster=cluster, services=[service], include=["TAGS"])
             yield "service", described["services"][0]
-    # What is deregistered is left where a run died before it was deleted too: ECS keeps it, and nothing uses it.
-    for arn in all_of(ecs, "list_task_definitions", "taskDefinitionArns", status="ACTIVE"):
-        described = ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
-        yield "task definition", {**described["taskDefinition"], "tags": described.get("tags", [])}
+    for status in ["ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"]:
+        for arn in all_of(ecs, "list_task_definitions", "taskDefinitionArns", status=status):
+            described = ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+            yield "task definition", {**described["taskDefinition"], "tags": described.get("tags", [])}
 
 
 def rights():
@@ -134,8 +134,7 @@ def rest():
             parameter["Tags"] = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
             yield "parameter", parameter
     for tagged in all_of(tagging, "get_resources", "ResourceTagMappingList"):
-        if ":task-definition/" not in tagged["ResourceARN"]:
-            yield "tagged", tagged
+        yield "tagged", tagged
 
 
 def plain(value):

@@ -31,11 +31,11 @@ const AT_ONCE: u32 = 8;
 const RECREATE: &[&str] = &["--json", "scripts/recreate.rhai"];
 const DESTROY: &[&str] = &["--json", "destroy", "--yes"];
 
-/// Where every test run kills. Behind the last subnet: before it, the next run would wait.
+/// Where every test run kills: behind the last subnet, for before it the next run would wait.
 const OF_RECREATE: [(&str, u32, bool); 8] = [
-    ("ssm:PutParameter", 1, true),
-    ("ec2:CreateSubnet", 4, true),
-    ("ec2:AuthorizeSecurityGroupIngress", 3, true),
+    ("ec2:AssociateRouteTable", 4, true),
+    ("elasticache:CreateCacheSubnetGroup", 1, false),
+    ("logs:CreateLogGroup", 1, true),
     ("elasticloadbalancing:CreateLoadBalancer", 1, true),
     ("elasticache:CreateReplicationGroup", 1, true),
     ("iam:PutRolePolicy", 1, false),
