@@ -27,9 +27,9 @@ const SERVICE: &str = ":service/";
 const INACTIVE: Option<&str> = Some("INACTIVE");
 
 /// The ARNs, of every page, without those of known ids and without what its service only remembers: tags stay on a NAT
-/// gateway for about an hour after it was deleted (VPC User Guide, "NAT gateway basics"), on a VPC endpoint for some minutes,
-/// and on a deregistered task definition; deleted clusters and services "might remain discoverable in your account for a
-/// period of time" as INACTIVE (ECS API Reference, DeleteCluster and DeleteService).
+/// gateway for about an hour after it was deleted (VPC User Guide, "NAT gateway basics"), on a VPC endpoint for some
+/// minutes, and on a deregistered task definition; a deleted cluster or service is INACTIVE, and a cluster "might remain
+/// discoverable in your account for a period of time" (ECS API Reference, DeleteCluster; likewise DeleteService).
 pub async fn sweep(aws: &Aws, scope: &Scope, known: &BTreeSet<String>) -> Result<Swept> {
     let found = tagged(aws, scope).await?;
     let found = found.into_iter().map(|(arn, _)| arn);
