@@ -11,6 +11,7 @@ use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use futures::future::try_join_all;
 
 use super::Aws;
+use super::ecs::service::is_not_found;
 use super::ecs::task_definition;
 use super::error::Call;
 use super::unsupported::is_unsupported;
@@ -118,8 +119,8 @@ async fn living_services(aws: &Aws, arns: &[String]) -> Result<HashSet<String>> 
                 .cluster(cluster)
                 .set_services(Some(some.to_vec()));
             let answer = match call.send().await.call("ecs:DescribeServices") {
-                // A service does not outlive its cluster.
-                Err(error) if error.code() == "ClusterNotFoundException" => continue,
+                // A service does not outlive its cluster; and what is purged from ECS's records may be answered by an error.
+                Err(error) if is_not_found(&error) => continue,
                 other => other?,
             };
             let services = answer.services.unwrap_or_default().into_iter();
