@@ -11,6 +11,7 @@ use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use futures::future::try_join_all;
 
 use super::Aws;
+use super::ecs::service::is_not_found;
 use super::ecs::task_definition;
 use super::error::Call;
 use super::unsupported::is_unsupported;
@@ -27,9 +28,9 @@ const SERVICE: &str = ":service/";
 const INACTIVE: Option<&str> = Some("INACTIVE");
 
 /// The ARNs, of every page, without those of known ids and without what its service only remembers: tags stay on a NAT
-/// gateway for about an hour after it was deleted (VPC User Guide, "NAT gateway basics"), on a VPC endpoint for some minutes,
-/// and on a deregistered task definition; deleted clusters and services "might remain discoverable in your account for a
-/// period of time" as INACTIVE (ECS API Reference, DeleteCluster and DeleteService).
+/// gateway for about an hour after it was deleted (VPC User Guide, "NAT gateway basics"), on a VPC endpoint for some
+/// minutes, and on a deregistered task definition; a deleted cluster or service is INACTIVE, and a cluster "might remain
+/// discoverable in your account for a period of time" (ECS API Reference, DeleteCluster; likewise DeleteService).
 pub async fn sweep(aws: &Aws, scope: &Scope, known: &BTreeSet<String>) -> Result<Swept> {
     let found = tagged(aws, scope).await?;
     let found = found.into_iter().map(|(arn, _)| arn);
@@ -118,8 +119,8 @@ async fn living_services(aws: &Aws, arns: &[String]) -> Result<HashSet<String>> 
                 .cluster(cluster)
                 .set_services(Some(some.to_vec()));
             let answer = match call.send().await.call("ecs:DescribeServices") {
-                // A service does not outlive its cluster.
-                Err(error) if error.code() == "ClusterNotFoundException" => continue,
+                // A service does not outlive its cluster; and what is purged from ECS's records may be answered by an error.
+                Err(error) if is_not_found(&error) => continue,
                 other => other?,
             };
             let services = answer.services.unwrap_or_default().into_iter();

@@ -1,7 +1,7 @@
 //! The program dies at a writing call, and the next run finishes the job with nothing doubled.
 //!
-//! Every test run does a sample of points; `IACSH_SWEEP=all cargo test --test it crash -- --nocapture` does all and prints
-//! each.
+//! Every test run does a sample of points, and all of `adopt`, `moved` and `--prune`; `IACSH_SWEEP=all cargo test --test it
+//! crash -- --nocapture` does all and prints each. The same on moto is in the module `killed`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};

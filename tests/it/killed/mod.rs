@@ -125,6 +125,8 @@ impl Site<'_> {
         proxy::run(self.cloud.moto.port, &self.account, place, |port| {
             let own = format!("account = \"{}\"", self.account);
             let file = environment(port).replace("account = \"123456789012\"", &own);
+            // Here moto deletes what it is asked to, but it has a lot to do.
+            let file = file.replace("delete = \"4s\"", "delete = \"20s\"");
             self.project
                 .write("environments/moto.toml", &(file + "[network]\nnat = true\n"));
             let mut command = self.project.command(&[&["--env", "moto"], args].concat());
