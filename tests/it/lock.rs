@@ -61,7 +61,9 @@ impl First {
         // Less than a pipe holds.
         let (out, err) = (self.0.stdout.take(), self.0.stderr.take());
         out.expect("its output").read_to_end(&mut output.stdout).expect("read");
-        err.expect("its messages").read_to_end(&mut output.stderr).expect("read");
+        err.expect("its messages")
+            .read_to_end(&mut output.stderr)
+            .expect("read");
         Ran::from(output)
     }
 }
