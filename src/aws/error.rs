@@ -4,6 +4,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::leased;
 use crate::error::{Error, Exit, ServiceError};
 
 /// The header or extra in which every service repeats the id that its support asks for.
@@ -62,6 +63,9 @@ pub fn translate<E>(action: &str, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
+    if let Some(refused) = leased::refusal(error) {
+        return refused.note(format!("{action} was not sent"));
+    }
     let service = match error {
         SdkError::ServiceError(service) => service.err(),
         SdkError::TimeoutError(_) => return no_answer(action),

@@ -14,6 +14,7 @@ pub mod error;
 pub mod events;
 pub mod gate;
 pub mod iam;
+mod leased;
 pub mod logs;
 pub mod meant;
 pub mod named;
@@ -51,7 +52,7 @@ use aws_sdk_ecr::types::Repository;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 
 use self::shared::Shared;
-use crate::resource::{AnyKind, Mode, Tags, Verb};
+use crate::resource::{AnyKind, Lease, Mode, Tags, Verb};
 
 /// A client that is made when it is called first: a run uses a few of them, and each takes a tenth of the time and a
 /// tenth of the memory of a start.
@@ -103,6 +104,8 @@ pub struct Aws {
     pub sts: Lazy<aws_sdk_sts::Client>,
     pub tagging: Lazy<aws_sdk_resourcegroupstagging::Client>,
     writes: shared::Writes,
+    /// Asked before each attempt of a call that writes.
+    leased: leased::Leased,
     /// What the Tagging API tells of tags; see [`Aws::known_tags`].
     tags: Shared<HashMap<String, Tags>>,
     /// The load balancers whose names can be the environment's.
@@ -129,10 +132,12 @@ impl Aws {
     /// The clients, with every call counted and logged. Those of a plan send only what reads.
     pub fn new(config: &SdkConfig, account: &str, is_sandbox: bool, calls: calls::Calls, mode: Mode) -> Self {
         let writes = shared::Writes::default();
+        let leased = leased::Leased::default();
         let has_endpoint = config.endpoint_url().is_some();
         macro_rules! client {
             ($sdk:ident) => {{
                 let (config, calls, writes) = (config.clone(), calls.clone(), writes.clone());
+                let leased = leased.clone();
                 Lazy::new(move || {
                     use $sdk::config::retry::{RetryPartition, TokenBucket};
                     let http_client = config.http_client();
@@ -152,6 +157,7 @@ impl Aws {
                         let queue = queue::Queue::default();
                         config = config
                             .interceptor(queue::Turns)
+                            .interceptor(leased)
                             .http_client(queue::Queued { inner, queue });
                     }
                     if mode == Mode::Plan {
@@ -181,6 +187,7 @@ impl Aws {
             clusters: Shared::new("ecs", &writes),
             repositories: Shared::new("ecr", &writes),
             writes,
+            leased,
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             account: account.to_owned(),
             is_sandbox,
@@ -188,6 +195,11 @@ impl Aws {
             address: None,
             caller: Arc::default(),
         }
+    }
+
+    /// From now on nothing is written while this lease is not fresh.
+    pub fn write_under(&self, lease: &Lease) {
+        self.leased.ask(lease.watch());
     }
 
     /// `arn:aws:SERVICE:REGION:ACCOUNT:REST`, in the partition of the region.

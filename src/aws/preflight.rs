@@ -151,6 +151,7 @@ mod tests {
             given: Vec::new(),
             host: None,
             zone: None,
+            adopts: false,
         }
     }
 

@@ -23,6 +23,7 @@ use super::reads::is_read_action;
 use super::sweep;
 use super::{Aws, error};
 use crate::error::Result;
+use crate::resource::prune::Counted;
 use crate::resource::{Scope, Tags};
 
 /// How long what others may have changed meanwhile is kept.
@@ -187,6 +188,15 @@ impl Aws {
             filter.all(|(key, value)| tags.get(key).is_some_and(|tag| tag == value))
         };
         Ok(found.values().filter(is_ours).cloned().collect())
+    }
+
+    /// The same, where it may be that the credentials do not allow it.
+    pub async fn counted(&self, scope: &Scope) -> Result<Counted> {
+        match self.census(scope).await {
+            Ok(tags) => Ok(Counted::All(tags)),
+            Err(error) if error::is_denied(&error) => Ok(Counted::Denied(error)),
+            Err(error) => Err(error),
+        }
     }
 
     /// The tags of the environment's resources of one service, as `logs`.

@@ -304,12 +304,17 @@ Prints the least that AWS has to allow whoever runs iacsh in an environment, as 
 actions that each kind of resource and each function lists, and bound to the environment's resources by name and tags. \
 What is about all resources is told with the reason. No call is sent, and no credentials are needed.
 
-With --plan: what a plan needs, which only reads.";
+With --plan: what a plan needs, which only reads.
+
+With --adopt: what `adopt` needs beside that for VPCs, subnets, security groups and all else of EC2, whose ids say nothing \
+of whose they are: to tag what carries the tags of no environment. Whoever may do that can make anything of EC2 in the \
+region that nobody manages with iacsh this environment's, and then change and delete it. Attach it for the adoption only.";
 
 const IAM_EXAMPLES: &str = "\
 Examples:
   iacsh iam policy --env staging > policy.json
   iacsh iam policy --env staging --plan      for pull requests and nightly jobs
+  iacsh iam policy --env staging --adopt     for the run that takes over what was clicked together
   iacsh iam policy --env staging --json      names, sizes, and why something is about all resources";
 
 fn iam() -> Command {
@@ -320,6 +325,12 @@ fn iam() -> Command {
         .subcommand(
             Command::new("policy")
                 .about("The least-privilege policies of an environment; with --plan those of a plan")
+                .arg(
+                    Arg::new("adopt")
+                        .long("adopt")
+                        .help("Also allow to tag what EC2 has and no environment does")
+                        .action(ArgAction::SetTrue),
+                )
                 .long_about(IAM)
                 .after_help(IAM_EXAMPLES),
         )

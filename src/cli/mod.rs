@@ -37,8 +37,8 @@ pub enum Action {
     Stdin,
     /// `iacsh destroy`
     Destroy,
-    /// `iacsh iam policy`
-    IamPolicy,
+    /// `iacsh iam policy`; with `--adopt`, for runs that adopt.
+    IamPolicy(bool),
     /// `iacsh runs`; whether all of them
     Runs(bool),
     /// `iacsh runs show N`
@@ -233,8 +233,14 @@ fn fits_plan(options: &Options, action: &Action) -> Result<()> {
     );
     let example = "iacsh scripts/recreate.rhai --plan --out FILE, and then iacsh scripts/recreate.rhai --expect FILE";
     // The policy that a plan needs.
-    if options.plan && *action == Action::IamPolicy {
-        return Ok(());
+    match action {
+        Action::IamPolicy(true) if options.plan => {
+            return Err(Error::usage(
+                "`--plan` and `--adopt` exclude each other: a plan adopts nothing",
+            ));
+        }
+        Action::IamPolicy(_) if options.plan => return Ok(()),
+        _ => {}
     }
     if (options.plan || options.expect.is_some()) && !runs {
         let option = if options.plan { "--plan" } else { "--expect" };
@@ -304,7 +310,10 @@ fn action(matches: &ArgMatches) -> Result<Action> {
     }
     Ok(match matches.subcommand() {
         Some(("destroy", _)) => Action::Destroy,
-        Some(("iam", _)) => Action::IamPolicy,
+        Some(("iam", matches)) => {
+            let policy = matches.subcommand_matches("policy");
+            Action::IamPolicy(policy.is_some_and(|matches| matches.get_flag("adopt")))
+        }
         Some(("runs", matches)) => match matches.subcommand() {
             Some(("show", matches)) => Action::RunsShow(required(matches, "RUN")),
             _ => Action::Runs(matches.get_flag("all")),

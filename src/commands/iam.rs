@@ -7,10 +7,11 @@ use crate::error::Result;
 use crate::output::{Printer, json};
 use crate::session;
 
-/// Prints the policies that runs in an environment need; with `plan` those of a plan.
-pub fn policy(root: &Path, name: &str, plan: bool, printer: &Printer) -> Result<u8> {
+/// Prints the policies that runs in an environment need; with `plan` those of a plan, with `adopts` those of runs that
+/// adopt.
+pub fn policy(root: &Path, name: &str, plan: bool, adopts: bool, printer: &Printer) -> Result<u8> {
     let environment = Environment::load(root, name)?;
-    let (policies, wide) = session::policies(&environment, plan);
+    let (policies, wide) = session::policies(&environment, plan, adopts);
     let purpose = if plan { "-plan" } else { "" };
     let title = |place: usize| match policies.len() {
         1 => format!("iacsh-{}-{name}{purpose}", environment.project),
@@ -43,6 +44,12 @@ pub fn policy(root: &Path, name: &str, plan: bool, printer: &Printer) -> Result<
             "these are {} policies, because one would be too long: attach all of them",
             policies.len()
         ));
+    }
+    if adopts {
+        printer.message(
+            "NetworkAdopt allows to give this environment's tags to anything of EC2 in the region that no environment has, and \
+             what has them may be changed and deleted: attach it for the adoption, and not for longer",
+        );
     }
     for wide in &wide {
         printer.message(&format!("{} is about all resources: {}", wide.statement, wide.why));

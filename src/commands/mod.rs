@@ -79,7 +79,10 @@ fn dispatch(invocation: &Invocation, printer: &Printer) -> Result<u8> {
             sandbox::conformance::conformance(&root(None)?, &invocation.options, *slow, printer)
         }
         Action::SandboxServe(serve) => sandbox::serve::serve(&root(None)?, &invocation.options, serve, printer),
-        Action::IamPolicy => iam::policy(&root(None)?, &invocation.options.env, invocation.options.plan, printer),
+        Action::IamPolicy(adopts) => {
+            let options = &invocation.options;
+            iam::policy(&root(None)?, &options.env, options.plan, *adopts, printer)
+        }
         Action::Runs(all) => runs::list(&root(None)?, *all, printer),
         Action::RunsShow(which) => runs::show(&root(None)?, which, printer),
         Action::ScriptHelp(file) => Run::begin(invocation, printer, Some(file))?.help(file),

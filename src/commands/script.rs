@@ -67,7 +67,18 @@ impl Run<'_> {
     fn tell_left(&self, sections: &BTreeSet<String>) -> Result<()> {
         let engine = &self.session.engine;
         let prune = self.options.prune;
-        let left = self.runtime.block_on(prune::unclaimed(engine, sections))?;
+        let unclaimed = self.runtime.block_on(prune::unclaimed(engine, sections))?;
+        if let Some(blind_spot) = unclaimed.blind_spot() {
+            // That a listing is denied says nothing of what it would list. A plan with such a hole is no plan with nothing
+            // to change, so it ends with exit code 2, as one that meets its horizon; it is told whole, because what it does
+            // see is what a nightly job looks for. A run has done what it was asked for, unless that was to prune.
+            match (engine.is_plan(), prune, unclaimed.unseen.clone()) {
+                (true, ..) => engine.note_unseen(&blind_spot),
+                (false, true, Some(error)) => return Err(error.context("--prune")),
+                _ => self.printer.warn(&format!("It could not be seen {blind_spot}")),
+            }
+        }
+        let left = unclaimed.left;
         let count = left.deleted().count();
         // A deletion is told when it is done; a plan tells what would be.
         prune::tell(engine, &left, prune && engine.is_plan());

@@ -55,6 +55,12 @@ pub fn text(plan: &PlanDocument, width: usize) -> String {
             line(2, "", style::PLACE, &format!("at {at}"));
         }
     }
+    if !plan.unseen.is_empty() {
+        line(0, "", style::WARNING, "The plan could not see");
+        for unseen in &plan.unseen {
+            line(0, "?", Style::new(), unseen);
+        }
+    }
     text
 }
 
@@ -94,6 +100,9 @@ pub fn markdown(plan: &PlanDocument) -> String {
             "\n**The plan ends before the script does**{at}: {}\n",
             horizon.because
         ));
+    }
+    for unseen in &plan.unseen {
+        text.push_str(&format!("\n**The plan could not see** {unseen}\n"));
     }
     text.push_str(&format!("\nMade at {}. Nothing was written.\n", plan.made_at));
     text

@@ -3,11 +3,11 @@
 //! `ensure` returns a handle at once. Its task waits for the outputs in its options, so the graph of resources falls out
 //! of the data, and a script that reads from top to bottom runs as wide as its data allows.
 
+mod ensure;
 mod listings;
+mod options;
 
 use std::collections::{BTreeSet, HashMap};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,93 +17,24 @@ use indexmap::IndexMap;
 use schemars::Schema;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
+pub(super) use self::ensure::split_keep;
+pub use self::options::{EngineOptions, Gate, HalfGone, Mode, Origin, Sweep, Swept};
 use super::chain::{Chain, Trace};
-use super::converge::Wanted;
 use super::handle::Handle;
 use super::journal::Journal;
-use super::keep;
-use super::kind::{About, AnyKind, AnyLive, KEEP, name_in};
+use super::kind::{About, AnyKind, AnyLive};
 use super::lease::Lease;
-use super::plan::{self, Expectation};
+use super::plan::Expectation;
 use super::preflight::Checks;
 use super::progress::Progress;
 use super::prune::Census;
-use super::report::{Outcome, Record, Report};
+use super::report::{Record, Report};
 use super::tags::Scope;
 use super::verb::Verb;
-use super::wait::{Limits, Pace};
+use super::wait::Pace;
 use crate::error::{Error, Exit, Location, Result, nearest};
-use crate::schema;
 use crate::value::{Promise, Value};
-
-/// Where in the scripts something was asked for.
-#[derive(Clone, Debug, Default)]
-pub struct Origin {
-    /// The stdlib module's name, else the script's file name; empty at the prompt.
-    pub section: String,
-    pub at: Option<Location>,
-}
-
-/// Checked once, before the first call to AWS: are these the right credentials, is this the right account?
-pub type Gate = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
-
-/// Finds whatever carries the environment's tags, of any kind, by another way than the kinds' own listings.
-pub type Sweep = Arc<dyn Fn(Scope) -> Pin<Box<dyn Future<Output = Result<Swept>> + Send>> + Send + Sync>;
-
-/// What carries the environment's tags.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// The ARNs of what is there.
-    pub there: Vec<String>,
-    /// What a destroy deleted by half before it died, for [`super::Kind::finish_delete`].
-    pub half_gone: Option<HalfGone>,
-}
-
-/// ARNs of one kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HalfGone {
-    pub kind: &'static str,
-    pub arns: Vec<String>,
-}
-
-/// Whether a run changes anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    #[default]
-    Apply,
-    /// Reads are real, and what would be written is told instead: `--plan`.
-    Plan,
-}
-
-/// What an engine is made of.
-pub struct EngineOptions {
-    pub mode: Mode,
-    /// The plan that a run is held to: `--expect`.
-    pub expect: Option<Arc<Expectation>>,
-    pub kinds: Vec<Arc<dyn AnyKind>>,
-    pub verbs: Vec<Verb>,
-    pub scope: Scope,
-    pub pace: Pace,
-    pub limits: Limits,
-    pub progress: Arc<dyn Progress>,
-    pub journal: Journal,
-    pub gate: Option<Gate>,
-    pub sweep: Option<Sweep>,
-    pub census: Option<Census>,
-    pub runtime: tokio::runtime::Handle,
-    pub cancel: Cancel,
-    /// Names given with `--allow-replace` and `--with-data`.
-    pub allow_replace: BTreeSet<String>,
-    pub with_data: BTreeSet<String>,
-    /// `--purge-secrets`.
-    pub purge_secrets: bool,
-    /// Why nothing may be written, when that is so: a protected environment.
-    pub refusal: Option<Error>,
-    /// Keeps other runs away while this one writes.
-    pub lease: Lease,
-}
 
 struct Entry {
     handle: Handle,
@@ -130,6 +61,8 @@ struct Inner {
     renamed: Mutex<BTreeSet<String>>,
     /// Why a plan sees no further.
     end: Mutex<Option<Error>>,
+    /// What a plan could not see.
+    unseen: Mutex<Vec<String>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     passed: OnceCell<()>,
     trace: Trace,
@@ -163,6 +96,7 @@ impl Engine {
             adopted: Mutex::default(),
             renamed: Mutex::default(),
             end: Mutex::default(),
+            unseen: Mutex::default(),
             tasks: Mutex::default(),
             passed: OnceCell::new(),
             trace: Trace::new(),
@@ -323,176 +257,6 @@ impl Engine {
         self.0.passed.get_or_try_init(|| gate()).await.map(|_| ())
     }
 
-    /// Finds, creates or changes a resource in the background. Asking twice for the same is one resource; asking twice
-    /// for different things under one name is an error.
-    pub fn ensure(&self, kind: &str, options: Value, origin: Origin) -> Result<Handle> {
-        if self.cancel().is_cancelled() {
-            return Err(Error::interrupted());
-        }
-        let kind = self.kind(kind)?.clone();
-        let about = kind.about();
-        self.check_options(kind.as_ref(), &options)?;
-        let name = name_in(&options)?;
-        let label = format!("{}/{name}", about.kind);
-        if let Some(end) = lock(&self.0.end).clone() {
-            return Err(end);
-        }
-
-        let handle = Handle {
-            about,
-            name: name.clone(),
-            promise: Promise::new(&label),
-            is_reference: false,
-        };
-        {
-            let mut entries = lock(&self.0.entries);
-            if let Some(entry) = entries.get(&label) {
-                if entry.options.is_asked_like(&options) {
-                    return Ok(entry.handle.clone());
-                }
-                let error = Error::failed(format!("{label} is wanted twice, with different options"));
-                return Err(match &entry.at {
-                    Some(at) => error.note(format!("first at {at}")),
-                    None => error,
-                });
-            }
-            entries.insert(
-                label.clone(),
-                Entry {
-                    handle: handle.clone(),
-                    options: options.clone(),
-                    section: origin.section.clone(),
-                    at: origin.at.clone(),
-                },
-            );
-        }
-        lock(&self.0.records).insert(label.clone(), None);
-        self.0.trace.asked(&label, about.kind, &options);
-        if kind.needs_intent() {
-            self.lease().expect(&label);
-        }
-
-        let (engine, promise) = (self.clone(), handle.promise.clone());
-        let task = self.0.options.runtime.spawn(async move {
-            // Whatever happens in here, those who wait for the outputs must hear of it.
-            let guard = Abandoned(promise);
-            engine.ensure_now(kind, name, label, options, origin, &guard.0).await;
-        });
-        lock(&self.0.tasks).push(task);
-        Ok(handle)
-    }
-
-    async fn ensure_now(
-        &self,
-        kind: Arc<dyn AnyKind>,
-        name: String,
-        label: String,
-        options: Value,
-        origin: Origin,
-        promise: &Promise,
-    ) {
-        let record = |id: &str, outcome: Outcome, took: Duration, lines: Vec<String>, remarks: Vec<String>| {
-            self.record(Record {
-                kind: kind.about().kind.to_owned(),
-                name: name.clone(),
-                id: id.to_owned(),
-                section: origin.section.clone(),
-                outcome,
-                took,
-                lines,
-                remarks,
-            });
-        };
-        let options = match options.resolve().await {
-            Ok(options) => options,
-            // The error is told once, where it happened.
-            Err(error) => {
-                self.lease().expect_no_more(&label);
-                let outcome = Outcome::NotStarted(error.message().to_owned());
-                record("", outcome, Duration::ZERO, Vec::new(), Vec::new());
-                promise.settle(Err(error));
-                return;
-            }
-        };
-        if !self.is_plan() {
-            self.progress().started(&label);
-        }
-        self.0.trace.began(&label);
-        let began = Instant::now();
-        let (options, keep) = split_keep(options);
-        let shown = self.is_plan().then(|| options.clone());
-        let wanted = Wanted {
-            name: name.clone(),
-            options,
-            keep,
-            section: origin.section.clone(),
-            at: origin.at.clone(),
-        };
-        let converged = match self.is_plan() {
-            true => kind.foresee(self, wanted).await,
-            false => kind.converge(self, wanted).await,
-        };
-        let took = began.elapsed();
-        match converged {
-            Ok(converged) => {
-                self.lease().close(&label);
-                // Nothing is finished in a plan.
-                if !self.is_plan() {
-                    let words = converged.outcome.words();
-                    self.progress().finished(&label, &words, took, true);
-                    self.0.trace.known_as(&label, &converged.id, &converged.outputs);
-                }
-                let lines = match (&converged.outcome, shown) {
-                    (Outcome::Created, Some(options)) => plan::lines(&options),
-                    _ => Vec::new(),
-                };
-                record(&converged.id, converged.outcome, took, lines, converged.remarks);
-                promise.settle(Ok(converged.outputs));
-            }
-            Err(error) => {
-                self.lease().expect_no_more(&label);
-                let mut error = error.context(&label);
-                if let Some(at) = origin.at {
-                    error = error.at(at);
-                }
-                if !self.is_plan() {
-                    self.progress()
-                        .finished(&label, error.message_about(&label), took, false);
-                }
-                self.journal("failed", kind.about().kind, &name, error.message());
-                let outcome = Outcome::Failed(error.message_about(&label).to_owned());
-                record("", outcome, took, Vec::new(), Vec::new());
-                lock(&self.0.errors).push(error.clone());
-                promise.settle(Err(error));
-            }
-        }
-    }
-
-    /// One error for everything that is wrong with an option map.
-    pub(super) fn check_options(&self, kind: &dyn AnyKind, options: &Value) -> Result<()> {
-        let about = kind.about();
-        let Some(schema) = self.schema(about.kind) else {
-            return Ok(());
-        };
-        let mut problems = schema::check(schema, options).into_iter();
-        let Some(first) = problems.next() else {
-            return keep::check(kind, schema, options);
-        };
-        let place = |path: &[String]| match path.is_empty() {
-            true => String::new(),
-            false => format!("`{}`: ", path.join(".")),
-        };
-        let function = format!("{}::ensure_{}", about.module, about.noun);
-        let mut error = Error::failed(format!("{function}: {}{}", place(&first.path), first.message));
-        if let Some(hint) = first.hint {
-            error = error.hint(hint);
-        }
-        for problem in problems {
-            error = error.note(format!("{}{}", place(&problem.path), problem.message));
-        }
-        Err(error)
-    }
-
     /// An existing resource, used and never changed.
     pub async fn reference(&self, kind: &str, options: Value) -> Result<Handle> {
         let kind = self.kind(kind)?;
@@ -540,6 +304,15 @@ impl Engine {
     /// Ends a plan here: what is ensured after it depends on what it would do. `ensure` refuses from now on.
     pub fn end_plan(&self, why: Error) {
         lock(&self.0.end).get_or_insert(why);
+    }
+
+    /// Tells of a plan what it could not see: whatever it says, there may be more.
+    pub fn note_unseen(&self, what: &str) {
+        lock(&self.0.unseen).push(what.to_owned());
+    }
+
+    pub(super) fn unseen(&self) -> Vec<String> {
+        lock(&self.0.unseen).clone()
     }
 
     /// Tells what became of a resource, or what an acting verb did. The journal keeps what is not as it was before.
@@ -603,27 +376,6 @@ impl Engine {
         self.0.trace.forget();
         self.0.checks.forget();
         *lock(&self.0.end) = None;
-    }
-}
-
-/// The option that every kind has, apart from the kind's own.
-pub(super) fn split_keep(options: Value) -> (Value, Vec<String>) {
-    let Value::Map(mut map) = options else {
-        return (options, Vec::new());
-    };
-    let keep = match map.shift_remove(KEEP) {
-        Some(Value::List(fields)) => fields.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    };
-    (Value::Map(map), keep)
-}
-
-/// Settles a promise that nobody else settled, when its task ends by a panic.
-struct Abandoned(Promise);
-
-impl Drop for Abandoned {
-    fn drop(&mut self) {
-        self.0
-            .settle(Err(Error::failed(format!("{} was abandoned", self.0.resource()))));
+        lock(&self.0.unseen).clear();
     }
 }

@@ -15,19 +15,46 @@ use super::engine::Engine;
 use super::kind::Retention;
 use super::report::{Outcome, Record};
 use super::tags::{self, Scope, Tags};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Finds the tags of everything that carries the environment's, of any kind.
-pub type Census = Arc<dyn Fn(Scope) -> Pin<Box<dyn Future<Output = Result<Vec<Tags>>> + Send>> + Send + Sync>;
+pub type Census = Arc<dyn Fn(Scope) -> Pin<Box<dyn Future<Output = Result<Counted>> + Send>> + Send + Sync>;
+
+/// What a [`Census`] came to.
+pub enum Counted {
+    All(Vec<Tags>),
+    /// The credentials may not ask, in the service's words: what there is is not known.
+    Denied(Error),
+}
+
+/// What the scripts no longer name.
+#[derive(Default)]
+pub struct Unclaimed {
+    pub left: DestroyPlan,
+    /// Why there may be more of it.
+    pub unseen: Option<Error>,
+}
+
+impl Unclaimed {
+    /// What is told where it could not be seen whether there is more.
+    pub fn blind_spot(&self) -> Option<String> {
+        let error = self.unseen.as_ref()?;
+        let hint = error.help().map(|hint| format!("; {hint}")).unwrap_or_default();
+        Some(format!(
+            "whether anything is there that is no longer in the script: {error}{hint}"
+        ))
+    }
+}
 
 /// What is told of one that stays.
 const LEFT: &str = "no longer in the script: --prune deletes it";
 
 /// What these sections ensured once and this run did not.
-pub async fn unclaimed(engine: &Engine, sections: &BTreeSet<String>) -> Result<DestroyPlan> {
+pub async fn unclaimed(engine: &Engine, sections: &BTreeSet<String>) -> Result<Unclaimed> {
     if sections.is_empty() {
-        return Ok(DestroyPlan::default());
+        return Ok(Unclaimed::default());
     }
+    let mut unseen = None;
     let is_left = |label: &str, tags: &Tags| {
         let section = tags.get(tags::SECTION);
         section.is_some_and(|section| sections.contains(section)) && !engine.is_claimed(label)
@@ -37,7 +64,14 @@ pub async fn unclaimed(engine: &Engine, sections: &BTreeSet<String>) -> Result<D
         names.entry(kind.to_owned()).or_default().insert(name.to_owned());
     };
     if let Some(census) = engine.census() {
-        for tags in census(engine.scope().clone()).await? {
+        let counted = match census(engine.scope().clone()).await? {
+            Counted::All(counted) => counted,
+            Counted::Denied(error) => {
+                unseen = Some(error);
+                Vec::new()
+            }
+        };
+        for tags in counted {
             let Some(label) = tags.get(tags::ID).filter(|label| is_left(label, &tags)) else {
                 continue;
             };
@@ -75,7 +109,10 @@ pub async fn unclaimed(engine: &Engine, sections: &BTreeSet<String>) -> Result<D
             resources.push(Planned::new(kind.clone(), live.clone(), kept));
         }
     }
-    Ok(DestroyPlan::of(resources))
+    Ok(Unclaimed {
+        left: DestroyPlan::of(resources),
+        unseen,
+    })
 }
 
 /// Tells what is left, or with `goes` that it would be deleted.

@@ -79,16 +79,16 @@ pub async fn open(
     };
     let sweep: Sweep = {
         let aws = aws.clone();
-        Arc::new(move |scope| {
+        Arc::new(move |scope, known| {
             let aws = aws.clone();
-            Box::pin(async move { sweep::sweep(&aws, &scope).await })
+            Box::pin(async move { sweep::sweep(&aws, &scope, &known).await })
         })
     };
     let census: Census = {
         let aws = aws.clone();
         Arc::new(move |scope| {
             let aws = aws.clone();
-            Box::pin(async move { aws.census(&scope).await })
+            Box::pin(async move { aws.counted(&scope).await })
         })
     };
     Ok(Cloud {

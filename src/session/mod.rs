@@ -134,6 +134,7 @@ impl Session {
             cancel: cancel.clone(),
             progress: progress.clone(),
         });
+        cloud.aws.write_under(&lease);
         let engine = Engine::new(EngineOptions {
             mode,
             expect: expect.map(Arc::new),

@@ -14,10 +14,14 @@ use crate::resource::Mode;
 use crate::resource::preflight::Preflight;
 use crate::resource::progress::Progress;
 
-/// The policies for all that iacsh can do in an environment; with `plan` for what a plan reads.
-pub fn policies(environment: &Environment, plan: bool) -> (Vec<Document>, Vec<Wide>) {
-    let actions = actions();
-    policy::documents(&facts(environment), actions, plan)
+/// The policies for all that iacsh can do in an environment; with `plan` for what a plan reads, with `adopts` also for
+/// taking over what was made by other means.
+pub fn policies(environment: &Environment, plan: bool, adopts: bool) -> (Vec<Document>, Vec<Wide>) {
+    let facts = Facts {
+        adopts,
+        ..facts(environment)
+    };
+    policy::documents(&facts, actions(), plan)
 }
 
 /// Every action that a kind or a verb lists.
@@ -76,5 +80,6 @@ pub(super) fn facts(environment: &Environment) -> Facts {
         given,
         host: address.map(|address| address.host.clone()),
         zone,
+        adopts: false,
     }
 }

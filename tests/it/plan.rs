@@ -382,3 +382,63 @@ fn options_that_make_no_sense_together_are_refused() {
         project.iacsh(args).code(64).says(says);
     }
 }
+
+#[test]
+fn what_a_plan_may_not_see_is_never_said_to_be_nothing() {
+    let project = Project::new();
+    project.iacsh(&["scripts/redis.rhai"]).code(0);
+    let redis = ["scripts/redis.rhai", "--plan"];
+    project.iacsh(&redis).code(0).says("nothing to change");
+    project.iacsh(&["-c", "sandbox::deny(\"tag:GetResources\")"]).code(0);
+
+    let ran = project
+        .iacsh(&redis)
+        .code(2)
+        .says("The plan could not see")
+        .says("whether anything is there that is no longer in the script: tag:GetResources: ")
+        .says("nothing to change, as far as it can be seen");
+    assert!(ran.out.contains("The plan could not see"), "{ran}");
+    let document = project.iacsh(&[&redis[..], &["--json"]].concat()).code(2).json();
+    let unseen = document["unseen"].as_array().expect("what was not seen");
+    assert_eq!(unseen.len(), 1, "{document:#}");
+    let needed = "the credentials in use need the permission tag:GetResources";
+    assert!(
+        unseen[0].as_str().is_some_and(|unseen| unseen.ends_with(needed)),
+        "{unseen:?}"
+    );
+    project
+        .iacsh(&[&redis[..], &["--markdown"]].concat())
+        .code(2)
+        .says("**The plan could not see** whether anything");
+
+    // A run has done what it was asked for, unless it was asked for that.
+    project
+        .iacsh(&["scripts/redis.rhai"])
+        .code(0)
+        .says("It could not be seen whether anything is there that is no longer in the script");
+    project
+        .iacsh(&["scripts/redis.rhai", "--prune", "--yes"])
+        .code(78)
+        .says("--prune: tag:GetResources");
+}
+
+#[test]
+fn what_a_plan_could_not_see_is_asked_for_in_the_run_that_is_held_to_it() {
+    let project = Project::new();
+    let kept = "logs::ensure_log_group(#{ name: \"app\" });\n";
+    let more = "ecs::ensure_cluster(#{ name: \"more\" });\n";
+    project.write("scripts/two.rhai", &format!("{kept}{more}"));
+    project.iacsh(&["scripts/two.rhai"]).code(0);
+    project.write("scripts/two.rhai", kept);
+    let plan = ["scripts/two.rhai", "--prune", "--plan", "--out", "plan.json"];
+    project.iacsh(&["-c", "sandbox::deny(\"tag:GetResources\")"]).code(0);
+    project.iacsh(&plan).code(2).says("The plan could not see");
+    project.iacsh(&["-c", "sandbox::clear()"]).code(0);
+
+    let run = ["scripts/two.rhai", "--prune", "--expect", "plan.json"];
+    project.iacsh(&run).code(77);
+    assert_eq!(rows(&project, "ecs::clusters()"), 1);
+    // A person says yes, to the deletion and to what the plan did not have.
+    project.iacsh(&[&run[..], &["--yes"]].concat()).code(0).says("deleted");
+    assert_eq!(rows(&project, "ecs::clusters()"), 0);
+}

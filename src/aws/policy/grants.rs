@@ -24,6 +24,8 @@ pub struct Facts {
     pub host: Option<String>,
     /// The id of its zone, where the environment names it.
     pub zone: Option<String>,
+    /// Whether what others made may be adopted: see the statement `NetworkAdopt`.
+    pub adopts: bool,
 }
 
 /// What a statement allows its actions on.
@@ -132,7 +134,12 @@ fn ec2(facts: &Facts, operation: &str) -> Vec<&'static str> {
         sids.push("NetworkGiven");
     }
     match operation {
-        "CreateTags" => sids.extend(["NetworkTags", "Network"]),
+        "CreateTags" => {
+            sids.extend(["NetworkTags", "Network"]);
+            if facts.adopts {
+                sids.push("NetworkAdopt");
+            }
+        }
         "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" => sids.extend(["NetworkRules", "Network"]),
         _ if EC2_CREATES.contains(&operation) => {}
         _ => sids.push("Network"),
@@ -198,6 +205,15 @@ pub(super) fn grant(facts: &Facts, sid: &str) -> Grant {
             bound(named("ec2", &["*/*"]), Some(json!({ "StringEquals": equals })))
         }
         "Network" => bound(named("ec2", &["*/*"]), tagged),
+        // EC2's ids say nothing, so that all of the region's resources which no environment has are meant. What was adopted
+        // carries the tags by which the other statements allow to change and delete it. Source: IAM User Guide, "Condition
+        // operator to check existence of condition keys"; Service Authorization Reference, Amazon EC2, CreateTags.
+        "NetworkAdopt" => {
+            let absent = |tag: &str| (format!("aws:ResourceTag/{tag}"), Value::from("true"));
+            let absent: serde_json::Map<_, _> = [PROJECT, ENVIRONMENT].map(absent).into_iter().collect();
+            let condition = json!({ "StringEquals": facts.tags("aws:RequestTag"), "Null": absent });
+            bound(named("ec2", &["*/*"]), Some(condition))
+        }
         "Containers" => bound(
             named(
                 "ecs",
@@ -334,10 +350,11 @@ impl Facts {
 }
 
 /// Statements about what is not the environment's alone. Being allowed on these says nothing of the rest.
-const SHARED: [&str; 6] = [
+const SHARED: [&str; 7] = [
     "CacheDefaults",
     "CacheSnapshots",
     "DatabaseDefaults",
+    "NetworkAdopt",
     "NetworkGiven",
     "NetworkRules",
     "Snapshots",

@@ -128,6 +128,7 @@ mod tests {
             given: Vec::new(),
             host: Some("login.example.org".into()),
             zone: None,
+            adopts: false,
         }
     }
 
@@ -273,6 +274,41 @@ mod tests {
         assert_eq!(
             record[0]["Condition"]["ForAllValues:StringEquals"]["route53:ChangeResourceRecordSetsNormalizedRecordNames"],
             json!(["login.example.org"])
+        );
+    }
+
+    #[test]
+    fn what_nobody_has_is_tagged_only_where_adopting_is_meant() {
+        let tagging = |facts: &Facts| {
+            let (documents, _) = documents(facts, actions(), false);
+            let all = statements(&documents);
+            let tagging = about(&all, "ec2:CreateTags").into_iter().cloned();
+            tagging.collect::<Vec<_>>()
+        };
+        let plain = tagging(&facts());
+        let adopting = tagging(&Facts {
+            adopts: true,
+            ..facts()
+        });
+        let more: Vec<_> = adopting.iter().filter(|one| !plain.contains(one)).collect();
+        assert_eq!((more.len(), adopting.len()), (1, plain.len() + 1), "{more:?}");
+        assert_eq!(more[0]["Action"], json!(["ec2:CreateTags"]));
+        // Without adopting, nothing is tagged that does not carry the tags or is not being made.
+        for statement in &plain {
+            let equals = &statement["Condition"]["StringEquals"];
+            let is_ours = equals["aws:ResourceTag/iacsh:env"] == "staging";
+            assert!(is_ours || equals["ec2:CreateAction"].is_array(), "{statement}");
+        }
+        // With it, what no environment has, and only with this environment's tags.
+        let yes = "true";
+        assert_eq!(
+            more[0]["Condition"],
+            json!({
+                "StringEquals": {
+                    "aws:RequestTag/iacsh:project": "shop", "aws:RequestTag/iacsh:env": "staging",
+                },
+                "Null": { "aws:ResourceTag/iacsh:project": yes, "aws:ResourceTag/iacsh:env": yes },
+            })
         );
     }
 

@@ -5,6 +5,7 @@
 //! GetParametersByPath; DeleteParameters, which takes ten names.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ssm::types::ParameterType;
@@ -19,6 +20,7 @@ use jiff::Timestamp;
 
 use crate::aws::Aws;
 use crate::aws::error::Call;
+use crate::aws::queue::{self, Urgent};
 use crate::error::{Error, Result};
 use crate::resource::Scope;
 use crate::resource::lease::{Kept, LeaseStore, Listed};
@@ -53,6 +55,7 @@ impl Leases {
     async fn write(&self, number: u64, text: &str, overwrite: bool) -> Result<()> {
         let call = self.aws.ssm.put_parameter().name(self.path(number)).value(text);
         let call = call.r#type(ParameterType::String).overwrite(overwrite);
+        let call = call.customize().interceptor(Urgent).config_override(soon());
         call.send().await.call("ssm:PutParameter").map(|_| ())
     }
 }
@@ -65,7 +68,8 @@ impl LeaseStore for Leases {
         loop {
             let date = Date::default();
             let call = self.aws.ssm.get_parameters_by_path().path(&self.folder);
-            let call = call.set_next_token(next).customize().interceptor(date.clone());
+            let call = call.set_next_token(next).customize().interceptor(Urgent);
+            let call = call.config_override(soon()).interceptor(date.clone());
             let page = call.send().await.call("ssm:GetParametersByPath")?;
             // The earliest time makes the youngest ages: nothing expires too soon.
             listed.now = listed.now.or_else(|| date.read());
@@ -102,10 +106,20 @@ impl LeaseStore for Leases {
         for some in numbers.chunks(10) {
             let names = some.iter().map(|number| self.path(*number)).collect();
             let call = self.aws.ssm.delete_parameters().set_names(Some(names));
-            call.send().await.call("ssm:DeleteParameters")?;
+            call.customize()
+                .interceptor(Urgent)
+                .send()
+                .await
+                .call("ssm:DeleteParameters")?;
         }
         Ok(())
     }
+}
+
+/// A lease has to be renewed in time: a call that is throttled, because everybody else calls too, is sent again soon.
+fn soon() -> aws_sdk_ssm::config::Builder {
+    let retries = queue::retries(Duration::from_millis(200)).with_max_backoff(Duration::from_secs(2));
+    aws_sdk_ssm::config::Builder::new().retry_config(retries)
 }
 
 fn timestamp(at: &DateTime) -> Option<Timestamp> {

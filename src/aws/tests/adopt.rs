@@ -152,7 +152,7 @@ async fn a_resource_is_renamed_once() {
     engine.ensure("vpc", Value::Map(named("first")), origin()).unwrap();
     engine.settle().await.unwrap();
     let left = prune::unclaimed(&engine, &["network".to_owned()].into()).await.unwrap();
-    assert_eq!(left.resources.len(), 0);
+    assert_eq!(left.left.resources.len(), 0);
 
     let error = moved(&world, "vpc/main", "subnet/main").await.unwrap_err();
     assert_eq!(error.message(), "a vpc cannot become subnet/main");

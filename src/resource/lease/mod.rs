@@ -5,12 +5,17 @@
 //! dead, or when it was not renewed for [`Timings::expires`]. The holder renews N by overwriting it, and then looks
 //! whether there is a higher one: if so, it has lost and stops.
 //!
-//! Why two never write. The holder starts a write only within [`Timings::fresh`] after it began its last renewal that
-//! found no higher lease. So whoever takes the lease from a holder that may be alive waits, before its own first write,
-//! until that holder has said that it stopped, or its last renewal is older than `expires`. A renewal that came before the
-//! put is seen by the listing after it; one that comes later sees the put and gives up. What the holder had sent last has
-//! the time between `fresh` and `expires` to be answered. Ages come from the service's clock; the holder's own time is the longer of what its monotonic
-//! clock and its wall clock say, because the first stands still while a machine sleeps.
+//! Why two never write. The holder begins a change ([`Lease::hold`]), and sends each request of it, which includes each
+//! further attempt at one that failed ([`Watch::may_send`]), only within [`Timings::fresh`] after it began its last renewal
+//! that found no higher lease. So whoever takes the lease from a holder that may be alive waits, before its own first
+//! write, until that holder has said that it stopped, or its last renewal is older than `expires`. A renewal that came
+//! before the put is seen by the listing after it; one that comes later sees the put and gives up. The last request that
+//! the holder had sent has the time between `fresh` and `expires` to arrive and to be answered: its client waits no longer
+//! than that for a connection and an answer together. Not covered is what reaches the service later than that: a request
+//! that hung in the network for longer than its sender waited for it.
+//!
+//! Ages come from the service's clock; the holder's own time is the longer of what its monotonic clock and its wall clock
+//! say, because the first stands still while a machine sleeps.
 //!
 //! What is not known when a run dies is in the lease too: the seed of the client tokens and the open intents (what may
 //! have been created without anybody having heard of it). The run after one that did not end cleanly inherits both.
@@ -22,6 +27,7 @@ mod take;
 #[cfg(test)]
 mod tests;
 mod unlock;
+mod watch;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -33,6 +39,7 @@ use tokio::time::Instant;
 pub use self::holder::Holder;
 pub use self::record::Record;
 pub use self::unlock::Found;
+pub use self::watch::Watch;
 use super::cancel::Cancel;
 use super::progress::Progress;
 use crate::error::{Error, Exit, Result};

@@ -25,6 +25,9 @@ pub struct PlanDocument {
     pub summary: String,
     /// Why and where it ends before the script does.
     pub horizon: Option<Horizon>,
+    /// What could not be seen, and why: there may be more to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
     /// In the order in which the script asks for them.
     pub actions: Vec<PlannedAction>,
 }
@@ -143,6 +146,7 @@ impl PlanDocument {
     /// What a plan has found so far.
     pub fn of(engine: &Engine, horizon: Option<&Error>) -> Self {
         let report = engine.report();
+        let unseen = engine.unseen();
         let actions: Vec<_> = report.records.iter().map(PlannedAction::of).collect();
         let horizon = horizon.map(|error| Horizon {
             because: error.message().to_owned(),
@@ -153,15 +157,21 @@ impl PlanDocument {
             project: engine.scope().project.clone(),
             environment: engine.scope().environment.clone(),
             made_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            summary: summary(&actions),
+            summary: match unseen.is_empty() {
+                true => summary(&actions),
+                false => format!("{}, as far as it can be seen", summary(&actions)),
+            },
             horizon,
+            unseen,
             actions,
         }
     }
 
-    /// Whether a run would change anything, or may do so behind the horizon.
+    /// Whether a run would change anything, or may do so where the plan does not see.
     pub fn has_changes(&self) -> bool {
-        self.horizon.is_some() || self.actions.iter().any(|planned| planned.action.is_change())
+        self.horizon.is_some()
+            || !self.unseen.is_empty()
+            || self.actions.iter().any(|planned| planned.action.is_change())
     }
 
     /// Writes it for a later `--expect`.

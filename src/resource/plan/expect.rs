@@ -38,10 +38,16 @@ impl Expectation {
         let actions = document.actions.into_iter();
         Ok(Self {
             actions: actions.map(|planned| (planned.label(), planned)).collect(),
-            horizon: document.horizon.map(|horizon| match horizon.at {
-                Some(at) => format!("{at}, where {}", horizon.because),
-                None => horizon.because,
-            }),
+            horizon: match document.horizon {
+                Some(horizon) => Some(match horizon.at {
+                    Some(at) => format!("it ends at {at}, where {}", horizon.because),
+                    None => format!("it ends where {}", horizon.because),
+                }),
+                None => document
+                    .unseen
+                    .first()
+                    .map(|unseen| format!("it does not know {unseen}")),
+            },
             file: file.to_owned(),
             ask: Mutex::new(ask),
         })
@@ -110,10 +116,7 @@ impl Expectation {
             None => Error::declined(format!("{label}: {} is not in {}", words(outcome), self.file))
                 .hint("make the plan again, and look at it"),
             Some(horizon) => {
-                let question = format!(
-                    "{label}: {}? The plan could not see it: it ends at {horizon}",
-                    words(outcome)
-                );
+                let question = format!("{label}: {}? The plan could not see it: {horizon}", words(outcome));
                 let ask = self.ask.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 match ask(&question)? {
                     true => return Ok(()),
