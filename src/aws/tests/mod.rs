@@ -7,7 +7,9 @@ mod taken;
 mod told_tags;
 
 use super::testing::World;
+use crate::error::Exit;
 use crate::map;
+use crate::resource::destroy::{self, DestroyOptions};
 use crate::value::{Map, Value};
 
 async fn refer(world: &World, kind: &str, id: &str) -> crate::error::Result<Map> {
@@ -176,4 +178,38 @@ async fn what_somebody_else_made_is_found_by_its_id() {
     // Nothing of it became this environment's.
     world.destroy(&[]).await.unwrap();
     assert!(refer(&world, "nat-gateway", &nat).await.is_ok() && refer(&world, "secret", "shared").await.is_ok());
+}
+
+/// Nothing of what an interrupted run began gets as far as to a call that writes.
+#[tokio::test]
+async fn an_interrupted_run_starts_no_write() {
+    let world = World::sandbox();
+    let engine = world.engine();
+    engine.begin_write().await.unwrap();
+    engine.cancel().cancel();
+    assert_eq!(engine.begin_write().await.unwrap_err().exit(), Exit::Interrupted);
+    assert_eq!(engine.may_write().unwrap_err().exit(), Exit::Interrupted);
+    assert_eq!(world.writes(), 0);
+}
+
+/// IAM's roles are in no answer of the Tagging API: the proof lists them itself.
+#[tokio::test]
+async fn what_came_while_an_environment_was_destroyed_is_told_as_left() {
+    let world = World::sandbox();
+    world.ensure("log-group", map! { "name" => "web" }).await.unwrap();
+    let engine = world.engine();
+    let plan = destroy::plan(&engine, &DestroyOptions::default()).await.unwrap();
+    let late = map! { "name" => "late", "service" => "ecs-tasks.amazonaws.com" };
+    world.ensure("role", late).await.unwrap();
+    let error = destroy::destroy(&engine, plan).await.unwrap_err();
+    assert!(
+        error
+            .message()
+            .contains("1 resource is left with this environment's tags"),
+        "{error}"
+    );
+    assert!(error.notes().iter().any(|note| note.contains("role/late")), "{error}");
+    assert!(error.help().is_some_and(|help| help.contains("run destroy again")));
+    world.destroy(&[]).await.unwrap();
+    assert_eq!((world.count("role").await, world.count("log-group").await), (0, 0));
 }
