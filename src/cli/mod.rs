@@ -436,7 +436,11 @@ fn usage(command: &Command, error: &clap::Error) -> Error {
     match (near, known) {
         (Some(near), _) => told.hint(format!("did you mean `{near}`?")),
         (None, Some(known)) => told.hint(format!("known here: {known}")),
-        (None, None) => told.hint("`iacsh --help` shows the options"),
+        // What the option's own reader said.
+        (None, None) => match std::error::Error::source(error) {
+            Some(why) => told.hint(why.to_string()),
+            None => told.hint("`iacsh --help` shows the options"),
+        },
     }
 }
 

@@ -199,7 +199,7 @@ fn a_wrong_line_says_what_would_be_right() {
         ),
         (
             "sandbox serve --port 70000",
-            "`70000` is no value of `--port <N>` (`iacsh --help` shows the options)",
+            "`70000` is no value of `--port <N>` (70000 is not in 0..=65535)",
         ),
         (
             "sandbox serve --host example.org",
