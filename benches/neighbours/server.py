@@ -1,7 +1,8 @@
 """moto's server with what no tool could finish without.
 
-In moto 5.2 a deleted replication group stays `deleting`, there is no DeleteCacheSubnetGroup, and the members of a
-replication group, which Terraform reads, are no cache clusters.
+In moto 5.2 a deleted replication group stays `deleting`, there is no DeleteCacheSubnetGroup, the members of a
+replication group, which Terraform reads, are no cache clusters, and what Elastic Load Balancing makes takes no tag once it
+has 10; at AWS it is 50.
 """
 
 import inspect
@@ -11,6 +12,8 @@ from moto.core.responses import EmptyResult
 from moto.elasticache.exceptions import CacheSubnetGroupNotFound
 from moto.elasticache.models import ElastiCacheBackend
 from moto.elasticache.responses import ElastiCacheResponse
+from moto.elbv2.exceptions import TooManyTagsError
+from moto.elbv2.models import ELBv2Backend
 from moto.server import main
 
 create = ElastiCacheBackend.create_replication_group
@@ -46,6 +49,16 @@ def delete_cache_subnet_group(self):
     return EmptyResult()
 
 
+def add_tags(self, resource_arns, tags):
+    for arn in resource_arns:
+        self._get_resource_by_arn(arn)
+        there = self.tagging_service.get_tag_dict_for_resource(arn)
+        if len(there | self.tagging_service.flatten_tag_list(tags)) > 50:
+            raise TooManyTagsError()
+        self.tagging_service.tag_resource(arn, tags)
+
+
+ELBv2Backend.add_tags = add_tags
 ElastiCacheBackend.create_replication_group = with_members
 ElastiCacheBackend.delete_replication_group = gone_at_once
 ElastiCacheResponse.delete_cache_subnet_group = delete_cache_subnet_group

@@ -11,6 +11,7 @@ use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use futures::future::try_join_all;
 
 use super::Aws;
+use super::ecs::service::is_not_found;
 use super::ecs::task_definition;
 use super::error::Call;
 use super::unsupported::is_unsupported;
@@ -22,17 +23,26 @@ use crate::resource::{Scope, Tags};
 const NAT_GATEWAY: &str = ":natgateway/";
 const VPC_ENDPOINT: &str = ":vpc-endpoint/";
 const TASK_DEFINITION: &str = ":task-definition/";
+const CLUSTER: &str = ":cluster/";
+const SERVICE: &str = ":service/";
+const INACTIVE: Option<&str> = Some("INACTIVE");
 
-/// The ARNs, of every page, without what its service only remembers: tags stay on a NAT gateway for about an hour after it
-/// was deleted (VPC User Guide, "NAT gateway basics"), on a VPC endpoint for some minutes, and on a deregistered task
-/// definition.
-pub async fn sweep(aws: &Aws, scope: &Scope) -> Result<Swept> {
+/// The ARNs, of every page, without those of known ids and without what its service only remembers: tags stay on a NAT
+/// gateway for about an hour after it was deleted (VPC User Guide, "NAT gateway basics"), on a VPC endpoint for some
+/// minutes, and on a deregistered task definition; a deleted cluster or service is INACTIVE, and a cluster "might remain
+/// discoverable in your account for a period of time" (ECS API Reference, DeleteCluster; likewise DeleteService).
+pub async fn sweep(aws: &Aws, scope: &Scope, known: &BTreeSet<String>) -> Result<Swept> {
     let found = tagged(aws, scope).await?;
-    let mut arns: Vec<String> = found.into_iter().map(|(arn, _)| arn).collect();
+    let found = found.into_iter().map(|(arn, _)| arn);
+    let mut arns: Vec<String> = found.filter(|arn| !known.iter().any(|id| is_of(arn, id))).collect();
     let gateways = living_gateways(aws, &arns).await?;
     arns.retain(|arn| gateway_id(arn).is_none_or(|id| gateways.contains(id)));
     let endpoints = living_endpoints(aws, &arns).await?;
     arns.retain(|arn| endpoint_id(arn).is_none_or(|id| endpoints.contains(id)));
+    let clusters = living_clusters(aws, &arns).await?;
+    arns.retain(|arn| !is_cluster(arn) || clusters.contains(arn));
+    let services = living_services(aws, &arns).await?;
+    arns.retain(|arn| cluster_of(arn).is_none() || services.contains(arn));
     let (revisions, mut there): (Vec<_>, Vec<_>) = arns.into_iter().partition(|arn| arn.contains(TASK_DEFINITION));
     let statuses = try_join_all(revisions.iter().map(|arn| status(aws, arn))).await?;
     let mut inactive = Vec::new();
@@ -56,6 +66,69 @@ fn gateway_id(arn: &str) -> Option<&str> {
 
 fn endpoint_id(arn: &str) -> Option<&str> {
     arn.split_once(VPC_ENDPOINT).map(|(_, id)| id)
+}
+
+/// `arn:aws:ec2:eu-west-1:1:vpc/vpc-1` is that of `vpc-1`: EC2's, ElastiCache's and RDS's listings know ids where the
+/// Tagging API knows ARNs.
+fn is_of(arn: &str, id: &str) -> bool {
+    let before = arn.strip_suffix(id);
+    before.is_some_and(|before| before.is_empty() || before.ends_with(['/', ':']))
+}
+
+/// The cluster of a service, which its ARN names: `arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME`.
+fn cluster_of(arn: &str) -> Option<&str> {
+    let (service, names) = arn.split_once(SERVICE)?;
+    let names = names.split_once('/').filter(|_| is_of_ecs(service));
+    names.map(|(cluster, _)| cluster)
+}
+
+fn is_cluster(arn: &str) -> bool {
+    arn.contains(CLUSTER) && is_of_ecs(arn)
+}
+
+fn is_of_ecs(arn: &str) -> bool {
+    arn.split(':').nth(2) == Some("ecs")
+}
+
+async fn living_clusters(aws: &Aws, arns: &[String]) -> Result<HashSet<String>> {
+    let found: Vec<String> = arns.iter().filter(|arn| is_cluster(arn)).cloned().collect();
+    let mut living = HashSet::new();
+    // DescribeClusters takes 100. One that is missing comes back among the failures.
+    for some in found.chunks(100) {
+        let call = aws.ecs.describe_clusters().set_clusters(Some(some.to_vec()));
+        let answer = call.send().await.call("ecs:DescribeClusters")?;
+        let clusters = answer.clusters.unwrap_or_default().into_iter();
+        let clusters = clusters.filter(|cluster| cluster.status() != INACTIVE);
+        living.extend(clusters.filter_map(|cluster| cluster.cluster_arn));
+    }
+    Ok(living)
+}
+
+async fn living_services(aws: &Aws, arns: &[String]) -> Result<HashSet<String>> {
+    let mut of: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (cluster, arn) in arns.iter().filter_map(|arn| Some((cluster_of(arn)?, arn))) {
+        of.entry(cluster).or_default().push(arn.clone());
+    }
+    let mut living = HashSet::new();
+    for (cluster, found) in of {
+        // DescribeServices takes 10.
+        for some in found.chunks(10) {
+            let call = aws
+                .ecs
+                .describe_services()
+                .cluster(cluster)
+                .set_services(Some(some.to_vec()));
+            let answer = match call.send().await.call("ecs:DescribeServices") {
+                // A service does not outlive its cluster; and what is purged from ECS's records may be answered by an error.
+                Err(error) if is_not_found(&error) => continue,
+                other => other?,
+            };
+            let services = answer.services.unwrap_or_default().into_iter();
+            let services = services.filter(|service| service.status() != INACTIVE);
+            living.extend(services.filter_map(|service| service.service_arn));
+        }
+    }
+    Ok(living)
 }
 
 async fn living_endpoints(aws: &Aws, arns: &[String]) -> Result<HashSet<String>> {

@@ -223,9 +223,9 @@ impl World {
             gate: None,
             sweep: Some({
                 let aws = self.aws.clone();
-                Arc::new(move |scope| {
+                Arc::new(move |scope, known| {
                     let aws = aws.clone();
-                    Box::pin(async move { super::sweep::sweep(&aws, &scope).await })
+                    Box::pin(async move { super::sweep::sweep(&aws, &scope, &known).await })
                 })
             }),
             census: None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::interruptions;
+use super::heed_signals;
 use crate::cli::Options;
 use crate::environment::Environment;
 use crate::error::{Exit, Result};
@@ -38,7 +38,7 @@ pub fn diff(root: &Path, options: &Options, names: (&str, &str), files: bool, pr
         false => {
             let runtime = super::runtime()?;
             let cancel = Cancel::new();
-            runtime.spawn(interruptions(cancel.clone(), printer.clone()));
+            heed_signals(&runtime, cancel.clone(), printer.clone());
             // One after the other: both may be in the same sandbox, which has the rules of one file at a time.
             let first = runtime.block_on(read(first, options, printer, &cancel))?;
             let second = runtime.block_on(read(second, options, printer, &cancel))?;

@@ -169,7 +169,7 @@ impl<'a> Run<'a> {
         let environment = Environment::load(&root, name)?;
         let runtime = runtime()?;
         let cancel = Cancel::new();
-        runtime.spawn(interruptions(cancel.clone(), printer.clone()));
+        heed_signals(&runtime, cancel.clone(), printer.clone());
         let folder = root.join(RUN_FOLDER);
         let usual = move || Runs::read(&folder).unwrap_or_default().usual();
         let progress = Arc::new(Told::with_estimates(printer.clone(), usual));
@@ -206,10 +206,17 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .map_err(|error| Error::failed(format!("no threads: {error}")))
 }
 
+/// Heeds signals from now on.
+fn heed_signals(runtime: &tokio::runtime::Runtime, cancel: Cancel, printer: Printer) {
+    let _entered = runtime.enter();
+    // Not in the task: until it begins, a signal would end the process as if nobody listened.
+    let signals = Signals::listen();
+    runtime.spawn(interruptions(signals, cancel, printer));
+}
+
 /// The first Ctrl-C or SIGTERM starts nothing new, leaves every wait, and lets calls in flight be answered. The second
 /// does not wait.
-async fn interruptions(cancel: Cancel, printer: Printer) {
-    let mut signals = Signals::listen();
+async fn interruptions(mut signals: Signals, cancel: Cancel, printer: Printer) {
     loop {
         signals.next().await;
         if cancel.is_cancelled() {

@@ -12,7 +12,7 @@ use futures::future::{join_all, try_join_all};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::engine::Engine;
+use super::engine::{Engine, Swept};
 use super::kind::{AnyKind, AnyLive, Retention};
 use super::report::{Outcome, Record};
 use super::tags::SECTION;
@@ -393,16 +393,15 @@ async fn prove(engine: &Engine, done: &DestroyPlan, unseen: &BTreeSet<String>, w
     {
         // What the kinds list is judged above; the sweep finds what no kind of ours lists.
         let listed = done.resources.iter().chain(&after.resources);
-        let known: BTreeSet<&str> = listed.map(|planned| planned.live.id.as_str()).collect();
+        let known: Arc<BTreeSet<String>> = Arc::new(listed.map(|planned| planned.live.id.clone()).collect());
         let mut waiter = Waiter::new("the sweep by tags", SWEEP_LIMIT, engine.pace(), engine.cancel());
         let strange = loop {
-            let found = sweep(engine.scope().clone()).await?;
-            if let Some(half_gone) = found.half_gone {
+            let Swept { there, half_gone } = sweep(engine.scope().clone(), known.clone()).await?;
+            if let Some(half_gone) = half_gone {
                 engine.begin_write().await?;
                 engine.kind(half_gone.kind)?.finish_delete(&half_gone.arns).await?;
             }
-            let is_strange = |arn: &String| !known.iter().any(|id| is_of(arn, id));
-            let strange: Vec<_> = found.there.into_iter().filter(is_strange).collect();
+            let strange = there;
             // The Tagging API lags behind, so what it lists may be gone already.
             if strange.is_empty() || waiter.is_over() {
                 break strange;
@@ -423,13 +422,6 @@ async fn prove(engine: &Engine, done: &DestroyPlan, unseen: &BTreeSet<String>, w
         error = error.note(item);
     }
     Err(error)
-}
-
-/// `arn:aws:ec2:eu-west-1:1:vpc/vpc-1` is that of `vpc-1`: EC2's, ElastiCache's and RDS's listings know ids where the
-/// Tagging API knows ARNs.
-fn is_of(arn: &str, id: &str) -> bool {
-    let before = arn.strip_suffix(id);
-    before.is_some_and(|before| before.is_empty() || before.ends_with(['/', ':']))
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

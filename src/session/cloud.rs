@@ -79,9 +79,9 @@ pub async fn open(
     };
     let sweep: Sweep = {
         let aws = aws.clone();
-        Arc::new(move |scope| {
+        Arc::new(move |scope, known| {
             let aws = aws.clone();
-            Box::pin(async move { sweep::sweep(&aws, &scope).await })
+            Box::pin(async move { sweep::sweep(&aws, &scope, &known).await })
         })
     };
     let census: Census = {

@@ -63,19 +63,22 @@ pub fn dump(project: &Path) -> Dump {
             ))
         })
         .expect("rows");
+    let rows = rows.map(|row| row.expect("a row"));
+    let rows = rows.filter(|(kind, id, _)| {
+        // Revisions of a task definition are counted, and their tags are those of the newest.
+        let is_way =
+            HISTORY.contains(&kind.as_str()) || id.contains("/lease/") || (kind == "tags" && id.contains(":task"));
+        !is_way
+    });
+    dump_of(rows.map(|(kind, _, body)| (kind, serde_json::from_str(&body).expect("JSON"))))
+}
+
+/// The same of documents with their kinds.
+pub fn dump_of(documents: impl Iterator<Item = (String, Value)>) -> Dump {
     let plain = Plain::new();
     let mut dump = Dump::new();
-    for row in rows {
-        let (kind, id, body) = row.expect("a row");
-        if HISTORY.contains(&kind.as_str()) || id.contains("/lease/") {
-            continue;
-        }
-        let mut body: Value = serde_json::from_str(&body).expect("JSON");
-        // Revisions of a task definition are counted, and their tags are those of the newest.
-        if kind == "tags" && id.contains(":task") {
-            continue;
-        }
-        forget(&mut body);
+    for (kind, mut body) in documents {
+        plain.forget(&mut body);
         let text = plain.text(&body.to_string());
         dump.entry(kind).or_default().push(text);
     }
@@ -107,22 +110,6 @@ pub fn difference(expected: &Dump, found: &Dump) -> Vec<String> {
     differences
 }
 
-/// Takes out what is of the way and not of the end; sorts what has no order.
-fn forget(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|name, _| !WAY.contains(&name.as_str()));
-            members.values_mut().for_each(forget);
-            members.sort_keys();
-        }
-        Value::Array(items) => {
-            items.iter_mut().for_each(forget);
-            items.sort_by_key(Value::to_string);
-        }
-        _ => {}
-    }
-}
-
 /// Takes ids, times and addresses out of a text.
 struct Plain(Vec<(Regex, &'static str)>);
 
@@ -142,6 +129,22 @@ impl Plain {
             rule(r"\b[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+\b", "ADDRESS"),
             rule(r"-[0-9]{8,12}\.", "-NUMBER."),
         ])
+    }
+
+    /// Takes out what is of the way and not of the end; sorts what has no order, by what is left of it.
+    fn forget(&self, value: &mut Value) {
+        match value {
+            Value::Object(members) => {
+                members.retain(|name, _| !WAY.contains(&name.as_str()));
+                members.values_mut().for_each(|member| self.forget(member));
+                members.sort_keys();
+            }
+            Value::Array(items) => {
+                items.iter_mut().for_each(|item| self.forget(item));
+                items.sort_by_cached_key(|item| self.text(&item.to_string()));
+            }
+            _ => {}
+        }
     }
 
     fn text(&self, text: &str) -> String {

@@ -17,7 +17,15 @@ loop { }
 /// A script that changes something and ends.
 const QUICK: &str = r#"publish("who", "the second");"#;
 
+/// It is stopped with this value: a test that fails leaves nothing running.
 struct First(Child);
+
+impl Drop for First {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 impl First {
     /// Starts it, and waits until it has written.
@@ -44,8 +52,19 @@ impl First {
         assert_eq!(unsafe { libc::kill(id, signal) }, 0);
     }
 
-    fn end(self) -> Ran {
-        Ran::from(self.0.wait_with_output().expect("its end"))
+    fn end(mut self) -> Ran {
+        let mut output = std::process::Output {
+            status: self.0.wait().expect("its end"),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        };
+        // Less than a pipe holds.
+        let (out, err) = (self.0.stdout.take(), self.0.stderr.take());
+        out.expect("its output").read_to_end(&mut output.stdout).expect("read");
+        err.expect("its messages")
+            .read_to_end(&mut output.stderr)
+            .expect("read");
+        Ran::from(output)
     }
 }
 

@@ -15,6 +15,8 @@ mod env_diff;
 mod expire;
 mod faults;
 mod interrupt;
+#[cfg(unix)]
+mod killed;
 mod lock;
 mod main_job;
 mod moto;

@@ -12,7 +12,7 @@
 use crate::peer::Moto;
 use crate::project::{Project, Ran};
 
-fn environment(port: u16) -> String {
+pub fn environment(port: u16) -> String {
     format!(
         r#"
 project = "identity"
@@ -37,7 +37,7 @@ delete = "4s"
     )
 }
 
-const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")];
+pub const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")];
 
 fn iacsh(project: &Project, args: &[&str]) -> Ran {
     let args: Vec<_> = ["--env", "moto"].iter().chain(args).copied().collect();

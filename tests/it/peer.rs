@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-const MOTO: &str = "moto[server]==5.2.1";
+pub const MOTO: &str = "moto[server]==5.2.1";
 
 /// Says that a test did not run. It goes past the capture of the test harness, so that it is seen.
 pub fn skipped(test: &str, peer: &str, why: &str) {
@@ -124,12 +124,24 @@ impl Moto {
                 return None;
             }
         };
+        Some(Self::listening(Command::new(program)))
+    }
+
+    /// With what it lacks put in: see the script. For a Python that can import `moto.server`.
+    #[allow(dead_code, reason = "only the integration tests need it")]
+    pub fn repaired(python: &Path) -> Self {
+        let mut command = Command::new(python);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/neighbours/server.py"));
+        Self::listening(command)
+    }
+
+    fn listening(mut command: Command) -> Self {
         // Taken and given back: the port is free unless somebody takes it within the next second.
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|socket| socket.local_addr())
             .map(|a| a.port());
         let port = port.expect("a free port");
-        let mut child = Command::new(program)
+        let mut child = command
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .env("MOTO_ECS_SERVICE_RUNNING", "1")
             .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
@@ -146,7 +158,7 @@ impl Moto {
             assert!(Instant::now() < end, "moto does not listen");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(Self { child, port })
+        Self { child, port }
     }
 }
 

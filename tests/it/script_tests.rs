@@ -481,7 +481,7 @@ fn a_test_that_never_ends_has_failed_and_the_others_go_on() {
         .iacsh(&["test", "--timeout", "1s", "--jobs", "1", "--junit", "report.xml"])
         .code(1)
         .says("the test took longer than 1.0 s and was ended")
-        .says("tests/endless.rhai:3:")
+        .says(" --> tests/endless.rhai:")
         .says("--timeout 10m")
         .says("3 tests in")
         .says("1 ok, 2 failed");

@@ -533,3 +533,36 @@ async fn what_was_replaced_and_comes_back_is_made_anew() {
     assert_eq!(made.len(), 3, "{made:?}");
     assert_eq!(world.count("nat-gateway").await, 1);
 }
+
+/// What uses another goes first, so that nothing has to be asked for twice: between kinds, and among groups whose rules
+/// name each other.
+#[tokio::test]
+async fn a_destroy_asks_once_for_each() {
+    let world = World::sandbox_at_once();
+    let engine = world.engine();
+    let ensure = |kind: &str, options: Map| engine.ensure(kind, Value::Map(options), Origin::default()).unwrap();
+    let vpc = field(ensure("vpc", map! { "name" => "main", "cidr" => "10.0.0.0/16" }), "id");
+    ensure("internet-gateway", map! { "name" => "main", "vpc" => vpc.clone() });
+    for (name, cidr) in [("a", "10.0.0.0/20"), ("b", "10.0.16.0/20")] {
+        let options = map! { "name" => name, "vpc" => vpc.clone(), "cidr" => cidr, "zone" => "eu-west-1a" };
+        let subnet = field(ensure("subnet", options), "id");
+        ensure(
+            "route-table",
+            map! { "name" => name, "vpc" => vpc.clone(), "subnets" => vec![subnet] },
+        );
+    }
+    let mut before: Option<Value> = None;
+    for name in ["first", "second", "third"] {
+        let rule = before.map(|group| Value::Map(map! { "port" => 443, "security_groups" => vec![group] }));
+        let options = map! { "name" => name, "vpc" => vpc.clone(), "ingress" => rule.into_iter().collect::<Vec<_>>() };
+        before = Some(field(ensure("security-group", options), "id"));
+    }
+    engine.settle().await.unwrap();
+    world.destroy(&[]).await.unwrap();
+    let counts = world.calls.counts();
+    let sent: Vec<_> = ["Vpc", "InternetGateway", "Subnet", "RouteTable", "SecurityGroup"]
+        .iter()
+        .map(|what| counts.get(&format!("ec2:Delete{what}")).copied().unwrap_or_default())
+        .collect();
+    assert_eq!(sent, [1, 1, 2, 2, 3]);
+}

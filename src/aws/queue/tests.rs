@@ -153,6 +153,24 @@ async fn a_service_that_never_throttles_is_not_slowed_down_and_urgent_calls_do_n
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_that_throttles_is_asked_less_at_once_until_it_does_no_more() {
+    let peer = Peer::new(10.0, 1e9);
+    let tokens = |count: f64| peer.0.tokens.lock().unwrap().0 = count;
+    tokens(10.0);
+    let aws = Aws::new(&config(&peer), "1", false, Calls::default(), Mode::Apply);
+    let most = async |calls: usize| {
+        peer.0.most_at_once.store(0, Ordering::SeqCst);
+        assert_eq!(put(&aws.ssm, calls).await, 0);
+        peer.0.most_at_once.load(Ordering::SeqCst)
+    };
+    assert_eq!(most(60).await, 25, "nothing is known of it at first");
+    let slow = most(60).await;
+    assert!(slow <= 8, "{slow} at once");
+    tokens(1e9);
+    assert_eq!(most(600).await, 25);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_stops_waiting_gives_the_turn_to_the_next() {
     let queue = Queue::default();
     queue.lock().limit = 1.0;

@@ -448,8 +448,8 @@ async fn prune_keeps_data_and_what_it_stands_on() {
         for kind in ["db-instance", "db-subnet-group"] {
             engine.list(kind).await.unwrap();
         }
-        let left = prune::unclaimed(&engine, &sections).await.unwrap();
-        (engine, left)
+        let unclaimed = prune::unclaimed(&engine, &sections).await.unwrap();
+        (engine, unclaimed.left)
     };
     let (engine, plan) = left(&world).await;
     let kept: Vec<_> = plan.kept().map(|planned| planned.kept.clone().unwrap()).collect();

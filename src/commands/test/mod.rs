@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::cli::{Options, Test};
-use crate::commands::interruptions;
+use crate::commands::heed_signals;
 use crate::environment::Environment;
 use crate::error::{Error, Exit, Result, nearest};
 use crate::output::Printer;
@@ -65,7 +65,7 @@ pub fn test(root: &Path, options: &Options, test: &Test, printer: &Printer) -> R
         timeout: test.timeout,
         clock: runtime.handle().clone(),
     };
-    runtime.spawn(interruptions(setting.cancel.clone(), printer.clone()));
+    heed_signals(&runtime, setting.cancel.clone(), printer.clone());
 
     let files = find::files(&setting, &test.files)?;
     let chosen = choose(&files, options)?;

@@ -14,7 +14,7 @@ use crate::cli::Options;
 use crate::commands::interface::Person;
 use crate::commands::verbs;
 use crate::environment::Environment;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Location, Result};
 use crate::output::Printer;
 use crate::output::progress::human;
 use crate::resource::cancel::Cancel;
@@ -107,7 +107,8 @@ pub fn run(setting: &Setting<'_>, file: &File, number: usize) -> Ran {
     let verdict = match ended {
         Ok(()) => Verdict::Passed,
         Err(error) if error.exit() == Exit::Interrupted && watch.is_over() => {
-            Verdict::Failed(too_long(setting.timeout, &error))
+            let at = error.location().or(test.at.as_ref());
+            Verdict::Failed(too_long(setting.timeout, at))
         }
         Err(error) if error.exit() == Exit::Interrupted => Verdict::NotRun,
         Err(error) => Verdict::Failed(error),
@@ -159,11 +160,11 @@ impl Drop for Watch {
     }
 }
 
-/// What is told of a test that was ended: where it was.
-fn too_long(timeout: Duration, at: &Error) -> Error {
+/// What is told of a test that was ended: where it was, else where it begins.
+fn too_long(timeout: Duration, at: Option<&Location>) -> Error {
     let error = Error::failed(format!("the test took longer than {} and was ended", human(timeout)))
         .hint("a loop that never ends? `--timeout 10m` gives each test more time");
-    match at.location() {
+    match at {
         Some(location) => error.at(location.clone()),
         None => error,
     }

@@ -28,15 +28,17 @@ pub struct Origin {
 /// Checked once, before the first call to AWS: are these the right credentials, is this the right account?
 pub type Gate = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
 
-/// Finds whatever carries the environment's tags, of any kind, by another way than the kinds' own listings.
-pub type Sweep = Arc<dyn Fn(Scope) -> Pin<Box<dyn Future<Output = Result<Swept>> + Send>> + Send + Sync>;
+/// Finds whatever carries the environment's tags, of any kind, by another way than the kinds' own listings; not what has one
+/// of these ids.
+pub type Sweep =
+    Arc<dyn Fn(Scope, Arc<BTreeSet<String>>) -> Pin<Box<dyn Future<Output = Result<Swept>> + Send>> + Send + Sync>;
 
 /// What carries the environment's tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// The ARNs of what is there.
     pub there: Vec<String>,
-    /// What a destroy deleted by half before it died, for [`super::Kind::finish_delete`].
+    /// What a destroy deleted by half before it died, for [`crate::resource::Kind::finish_delete`].
     pub half_gone: Option<HalfGone>,
 }
 

@@ -254,6 +254,25 @@ async fn the_next_run_inherits_what_a_dead_one_left_when_it_has_expired() {
     assert_eq!((record.seed, record.intents), (None, vec![]));
 }
 
+/// A call that failed without an answer may have taken effect: the next run sends the same token.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_unsure_leaves_its_seed_and_a_clean_one_does_not() {
+    let service = Arc::new(Service::default());
+    let line = Line::to(&service);
+    let (first, _) = lease(&line, "anna");
+    first.hold().await.unwrap();
+    let seed = first.seed();
+    first.unsure();
+    first.release().await.unwrap();
+    let (second, _) = lease(&line, "ben");
+    second.hold().await.unwrap();
+    assert_eq!(second.seed(), seed);
+    second.release().await.unwrap();
+    let (third, _) = lease(&line, "ben");
+    third.hold().await.unwrap();
+    assert_ne!(third.seed(), seed);
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_a_renewal_no_write_starts() {
     let service = Arc::new(Service::default());

@@ -86,7 +86,7 @@ pub static ABOUT: About = About {
 };
 
 /// The service, or its cluster, is not there any more.
-pub(super) fn is_not_found(error: &Error) -> bool {
+pub(in crate::aws) fn is_not_found(error: &Error) -> bool {
     matches!(
         error.code(),
         "ServiceNotFoundException" | "ServiceNotActiveException" | "ClusterNotFoundException"
