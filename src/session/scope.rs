@@ -18,6 +18,8 @@ pub fn of(environment: &Environment, now: Timestamp) -> Result<Scope> {
     scope.adopted.extend(environment.adopt.clone());
     let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
     let user = user.ok().filter(|user| !user.is_empty());
+    // A nightly job and a container often have neither.
+    let user = user.or_else(|| whoami::username().ok());
     let repository = Repository::find(&environment.root);
     let known = [
         (tags::CREATED_BY, Some(user.unwrap_or_else(|| "unknown".into()))),

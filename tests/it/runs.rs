@@ -73,6 +73,23 @@ fn a_run_says_which_commit_of_the_scripts_it_was() {
     project.iacsh(&["runs", "show", "1"]).code(0).says("0123456789ab");
 }
 
+/// In a nightly job no variable names the user.
+#[cfg(unix)]
+#[test]
+fn a_run_says_who_it_was_also_where_no_variable_does() {
+    let project = Project::new();
+    project.iacsh(&["-c", "publish(\"a\", \"b\")"]).code(0);
+    let shown = project.iacsh(&["runs", "show", "1", "--json"]).code(0).json();
+    let id = std::process::Command::new("id")
+        .arg("-un")
+        .output()
+        .expect("id(1) is there");
+    let name = String::from_utf8_lossy(&id.stdout).trim().to_owned();
+    if id.status.success() {
+        assert_eq!(shown["by"], name, "{shown}");
+    }
+}
+
 /// A short run is not worth a word on what made it long.
 #[test]
 fn a_run_that_took_long_says_which_resources_made_it_long() {
