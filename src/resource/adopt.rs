@@ -5,10 +5,11 @@
 
 use async_trait::async_trait;
 
+use super::any_kind::{AnyLive, erase};
 use super::converge::{Wanted, Work};
 use super::engine::{Engine, Origin};
 use super::handle::Handle;
-use super::kind::{AnyLive, Change, Kind, Live, erase, name_in};
+use super::kind::{Change, Kind, Live, name_in};
 use super::report::{Outcome, Record};
 use super::tags::{self, ENVIRONMENT, PROJECT, Scope, Tags};
 use crate::error::{Error, Result};
@@ -97,11 +98,11 @@ impl<K: Kind> Adopts for K {
     }
 
     async fn give(&self, live: &AnyLive, tags: &Tags) -> Result<()> {
-        self.retag(&super::kind::typed(self, live)?, tags, &[]).await
+        self.retag(&super::any_kind::typed(self, live)?, tags, &[]).await
     }
 
     fn may_be_called(&self, scope: &Scope, live: &AnyLive, name: &str) -> Result<()> {
-        called(self, scope, &super::kind::typed(self, live)?, name)
+        called(self, scope, &super::any_kind::typed(self, live)?, name)
     }
 }
 

@@ -64,7 +64,7 @@ pub async fn everything(engine: &Engine) -> Result<Vec<Tagged>> {
     let listings = try_join_all(kinds.map(async |kind| {
         let kind = kind.about().kind;
         let listing = engine.list_again(kind).await?;
-        let tagged = |live: &super::kind::AnyLive| Tagged {
+        let tagged = |live: &super::any_kind::AnyLive| Tagged {
             kind,
             name: live.name.clone(),
             id: live.id.clone(),

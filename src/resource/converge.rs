@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::adopt;
+use super::any_kind::typed;
 use super::engine::Engine;
-use super::kind::{Change, Class, Context, Kind, Live, Readiness, typed};
+use super::kind::{Change, Class, Context, Kind, Live, Readiness};
 use super::plan;
 use super::remove::remove;
 use super::report::Outcome;

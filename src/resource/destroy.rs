@@ -12,8 +12,9 @@ use futures::future::{join_all, try_join_all};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::any_kind::{AnyKind, AnyLive};
 use super::engine::{Engine, Swept};
-use super::kind::{AnyKind, AnyLive, Retention};
+use super::kind::Retention;
 use super::report::{Outcome, Record};
 use super::tags::SECTION;
 use super::wait::{self, Waiter};

@@ -20,10 +20,11 @@ use tokio::task::JoinHandle;
 
 pub(super) use self::ensure::split_keep;
 pub use self::options::{EngineOptions, Gate, HalfGone, Mode, Origin, Sweep, Swept};
+use super::any_kind::{AnyKind, AnyLive};
 use super::chain::{Chain, Trace};
 use super::handle::Handle;
 use super::journal::Journal;
-use super::kind::{About, AnyKind, AnyLive};
+use super::kind::About;
 use super::lease::Lease;
 use super::plan::Expectation;
 use super::preflight::Checks;

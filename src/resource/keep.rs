@@ -2,7 +2,8 @@
 
 use schemars::Schema;
 
-use super::kind::{AnyKind, KEEP};
+use super::any_kind::AnyKind;
+use super::kind::KEEP;
 use crate::error::{Error, Result, nearest};
 use crate::schema;
 use crate::value::Value;

@@ -5,6 +5,7 @@
 //! reports, and destroys. Nothing here knows AWS, SQL Server or Rhai.
 
 pub mod adopt;
+mod any_kind;
 pub mod audit;
 pub mod cancel;
 pub mod chain;
@@ -32,9 +33,10 @@ pub mod verb;
 pub mod wait;
 mod write;
 
+pub use any_kind::{AnyKind, AnyLive};
 pub use engine::{Engine, EngineOptions, Mode, Origin};
 pub use handle::Handle;
-pub use kind::{About, AnyKind, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Used};
+pub use kind::{About, Change, Class, Context, Kind, Live, OutputField, Readiness, Retention, Used};
 pub use lease::Lease;
 pub use permit::Permit;
 pub use report::{Outcome, Record, Report};

@@ -7,9 +7,10 @@ use tokio::time::Instant;
 
 use super::{Engine, Entry, Origin, lock};
 use crate::error::{Error, Result};
+use crate::resource::any_kind::AnyKind;
 use crate::resource::converge::Wanted;
 use crate::resource::handle::Handle;
-use crate::resource::kind::{AnyKind, KEEP, name_in};
+use crate::resource::kind::{KEEP, name_in};
 use crate::resource::report::{Outcome, Record};
 use crate::resource::{keep, plan};
 use crate::schema;

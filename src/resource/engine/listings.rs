@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 
 use super::{Engine, lock};
 use crate::error::{Error, Result};
-use crate::resource::kind::{AnyKind, AnyLive};
+use crate::resource::any_kind::{AnyKind, AnyLive};
 use crate::value::{Map, Value};
 
 impl Engine {

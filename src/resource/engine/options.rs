@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::{Error, Location, Result};
+use crate::resource::any_kind::AnyKind;
 use crate::resource::cancel::Cancel;
 use crate::resource::journal::Journal;
-use crate::resource::kind::AnyKind;
 use crate::resource::lease::Lease;
 use crate::resource::plan::Expectation;
 use crate::resource::progress::Progress;
