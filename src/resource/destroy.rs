@@ -397,12 +397,14 @@ async fn prove(engine: &Engine, done: &DestroyPlan, unseen: &BTreeSet<String>, w
         let known: Arc<BTreeSet<String>> = Arc::new(listed.map(|planned| planned.live.id.clone()).collect());
         let mut waiter = Waiter::new("the sweep by tags", SWEEP_LIMIT, engine.pace(), engine.cancel());
         let strange = loop {
-            let Swept { there, half_gone } = sweep(engine.scope().clone(), known.clone()).await?;
+            let Swept {
+                there: strange,
+                half_gone,
+            } = sweep(engine.scope().clone(), known.clone()).await?;
             if let Some(half_gone) = half_gone {
                 engine.begin_write().await?;
                 engine.kind(half_gone.kind)?.finish_delete(&half_gone.arns).await?;
             }
-            let strange = there;
             // The Tagging API lags behind, so what it lists may be gone already.
             if strange.is_empty() || waiter.is_over() {
                 break strange;

@@ -24,7 +24,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use futures::future::BoxFuture;
 
 use crate::aws::error::{Call, is_unsure};
-use crate::aws::{Aws, tags};
+use crate::aws::{Aws, queue, tags};
 use crate::error::{Error, Result};
 use crate::resource::wait::Waiter;
 use crate::resource::{Context, Kind, Live, Scope, Tags};
@@ -79,10 +79,7 @@ fn once() -> aws_sdk_ec2::config::Builder {
 /// Codes with which EC2 refuses a call before it does anything, so that it can be sent again.
 /// Source: EC2 API Reference, "Error codes" and "Request throttling".
 fn is_throttled(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "ResourceCountExceeded"
-    )
+    queue::is_throttled(error.code()) || error.code() == "ResourceCountExceeded"
 }
 
 /// After a create call that may have taken effect although it failed (its answer was lost, or the service broke down):

@@ -381,14 +381,8 @@ impl Kind for CacheParameterGroups {
     }
 
     async fn complete(&self, _: &Scope, mut found: Live<State>) -> Result<Live<State>> {
-        if let TagsOf::Known(tags) = super::read_tags(&self.0, &found.state.arn).await? {
-            found.tags = tags;
-            return Ok(found);
-        }
-        Err(Error::failed(format!(
-            "the service does not tell the tags of {} now",
-            found.id
-        )))
+        found.tags = super::told_tags(&self.0, &found.id, &found.state.arn).await?;
+        Ok(found)
     }
 
     async fn reference(&self, options: &Map) -> Result<Live<State>> {

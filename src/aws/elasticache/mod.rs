@@ -29,6 +29,17 @@ pub(crate) enum TagsOf {
     NotNow,
 }
 
+/// The tags of one that was found by its name.
+///
+/// # Errors
+/// The service does not tell them now.
+async fn told_tags(aws: &Aws, id: &str, arn: &str) -> Result<Tags> {
+    match read_tags(aws, arn).await? {
+        TagsOf::Known(tags) => Ok(tags),
+        TagsOf::Gone | TagsOf::NotNow => Err(Error::failed(format!("the service does not tell the tags of {id} now"))),
+    }
+}
+
 /// The tags of one that was listed: as `known` has them, else as the service tells them.
 pub(crate) async fn tags_of(aws: &Aws, known: &KnownTags, arn: &str) -> Result<TagsOf> {
     match known.of(arn) {
